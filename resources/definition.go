@@ -1,0 +1,89 @@
+package resources
+
+// Definition is the whole desired cluster, as an operator writes it. A value
+// that has been handed to another package is never changed: Clone first.
+type Definition struct {
+	Name        string        `json:"name"`
+	Properties  Properties    `json:"properties,omitzero"`
+	Nodes       []Node        `json:"nodes,omitempty"`
+	Fences      []FenceDevice `json:"fences,omitempty"`
+	Defaults    Defaults      `json:"defaults,omitzero"`
+	Resources   []Resource    `json:"resources,omitempty"`
+	Groups      []Group       `json:"groups,omitempty"`
+	Locations   []Location    `json:"locations,omitempty"`
+	Colocations []Colocation  `json:"colocations,omitempty"`
+	Orders      []Order       `json:"orders,omitempty"`
+}
+
+// Node is what the definition says of a node. A node that has joined but is
+// not in the definition runs nothing.
+type Node struct {
+	Name NodeName `json:"name"`
+	// Address is the node's address on the cluster network.
+	Address    string            `json:"address,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// FenceDevice switches the power of nodes. Devices of one Level must all
+// succeed; if any fails the next level is tried.
+type FenceDevice struct {
+	ID      string     `json:"id"`
+	Agent   string     `json:"agent"`
+	Targets []NodeName `json:"targets"`
+	Level   int        `json:"level,omitempty"` // 1
+	Params  Params     `json:"params,omitempty"`
+	// Delay before this device is used.
+	Delay   Duration `json:"delay,omitempty"`
+	Timeout Duration `json:"timeout,omitempty"` // 60s
+}
+
+// Defaults are taken by resources and operations that do not say otherwise.
+type Defaults struct {
+	Resource Meta `json:"resource,omitzero"`
+	// Op holds Interval (monitors), Timeout and OnFail.
+	Op Operation `json:"op,omitzero"`
+}
+
+// NoQuorumPolicy says what a member does that can reach no leader.
+type NoQuorumPolicy string
+
+// The policies (Pacemaker Explained, "Cluster Options").
+const (
+	NoQuorumStop    NoQuorumPolicy = "stop" // default
+	NoQuorumFreeze  NoQuorumPolicy = "freeze"
+	NoQuorumIgnore  NoQuorumPolicy = "ignore"
+	NoQuorumDemote  NoQuorumPolicy = "demote"
+	NoQuorumSuicide NoQuorumPolicy = "suicide"
+)
+
+// FencingAction is how a lost node is fenced.
+type FencingAction string
+
+// The fencing actions. Both prove that the power is off; reboot then switches
+// it on again.
+const (
+	FencingReboot FencingAction = "reboot" // default
+	FencingOff    FencingAction = "off"
+)
+
+// Properties are cluster-wide settings. Zero values and nil mean the default.
+type Properties struct {
+	NoQuorumPolicy      NoQuorumPolicy `json:"no_quorum_policy,omitempty"`  // stop
+	SymmetricCluster    *bool          `json:"symmetric_cluster,omitempty"` // true
+	MaintenanceMode     bool           `json:"maintenance_mode,omitempty"`
+	StopAllResources    bool           `json:"stop_all_resources,omitempty"`
+	FencingEnabled      *bool          `json:"fencing_enabled,omitempty"`        // true
+	FencingAction       FencingAction  `json:"fencing_action,omitempty"`         // reboot
+	FencingTimeout      Duration       `json:"fencing_timeout,omitempty"`        // 60s for one attempt
+	StartFailureIsFatal *bool          `json:"start_failure_is_fatal,omitempty"` // true
+	// Lease is how long a member trusts its last word from the leader before
+	// it applies NoQuorumPolicy by itself.
+	Lease Duration `json:"lease,omitempty"` // 5s
+	// StartupGrace is how long a new cluster leader waits for members that it
+	// has never seen before it asks their BMCs.
+	StartupGrace Duration `json:"startup_grace,omitempty"` // 20s
+	// FenceBudget and FenceWindow bound automatic fencing: at most FenceBudget
+	// fencings in FenceWindow.
+	FenceBudget int      `json:"fence_budget,omitempty"` // 3
+	FenceWindow Duration `json:"fence_window,omitempty"` // 10m
+}

@@ -1,0 +1,337 @@
+package definition
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/belay-ha/belay/resources"
+)
+
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// once reports settings that an earlier file holds already.
+func (d *decoder) once(i *item, path string) {
+	for _, key := range i.node.keys {
+		if earlier, taken := d.places[path+"."+key]; taken {
+			i.problem(i.rel+"."+key, i.node.keyAt[key], resources.ProblemDuplicate, "", "is set already at %s:%d", earlier.file, earlier.Line)
+		}
+	}
+}
+
+func (d *decoder) cluster(i *item) {
+	if name := i.text("name"); name != "" {
+		if d.def.Name != "" && d.def.Name != name {
+			i.problem(".name", i.valueAt("name"), resources.ProblemConflict, "", "%q is another cluster than %q of %s", name, d.def.Name, d.places["cluster.name"].file)
+		}
+		d.def.Name = name
+	}
+	if p := i.inner("properties"); p != nil {
+		d.once(p, "cluster.properties")
+		d.properties(p)
+		p.unknown()
+	}
+	i.done("cluster")
+}
+
+func (d *decoder) properties(i *item) {
+	p := &d.def.Properties
+	for key, field := range map[string]**bool{
+		"symmetric_cluster": &p.SymmetricCluster, "fencing_enabled": &p.FencingEnabled, "start_failure_is_fatal": &p.StartFailureIsFatal,
+	} {
+		set(field, i.truth(key))
+	}
+	p.MaintenanceMode = p.MaintenanceMode || value(i.truth("maintenance_mode"))
+	p.StopAllResources = p.StopAllResources || value(i.truth("stop_all_resources"))
+	for key, field := range map[string]*resources.Duration{
+		"fencing_timeout": &p.FencingTimeout, "lease": &p.Lease, "startup_grace": &p.StartupGrace, "fence_window": &p.FenceWindow,
+	} {
+		if given := i.duration(key); given != nil {
+			*field = *given
+		}
+	}
+	if n := i.number("fence_budget"); n != nil {
+		p.FenceBudget = *n
+	}
+	if text := i.text("no_quorum_policy"); text != "" {
+		p.NoQuorumPolicy = resources.NoQuorumPolicy(text)
+	}
+	if text := i.text("fencing_action"); text != "" {
+		p.FencingAction = resources.FencingAction(text)
+	}
+}
+
+func set[T any](field **T, given *T) {
+	if given != nil {
+		*field = given
+	}
+}
+
+func (d *decoder) defaultMeta(i *item) {
+	d.once(i, "defaults.resource")
+	i.meta(&d.def.Defaults.Resource)
+	i.done("defaults.resource")
+}
+
+func (d *decoder) defaultOp(i *item) {
+	d.once(i, "defaults.op")
+	op := &d.def.Defaults.Op
+	if given := i.duration("interval"); given != nil {
+		op.Interval = *given
+	}
+	if given := i.duration("timeout"); given != nil {
+		op.Timeout = *given
+	}
+	if text := i.text("on_fail"); text != "" {
+		op.OnFail = resources.OnFail(text)
+	}
+	set(&op.Enabled, i.truth("enabled"))
+	i.done("defaults.op")
+}
+
+func (d *decoder) node(i *item) {
+	n := resources.Node{Name: resources.NodeName(i.text("name")), Address: i.text("address"), Attributes: i.flat("attributes")}
+	d.def.Nodes = append(d.def.Nodes, n)
+	i.done(d.paths.Next("node", string(n.Name)))
+}
+
+func (d *decoder) fence(i *item) {
+	f := resources.FenceDevice{
+		ID: i.text("id"), Agent: i.text("agent"), Level: value(i.number("level")), Params: i.flat("params"),
+		Delay: value(i.duration("delay")), Timeout: value(i.duration("timeout")),
+	}
+	for _, target := range i.texts("targets") {
+		f.Targets = append(f.Targets, resources.NodeName(target))
+	}
+	d.def.Fences = append(d.def.Fences, f)
+	i.done(d.paths.Next("fence", f.ID))
+}
+
+func (d *decoder) resource(i *item) {
+	r := resources.Resource{
+		ID: resources.ResourceID(i.text("id")), Agent: i.text("agent"), Params: i.flat("params"),
+		Ops: i.operations(), Clone: i.clone(),
+	}
+	if meta := i.inner("meta"); meta != nil {
+		meta.meta(&r.Meta)
+		meta.unknown()
+	}
+	d.def.Resources = append(d.def.Resources, r)
+	i.done(d.paths.Next("resource", string(r.ID)))
+}
+
+func (d *decoder) group(i *item) {
+	g := resources.Group{ID: resources.ResourceID(i.text("id")), Clone: i.clone()}
+	for _, m := range i.texts("members") {
+		g.Members = append(g.Members, resources.ResourceID(m))
+	}
+	if meta := i.inner("meta"); meta != nil {
+		meta.meta(&g.Meta)
+		meta.unknown()
+	}
+	d.def.Groups = append(d.def.Groups, g)
+	i.done(d.paths.Next("group", string(g.ID)))
+}
+
+func (d *decoder) order(i *item) {
+	o := resources.Order{
+		ID:    i.text("id"),
+		First: resources.ResourceID(i.text("first")), FirstAction: resources.Op(i.text("first_action")),
+		Then: resources.ResourceID(i.text("then")), ThenAction: resources.Op(i.text("then_action")),
+		Kind:        resources.OrderKind(strings.ToLower(i.text("kind"))),
+		Symmetrical: i.truth("symmetrical"), RequireAll: i.truth("require_all"),
+	}
+	if o.ID == "" {
+		o.ID = o.DefaultID()
+	}
+	d.def.Orders = append(d.def.Orders, o)
+	i.done(d.paths.Next("order", o.ID))
+}
+
+func (d *decoder) colocation(i *item) {
+	c := resources.Colocation{
+		ID:       i.text("id"),
+		Resource: resources.ResourceID(i.text("resource")), Role: i.role("role"),
+		With: resources.ResourceID(i.text("with")), WithRole: i.role("with_role"),
+		Score: resources.Or(i.score("score"), resources.Infinity), NodeAttribute: i.text("node_attribute"), Influence: i.truth("influence"),
+	}
+	if c.ID == "" {
+		c.ID = c.DefaultID()
+	}
+	d.def.Colocations = append(d.def.Colocations, c)
+	i.done(d.paths.Next("colocation", c.ID))
+}
+
+func (d *decoder) location(i *item) {
+	l := resources.Location{
+		ID:       i.text("id"),
+		Resource: resources.ResourceID(i.text("resource")), Node: resources.NodeName(i.text("node")), Rule: i.text("rule"),
+		Score: resources.Or(i.score("score"), resources.Infinity), Role: i.role("role"),
+		Discovery: resources.Discovery(i.text("resource_discovery")),
+	}
+	if s := i.inner("resources"); s != nil {
+		l.Selector = &resources.Selector{Agent: s.text("agent")}
+		s.unknown()
+	}
+	if l.ID == "" {
+		l.ID = l.DefaultID()
+	}
+	d.def.Locations = append(d.def.Locations, l)
+	i.done(d.paths.Next("location", l.ID))
+}
+
+func (i *item) meta(m *resources.Meta) {
+	set(&m.Priority, i.score("priority"))
+	if _, given := i.values["target_role"]; given {
+		role := i.role("target_role")
+		m.TargetRole = &role
+	} else {
+		i.known = append(i.known, "target_role")
+	}
+	set(&m.Managed, i.truth("managed"))
+	set(&m.Maintenance, i.truth("maintenance"))
+	set(&m.Stickiness, i.score("resource_stickiness"))
+	if text := i.text("requires"); text != "" {
+		requires := resources.Requires(text)
+		m.Requires = &requires
+	}
+	set(&m.MigrationThreshold, i.threshold("migration_threshold"))
+	set(&m.FailureTimeout, i.duration("failure_timeout"))
+	if text := i.text("multiple_active"); text != "" {
+		active := resources.MultipleActive(text)
+		m.MultipleActive = &active
+	}
+	set(&m.Critical, i.truth("critical"))
+}
+
+// threshold reads a count where INFINITY, as in Pacemaker, means never.
+func (i *item) threshold(key string) *int {
+	if text, isText := i.values[key].(string); isText && strings.EqualFold(text, "INFINITY") {
+		i.get(key)
+		never := 0
+		return &never
+	}
+	return i.number(key)
+}
+
+func (i *item) clone() *resources.Clone {
+	if truth, isTruth := i.values["clone"].(bool); isTruth {
+		i.get("clone")
+		if !truth {
+			return nil
+		}
+		return &resources.Clone{}
+	}
+	sub := i.inner("clone")
+	if sub == nil {
+		return nil
+	}
+	c := &resources.Clone{
+		Max: sub.number("clone_max"), NodeMax: sub.number("clone_node_max"), Min: sub.number("clone_min"),
+		GloballyUnique: value(sub.truth("globally_unique")), Interleave: value(sub.truth("interleave")),
+		Ordered: value(sub.truth("ordered")), Notify: value(sub.truth("notify")), Promotable: value(sub.truth("promotable")),
+		PromotedMax: sub.number("promoted_max"), PromotedNodeMax: sub.number("promoted_node_max"),
+	}
+	sub.unknown()
+	return c
+}
+
+// operations reads [resource.op.NAME], and [[resource.op.NAME]] for several
+// monitors, in the order of the text.
+func (i *item) operations() []resources.Operation {
+	all := i.inner("op")
+	if all == nil {
+		return nil
+	}
+	var ops []resources.Operation
+	for _, name := range all.node.keys {
+		given, ok := all.get(name)
+		if !ok {
+			continue
+		}
+		list := []map[string]any{nil}
+		var nodes []*node
+		if single, isTable := given.(map[string]any); isTable {
+			list[0] = single
+			nodes = []*node{all.node.child(name)}
+		} else {
+			list = tableList(given)
+			nodes = all.node.child(name).items
+		}
+		for n, values := range list {
+			if values == nil || n >= len(nodes) {
+				all.wrong(name, "a table or a list of tables", given)
+				break
+			}
+			key := name
+			if n > 0 {
+				key = fmt.Sprintf("%s#%d", name, n+1)
+			}
+			sub := all.under(key, values, nodes[n])
+			all.notes.places = append(all.notes.places, note{rel: sub.rel, at: nodes[n].position()})
+			ops = append(ops, sub.operation(resources.Op(name)))
+			sub.unknown()
+		}
+	}
+	return ops
+}
+
+func (i *item) operation(name resources.Op) resources.Operation {
+	return resources.Operation{
+		Name: name, Interval: value(i.duration("interval")), Timeout: value(i.duration("timeout")),
+		Role: i.role("role"), OnFail: resources.OnFail(i.text("on_fail")), Enabled: i.truth("enabled"),
+	}
+}
+
+// flat reads a table of parameters: nested tables become dotted names, numbers
+// and truth values the text that they were written as.
+func (i *item) flat(key string) map[string]string {
+	sub := i.inner(key)
+	if sub == nil {
+		return nil
+	}
+	flat := map[string]string{}
+	sub.flatten("", flat, 0)
+	if len(flat) == 0 {
+		return nil
+	}
+	return flat
+}
+
+func (i *item) flatten(prefix string, flat map[string]string, depth int) {
+	if depth > maxNesting {
+		i.problem(i.rel, i.node.position(), resources.ProblemInvalid, "", "nested more than %d deep", maxNesting)
+		return
+	}
+	for _, key := range i.node.keys {
+		given, ok := i.get(key)
+		if !ok {
+			continue
+		}
+		name := prefix + key
+		text := ""
+		switch v := given.(type) {
+		case map[string]any:
+			i.under(key, v, i.node.child(key)).flatten(name+".", flat, depth+1)
+			continue
+		case string:
+			text = v
+		case bool, int64:
+			text = fmt.Sprint(v)
+		case float64:
+			text = strings.ReplaceAll(i.node.child(key).raw, "_", "")
+		default:
+			i.problem(i.rel+"."+key, i.valueAt(key), ProblemType, "write the values in one text", "must be text, a number, true or false, or a table, not %s", kindOf(given))
+			continue
+		}
+		if _, taken := flat[name]; taken {
+			i.problem(i.rel+"."+key, i.valueAt(key), resources.ProblemDuplicate, "", "%q is given twice", name)
+		}
+		flat[name] = text
+	}
+}

@@ -1,0 +1,385 @@
+package definition
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/belay-ha/belay/resources"
+)
+
+// Encode writes a definition as a definition file that Decode reads back as
+// the same definition, and that a person likes to read. Defaults and derived
+// ids are left out. Text that is not UTF-8 cannot be written in TOML: bytes
+// that are none become U+FFFD. Operations of one name stand together.
+func Encode(def *resources.Definition) []byte {
+	var w writer
+	w.cluster(def)
+	w.defaults(def.Defaults)
+	for _, n := range def.Nodes {
+		w.header("[[node]]")
+		w.text("name", string(n.Name))
+		w.text("address", n.Address)
+		w.params("node", "attributes", n.Attributes, true)
+	}
+	for _, f := range def.Fences {
+		w.fence(f)
+	}
+	for i := range def.Resources {
+		w.resource(&def.Resources[i])
+	}
+	for _, g := range def.Groups {
+		w.header("[[group]]")
+		w.text("id", string(g.ID))
+		w.line("members", list(g.Members))
+		w.meta("group.meta", g.Meta)
+		w.clone("group.clone", g.Clone)
+	}
+	w.constraints(def)
+	return w.Bytes()
+}
+
+type writer struct{ bytes.Buffer }
+
+// header begins a table of the top level.
+func (w *writer) header(text string) {
+	if w.Len() > 0 {
+		w.WriteByte('\n')
+	}
+	w.WriteString(text + "\n")
+}
+
+func (w *writer) line(key, value string) { w.WriteString(key + " = " + value + "\n") }
+
+func (w *writer) text(key, value string) {
+	if value != "" {
+		w.line(key, quote(value))
+	}
+}
+
+func (w *writer) truth(key string, value *bool) {
+	if value != nil {
+		w.line(key, strconv.FormatBool(*value))
+	}
+}
+
+func (w *writer) flag(key string, value bool) {
+	if value {
+		w.line(key, "true")
+	}
+}
+
+func (w *writer) number(key string, value *int) {
+	if value != nil {
+		w.line(key, strconv.Itoa(*value))
+	}
+}
+
+func (w *writer) score(key string, value *resources.Score) {
+	if value != nil {
+		w.line(key, scoreText(*value))
+	}
+}
+
+func scoreText(s resources.Score) string {
+	if s >= resources.Infinity || s <= -resources.Infinity {
+		return quote(s.String())
+	}
+	return s.String()
+}
+
+func (w *writer) duration(key string, value resources.Duration) {
+	if value != 0 {
+		w.line(key, quote(durationText(value)))
+	}
+}
+
+// durationText writes 5m instead of 5m0s.
+func durationText(d resources.Duration) string {
+	text := d.String()
+	if d.Std()%time.Minute == 0 && d != 0 {
+		text = strings.TrimSuffix(text, "0s")
+		if d.Std()%time.Hour == 0 {
+			text = strings.TrimSuffix(text, "0m")
+		}
+	}
+	return text
+}
+
+func (w *writer) cluster(def *resources.Definition) {
+	if def.Name != "" {
+		w.header("[cluster]")
+		w.text("name", def.Name)
+	}
+	p := def.Properties
+	if p == (resources.Properties{}) {
+		return
+	}
+	w.header("[cluster.properties]")
+	w.text("no_quorum_policy", string(p.NoQuorumPolicy))
+	w.truth("symmetric_cluster", p.SymmetricCluster)
+	w.flag("maintenance_mode", p.MaintenanceMode)
+	w.flag("stop_all_resources", p.StopAllResources)
+	w.truth("fencing_enabled", p.FencingEnabled)
+	w.text("fencing_action", string(p.FencingAction))
+	w.duration("fencing_timeout", p.FencingTimeout)
+	w.truth("start_failure_is_fatal", p.StartFailureIsFatal)
+	w.duration("lease", p.Lease)
+	w.duration("startup_grace", p.StartupGrace)
+	if p.FenceBudget != 0 {
+		w.number("fence_budget", &p.FenceBudget)
+	}
+	w.duration("fence_window", p.FenceWindow)
+}
+
+func (w *writer) defaults(d resources.Defaults) {
+	w.meta("defaults.resource", d.Resource)
+	if d.Op != (resources.Operation{}) {
+		w.header("[defaults.op]")
+		w.operation(d.Op)
+	}
+}
+
+func (w *writer) fence(f resources.FenceDevice) {
+	w.header("[[fence]]")
+	w.text("id", f.ID)
+	w.text("agent", f.Agent)
+	w.line("targets", list(f.Targets))
+	if f.Level != 0 {
+		w.number("level", &f.Level)
+	}
+	w.duration("delay", f.Delay)
+	w.duration("timeout", f.Timeout)
+	w.params("fence", "params", f.Params, false)
+}
+
+func (w *writer) resource(r *resources.Resource) {
+	w.header("[[resource]]")
+	w.text("id", string(r.ID))
+	w.text("agent", r.Agent)
+	w.params("resource", "params", r.Params, true)
+	w.meta("resource.meta", r.Meta)
+	w.clone("resource.clone", r.Clone)
+	written := map[resources.Op]bool{}
+	for _, op := range r.Ops {
+		if written[op.Name] {
+			continue
+		}
+		written[op.Name] = true
+		same := slices.DeleteFunc(slices.Clone(r.Ops), func(other resources.Operation) bool { return other.Name != op.Name })
+		open, end := "[", "]"
+		if len(same) > 1 {
+			open, end = "[[", "]]"
+		}
+		for _, one := range same {
+			w.WriteString(open + "resource.op." + keyText(string(op.Name)) + end + "\n")
+			w.operation(one)
+		}
+	}
+}
+
+func (w *writer) operation(op resources.Operation) {
+	w.duration("interval", op.Interval)
+	w.duration("timeout", op.Timeout)
+	w.role("role", op.Role)
+	w.text("on_fail", string(op.OnFail))
+	w.truth("enabled", op.Enabled)
+}
+
+func (w *writer) role(key string, role resources.Role) {
+	if role != resources.RoleUnknown {
+		w.text(key, role.String())
+	}
+}
+
+func (w *writer) meta(table string, m resources.Meta) {
+	if m == (resources.Meta{}) {
+		return
+	}
+	if strings.HasPrefix(table, "defaults") {
+		w.WriteByte('\n')
+	}
+	w.WriteString("[" + table + "]\n")
+	w.score("priority", m.Priority)
+	if m.TargetRole != nil {
+		w.text("target_role", m.TargetRole.String())
+	}
+	w.truth("managed", m.Managed)
+	w.truth("maintenance", m.Maintenance)
+	w.score("resource_stickiness", m.Stickiness)
+	if m.Requires != nil {
+		w.text("requires", string(*m.Requires))
+	}
+	w.number("migration_threshold", m.MigrationThreshold)
+	if m.FailureTimeout != nil {
+		w.line("failure_timeout", quote(durationText(*m.FailureTimeout)))
+	}
+	if m.MultipleActive != nil {
+		w.text("multiple_active", string(*m.MultipleActive))
+	}
+	w.truth("critical", m.Critical)
+}
+
+func (w *writer) clone(table string, c *resources.Clone) {
+	if c == nil {
+		return
+	}
+	w.WriteString("[" + table + "]\n")
+	w.flag("promotable", c.Promotable)
+	w.number("promoted_max", c.PromotedMax)
+	w.number("promoted_node_max", c.PromotedNodeMax)
+	w.number("clone_max", c.Max)
+	w.number("clone_node_max", c.NodeMax)
+	w.number("clone_min", c.Min)
+	w.flag("globally_unique", c.GloballyUnique)
+	w.flag("interleave", c.Interleave)
+	w.flag("ordered", c.Ordered)
+	w.flag("notify", c.Notify)
+}
+
+func (w *writer) constraints(def *resources.Definition) {
+	for _, o := range def.Orders {
+		w.header("[[order]]")
+		w.id(o.ID, o.DefaultID())
+		w.text("first", string(o.First))
+		w.text("first_action", string(o.FirstAction))
+		w.text("then", string(o.Then))
+		w.text("then_action", string(o.ThenAction))
+		w.text("kind", string(o.Kind))
+		w.truth("symmetrical", o.Symmetrical)
+		w.truth("require_all", o.RequireAll)
+	}
+	for _, c := range def.Colocations {
+		w.header("[[colocation]]")
+		w.id(c.ID, c.DefaultID())
+		w.text("resource", string(c.Resource))
+		w.role("role", c.Role)
+		w.text("with", string(c.With))
+		w.role("with_role", c.WithRole)
+		if c.Score != resources.Infinity {
+			w.score("score", &c.Score)
+		}
+		w.text("node_attribute", c.NodeAttribute)
+		w.truth("influence", c.Influence)
+	}
+	for _, l := range def.Locations {
+		w.header("[[location]]")
+		w.id(l.ID, l.DefaultID())
+		w.text("resource", string(l.Resource))
+		if l.Selector != nil {
+			w.line("resources", "{ agent = "+quote(l.Selector.Agent)+" }")
+		}
+		w.text("node", string(l.Node))
+		w.text("rule", l.Rule)
+		w.score("score", &l.Score)
+		w.role("role", l.Role)
+		w.text("resource_discovery", string(l.Discovery))
+	}
+}
+
+func (w *writer) id(id, derived string) {
+	if id != derived {
+		w.text("id", id)
+	}
+}
+
+// params writes parameters or attributes: on one line when short is set and
+// they fit, else as a table with a table for each dotted level.
+func (w *writer) params(parent, name string, params map[string]string, short bool) {
+	if len(params) == 0 {
+		return
+	}
+	if short {
+		if line, ok := inline(params); ok {
+			w.line(name, line)
+			return
+		}
+	}
+	root := tree(params)
+	root.write(w, parent+"."+name)
+}
+
+// inline returns the parameters as an inline table when they are few and flat.
+func inline(params map[string]string) (string, bool) {
+	const most, width = 3, 90
+	if len(params) > most {
+		return "", false
+	}
+	parts := make([]string, 0, len(params))
+	for _, key := range slices.Sorted(maps.Keys(params)) {
+		if strings.Contains(key, ".") || strings.Contains(params[key], "\n") {
+			return "", false
+		}
+		parts = append(parts, keyText(key)+" = "+valueText(params[key]))
+	}
+	text := "{ " + strings.Join(parts, ", ") + " }"
+	return text, len(text) <= width
+}
+
+// branch is one level of nested parameters.
+type branch struct {
+	values map[string]string
+	tables map[string]*branch
+}
+
+// tree nests dotted names. A name below another name that has a value of its
+// own cannot be nested; it stays whole, in quotes.
+func tree(params map[string]string) *branch {
+	root := &branch{}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if belowValue(name, params) || strings.Count(name, ".") >= maxNesting {
+			root.value(name, params[name])
+			continue
+		}
+		parts := strings.Split(name, ".")
+		at := root
+		for _, part := range parts[:len(parts)-1] {
+			at = at.table(part)
+		}
+		at.value(parts[len(parts)-1], params[name])
+	}
+	return root
+}
+
+func belowValue(name string, params map[string]string) bool {
+	for i := range len(name) {
+		if name[i] == '.' {
+			if _, taken := params[name[:i]]; taken {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (b *branch) value(name, text string) {
+	if b.values == nil {
+		b.values = map[string]string{}
+	}
+	b.values[name] = text
+}
+
+func (b *branch) table(name string) *branch {
+	if b.tables == nil {
+		b.tables = map[string]*branch{}
+	}
+	if b.tables[name] == nil {
+		b.tables[name] = &branch{}
+	}
+	return b.tables[name]
+}
+
+func (b *branch) write(w *writer, path string) {
+	if len(b.values) > 0 {
+		w.WriteString("[" + path + "]\n")
+	}
+	for _, key := range slices.Sorted(maps.Keys(b.values)) {
+		w.line(keyText(key), valueText(b.values[key]))
+	}
+	for _, key := range slices.Sorted(maps.Keys(b.tables)) {
+		b.tables[key].write(w, path+"."+keyText(key))
+	}
+}

@@ -1,0 +1,240 @@
+package definition
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/belay-ha/belay/resources"
+)
+
+func TestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := drawDefinition(t)
+		text := Encode(want)
+		d := read([]File{{"f.toml", text}})
+		if len(d.problems) > 0 {
+			t.Fatalf("%v\n%s", d.problems, text)
+		}
+		if diff := cmp.Diff(want, d.def, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("want(-) got(+):\n%s\n%s", diff, text)
+		}
+	})
+}
+
+func optional[T any](t *rapid.T, g *rapid.Generator[T], label string) *T {
+	if rapid.Bool().Draw(t, "set "+label) {
+		v := g.Draw(t, label)
+		return &v
+	}
+	return nil
+}
+
+func maybe[T any](t *rapid.T, g *rapid.Generator[T], label string) T {
+	var zero T
+	return resources.Or(optional(t, g, label), zero)
+}
+
+var (
+	anyName     = rapid.StringMatching(`[a-z][a-z0-9_.-]{0,6}`)
+	anyDuration = rapid.Map(rapid.Int64Range(1, 1e13), func(n int64) resources.Duration { return resources.Duration(n) })
+	anyRound    = rapid.Map(rapid.Int64Range(1, 1e5), func(n int64) resources.Duration {
+		return resources.Duration(time.Duration(n) * time.Second)
+	})
+	anyCount = rapid.IntRange(0, 1000)
+	anyScore = rapid.Map(rapid.IntRange(-1_000_000, 1_000_000), func(n int) resources.Score { return resources.Score(n) })
+	anyRole  = rapid.SampledFrom([]resources.Role{resources.RoleStopped, resources.RoleStarted, resources.RolePromoted})
+	anyText  = rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{
+		"", "true", "-7", "007", "1e3", `ha-all ^(?!amq\.).* {"ha-mode":"all"}`, "it's\n\"two\" lines\n", "a'''b\n", "tail'", "\r\n\x00\x7f",
+	}))
+	anyParamName = rapid.OneOf(rapid.StringMatching(`[ab](\.[ab]){0,3}`), rapid.String())
+)
+
+func drawParams(t *rapid.T) map[string]string {
+	params := rapid.MapOfN(anyParamName, anyText, 0, 6).Draw(t, "params")
+	if len(params) == 0 {
+		return nil
+	}
+	return params
+}
+
+func drawMeta(t *rapid.T) resources.Meta {
+	return resources.Meta{
+		Priority: optional(t, anyScore, "priority"), TargetRole: optional(t, anyRole, "role"), Managed: optional(t, rapid.Bool(), "managed"),
+		Maintenance: optional(t, rapid.Bool(), "maintenance"), Stickiness: optional(t, anyScore, "stickiness"),
+		Requires:           optional(t, rapid.Just(resources.RequiresQuorum), "requires"),
+		MigrationThreshold: optional(t, anyCount, "threshold"), FailureTimeout: optional(t, anyRound, "failure timeout"),
+		MultipleActive: optional(t, rapid.Just(resources.MultipleActiveBlock), "active"), Critical: optional(t, rapid.Bool(), "critical"),
+	}
+}
+
+func drawClone(t *rapid.T) *resources.Clone {
+	if !rapid.Bool().Draw(t, "clone") {
+		return nil
+	}
+	return &resources.Clone{
+		Max: optional(t, anyCount, "max"), NodeMax: optional(t, anyCount, "node max"), Min: optional(t, anyCount, "min"),
+		GloballyUnique: rapid.Bool().Draw(t, "unique"), Interleave: rapid.Bool().Draw(t, "interleave"), Ordered: rapid.Bool().Draw(t, "ordered"),
+		Notify: rapid.Bool().Draw(t, "notify"), Promotable: rapid.Bool().Draw(t, "promotable"),
+		PromotedMax: optional(t, anyCount, "promoted max"), PromotedNodeMax: optional(t, anyCount, "promoted node max"),
+	}
+}
+
+func drawOperation(t *rapid.T, name resources.Op) resources.Operation {
+	return resources.Operation{
+		Name: name, Interval: maybe(t, anyRound, "interval"), Timeout: maybe(t, anyDuration, "timeout"), Role: maybe(t, anyRole, "role"),
+		OnFail: maybe(t, rapid.SampledFrom(resources.OnFailValues), "on fail"), Enabled: optional(t, rapid.Bool(), "enabled"),
+	}
+}
+
+func drawResource(t *rapid.T) resources.Resource {
+	r := resources.Resource{
+		ID: resources.ResourceID(anyName.Draw(t, "id")), Agent: maybe(t, anyText, "agent"), Params: drawParams(t), Meta: drawMeta(t), Clone: drawClone(t),
+	}
+	for _, name := range rapid.SliceOfDistinct(rapid.SampledFrom([]resources.Op{"start", "stop", "monitor", "odd name"}), rapid.ID).Draw(t, "ops") {
+		for range rapid.IntRange(1, 2).Draw(t, "of this name") {
+			r.Ops = append(r.Ops, drawOperation(t, name))
+		}
+	}
+	return r
+}
+
+func names[T ~string](t *rapid.T, label string) []T {
+	return rapid.SliceOfN(rapid.Map(anyText, func(s string) T { return T(s) }), 0, 4).Draw(t, label)
+}
+
+func drawDefinition(t *rapid.T) *resources.Definition {
+	def := &resources.Definition{
+		Name: maybe(t, anyName, "name"),
+		Properties: resources.Properties{
+			NoQuorumPolicy: maybe(t, rapid.SampledFrom(resources.NoQuorumPolicies), "policy"), SymmetricCluster: optional(t, rapid.Bool(), "symmetric"),
+			MaintenanceMode: rapid.Bool().Draw(t, "maintenance"), StopAllResources: rapid.Bool().Draw(t, "stop all"),
+			FencingEnabled: optional(t, rapid.Bool(), "fencing"), FencingAction: maybe(t, rapid.Just(resources.FencingOff), "action"),
+			FencingTimeout: maybe(t, anyDuration, "fencing timeout"), StartFailureIsFatal: optional(t, rapid.Bool(), "fatal"),
+			Lease: maybe(t, anyDuration, "lease"), StartupGrace: maybe(t, anyRound, "grace"), FenceBudget: maybe(t, anyCount, "budget"),
+			FenceWindow: maybe(t, anyRound, "window"),
+		},
+		Defaults: resources.Defaults{Resource: drawMeta(t), Op: resources.Operation{
+			Interval: maybe(t, anyRound, "interval"), Timeout: maybe(t, anyRound, "timeout"), OnFail: maybe(t, rapid.Just(resources.OnFailBlock), "on fail"),
+		}},
+	}
+	few := func(label string, draw func()) {
+		for range rapid.IntRange(0, 2).Draw(t, label) {
+			draw()
+		}
+	}
+	few("nodes", func() {
+		def.Nodes = append(def.Nodes, resources.Node{Name: resources.NodeName(maybe(t, anyText, "name")), Address: maybe(t, anyText, "address"), Attributes: drawParams(t)})
+	})
+	few("fences", func() {
+		def.Fences = append(def.Fences, resources.FenceDevice{ID: maybe(t, anyText, "id"), Agent: maybe(t, anyText, "agent"), Targets: names[resources.NodeName](t, "targets"),
+			Level: maybe(t, anyCount, "level"), Params: drawParams(t), Delay: maybe(t, anyRound, "delay"), Timeout: maybe(t, anyDuration, "timeout")})
+	})
+	few("resources", func() { def.Resources = append(def.Resources, drawResource(t)) })
+	few("groups", func() {
+		def.Groups = append(def.Groups, resources.Group{ID: resources.ResourceID(anyName.Draw(t, "id")), Members: names[resources.ResourceID](t, "members"), Meta: drawMeta(t), Clone: drawClone(t)})
+	})
+	few("orders", func() {
+		o := resources.Order{ID: maybe(t, anyText, "id"), First: resources.ResourceID(anyName.Draw(t, "first")), Then: resources.ResourceID(anyName.Draw(t, "then")),
+			FirstAction: maybe(t, rapid.SampledFrom([]resources.Op{"start", "promote"}), "action"), ThenAction: maybe(t, rapid.SampledFrom([]resources.Op{"start", "promote"}), "action"),
+			Kind: maybe(t, rapid.Just(resources.OrderOptional), "kind"), Symmetrical: optional(t, rapid.Bool(), "symmetrical"), RequireAll: optional(t, rapid.Bool(), "all")}
+		if o.ID == "" {
+			o.ID = o.DefaultID()
+		}
+		def.Orders = append(def.Orders, o)
+	})
+	few("colocations", func() {
+		c := resources.Colocation{ID: maybe(t, anyText, "id"), Resource: resources.ResourceID(anyName.Draw(t, "resource")), Role: maybe(t, anyRole, "role"),
+			With: resources.ResourceID(anyName.Draw(t, "with")), WithRole: maybe(t, anyRole, "role"), Score: anyScore.Draw(t, "score"),
+			NodeAttribute: maybe(t, anyText, "attribute"), Influence: optional(t, rapid.Bool(), "influence")}
+		if c.ID == "" {
+			c.ID = c.DefaultID()
+		}
+		def.Colocations = append(def.Colocations, c)
+	})
+	few("locations", func() {
+		l := resources.Location{ID: maybe(t, anyText, "id"), Resource: resources.ResourceID(maybe(t, anyName, "resource")), Node: resources.NodeName(maybe(t, anyName, "node")),
+			Rule: maybe(t, anyText, "rule"), Score: anyScore.Draw(t, "score"), Role: maybe(t, anyRole, "role"), Discovery: maybe(t, rapid.Just(resources.DiscoveryNever), "discovery")}
+		if rapid.Bool().Draw(t, "selector") {
+			l.Selector = &resources.Selector{Agent: anyText.Draw(t, "pattern")}
+		}
+		if l.ID == "" {
+			l.ID = l.DefaultID()
+		}
+		def.Locations = append(def.Locations, l)
+	})
+	return def
+}
+
+func TestEncodeReadsWell(t *testing.T) {
+	count := 3
+	def := &resources.Definition{
+		Name:       "overcloud",
+		Properties: resources.Properties{Lease: resources.Duration(5 * time.Minute)},
+		Nodes:      []resources.Node{{Name: "c0", Address: "192.0.2.10", Attributes: map[string]string{"osprole": "controller"}}},
+		Fences:     []resources.FenceDevice{{ID: "bmc-c0", Agent: "redfish", Targets: []resources.NodeName{"c0"}, Params: resources.Params{"endpoint": "https://198.51.100.10", "password": "secret://bmc-c0"}}},
+		Resources: []resources.Resource{
+			{ID: "galera", Agent: "galera", Params: resources.Params{"enable_creation": "true", "slots": "4"}, Clone: &resources.Clone{Promotable: true, PromotedMax: &count, Interleave: true},
+				Ops: []resources.Operation{{Name: "promote", Timeout: resources.Duration(300 * time.Second), OnFail: resources.OnFailBlock}}},
+			{ID: "haproxy", Agent: "haproxy", Params: resources.Params{"listen.galera.bind": ":3306", "listen.galera.mode": "tcp", "set": `^(?!amq\.).* {"ha-mode":"all"}`},
+				Ops: []resources.Operation{{Name: "monitor", Interval: resources.Duration(time.Second)}, {Name: "monitor", Interval: resources.Duration(time.Minute)}}},
+		},
+		Orders: []resources.Order{{ID: "order-galera-promote-haproxy-start", First: "galera", FirstAction: "promote", Then: "haproxy", ThenAction: "start"}},
+	}
+	want := `[cluster]
+name = "overcloud"
+
+[cluster.properties]
+lease = "5m"
+
+[[node]]
+name = "c0"
+address = "192.0.2.10"
+attributes = { osprole = "controller" }
+
+[[fence]]
+id = "bmc-c0"
+agent = "redfish"
+targets = ["c0"]
+[fence.params]
+endpoint = "https://198.51.100.10"
+password = "secret://bmc-c0"
+
+[[resource]]
+id = "galera"
+agent = "galera"
+params = { enable_creation = true, slots = 4 }
+[resource.clone]
+promotable = true
+promoted_max = 3
+interleave = true
+[resource.op.promote]
+timeout = "5m"
+on_fail = "block"
+
+[[resource]]
+id = "haproxy"
+agent = "haproxy"
+[resource.params]
+set = '^(?!amq\.).* {"ha-mode":"all"}'
+[resource.params.listen.galera]
+bind = ":3306"
+mode = "tcp"
+[[resource.op.monitor]]
+interval = "1s"
+[[resource.op.monitor]]
+interval = "1m"
+
+[[order]]
+first = "galera"
+first_action = "promote"
+then = "haproxy"
+then_action = "start"
+`
+	if diff := cmp.Diff(want, string(Encode(def))); diff != "" {
+		t.Errorf("want(-) got(+):\n%s", diff)
+	}
+}

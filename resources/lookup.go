@@ -1,0 +1,78 @@
+package resources
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// Resource returns the primitive or clone template with the id.
+func (d *Definition) Resource(id ResourceID) (*Resource, bool) {
+	i := slices.IndexFunc(d.Resources, func(r Resource) bool { return r.ID == id })
+	if i < 0 {
+		return nil, false
+	}
+	return &d.Resources[i], true
+}
+
+// Group returns the group with the id.
+func (d *Definition) Group(id ResourceID) (*Group, bool) {
+	i := slices.IndexFunc(d.Groups, func(g Group) bool { return g.ID == id })
+	if i < 0 {
+		return nil, false
+	}
+	return &d.Groups[i], true
+}
+
+// GroupOf returns the group that the resource is a member of.
+func (d *Definition) GroupOf(id ResourceID) (*Group, bool) {
+	i := slices.IndexFunc(d.Groups, func(g Group) bool { return slices.Contains(g.Members, id) })
+	if i < 0 {
+		return nil, false
+	}
+	return &d.Groups[i], true
+}
+
+// Node returns what the definition says of a node.
+func (d *Definition) Node(name NodeName) (*Node, bool) {
+	i := slices.IndexFunc(d.Nodes, func(n Node) bool { return n.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return &d.Nodes[i], true
+}
+
+// FencesOf returns the devices that can fence the node, lowest level first,
+// in the definition's order within a level.
+func (d *Definition) FencesOf(name NodeName) []FenceDevice {
+	var devices []FenceDevice
+	for _, f := range d.Fences {
+		if slices.Contains(f.Targets, name) {
+			devices = append(devices, f)
+		}
+	}
+	slices.SortStableFunc(devices, func(a, b FenceDevice) int { return a.level() - b.level() })
+	return devices
+}
+
+func (f *FenceDevice) level() int { return max(f.Level, 1) }
+
+// Clone returns a deep copy that shares nothing with d.
+func (d *Definition) Clone() *Definition {
+	data, err := json.Marshal(d)
+	if err != nil {
+		panic("resources: a definition holds only plain data: " + err.Error())
+	}
+	var copied Definition
+	if err := json.Unmarshal(data, &copied); err != nil {
+		panic("resources: a definition reads back what it wrote: " + err.Error())
+	}
+	return &copied
+}
+
+// Or returns the value that the pointer holds, or the default when it is nil.
+func Or[T any](value *T, byDefault T) T {
+	if value == nil {
+		return byDefault
+	}
+	return *value
+}

@@ -1,0 +1,48 @@
+package resources
+
+// Op is what an agent can be asked to do. Words are Pacemaker's.
+type Op string
+
+// The operations. A probe is a monitor that asks what is there and expects
+// nothing.
+const (
+	OpStart   Op = "start"
+	OpStop    Op = "stop"
+	OpPromote Op = "promote"
+	OpDemote  Op = "demote"
+	OpMonitor Op = "monitor"
+	OpProbe   Op = "probe"
+	OpNotify  Op = "notify"
+	OpReload  Op = "reload"
+)
+
+// OnFail is what the cluster does when an operation fails.
+type OnFail string
+
+// The reactions (Pacemaker Explained, "Operation Properties").
+const (
+	OnFailDefault OnFail = ""        // restart; for stop: fence, or block without fencing
+	OnFailIgnore  OnFail = "ignore"  // as if it had succeeded
+	OnFailBlock   OnFail = "block"   // touch the resource no more until retry
+	OnFailDemote  OnFail = "demote"  // demote, promote again elsewhere or here
+	OnFailStop    OnFail = "stop"    // stop it and start it nowhere
+	OnFailRestart OnFail = "restart" // stop and start, perhaps elsewhere
+	OnFailStandby OnFail = "standby" // move everything off the node
+	OnFailFence   OnFail = "fence"   // fence the node
+)
+
+// OnFailValues lists every reaction that a definition may name.
+var OnFailValues = []OnFail{OnFailIgnore, OnFailBlock, OnFailDemote, OnFailStop, OnFailRestart, OnFailStandby, OnFailFence}
+
+// Operation is a definition's wish about one operation of a resource. Zero
+// fields mean the agent's default.
+type Operation struct {
+	Name Op `json:"name"`
+	// Interval of a recurring monitor; 0 for everything else.
+	Interval Duration `json:"interval,omitempty"`
+	Timeout  Duration `json:"timeout,omitempty"`
+	// Role limits a monitor to instances in that role; RoleUnknown means any.
+	Role    Role   `json:"role,omitempty"`
+	OnFail  OnFail `json:"on_fail,omitempty"`
+	Enabled *bool  `json:"enabled,omitempty"`
+}

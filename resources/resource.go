@@ -1,0 +1,83 @@
+// Package resources holds the nouns of a Belay cluster: nodes, resources,
+// roles, scores, constraints and the definition that joins them. It decides
+// nothing, does no I/O and starts no goroutine; every other package may import
+// it, and it imports none of them.
+package resources
+
+// Params are an agent's parameters: flat, with dots between the levels of a
+// nested TOML table ("listen.galera.bind"). A value "secret://NAME" refers to a
+// sealed secret and is opened only by the member that runs the agent.
+type Params map[string]string
+
+// Resource is one service under the cluster's control: a primitive, or the
+// template of a clone.
+type Resource struct {
+	ID ResourceID `json:"id"`
+	// Agent names what runs it: "galera", "vip", "process", "systemd:UNIT".
+	Agent  string      `json:"agent"`
+	Params Params      `json:"params,omitempty"`
+	Meta   Meta        `json:"meta,omitzero"`
+	Ops    []Operation `json:"ops,omitempty"`
+	// Clone makes it run on several nodes; nil means a primitive.
+	Clone *Clone `json:"clone,omitempty"`
+}
+
+// Group runs its members together on one node, in order. Members are
+// resources of the definition that have no clone of their own.
+type Group struct {
+	ID      ResourceID   `json:"id"`
+	Members []ResourceID `json:"members"`
+	Meta    Meta         `json:"meta,omitzero"`
+	Clone   *Clone       `json:"clone,omitempty"`
+}
+
+// Clone says how many copies of a resource or group run and where. Nil fields
+// mean Pacemaker's defaults (Pacemaker Explained, "Clones").
+type Clone struct {
+	Max             *int `json:"clone_max,omitempty"`      // all nodes
+	NodeMax         *int `json:"clone_node_max,omitempty"` // 1
+	Min             *int `json:"clone_min,omitempty"`      // 0
+	GloballyUnique  bool `json:"globally_unique,omitempty"`
+	Interleave      bool `json:"interleave,omitempty"`
+	Ordered         bool `json:"ordered,omitempty"`
+	Notify          bool `json:"notify,omitempty"`
+	Promotable      bool `json:"promotable,omitempty"`
+	PromotedMax     *int `json:"promoted_max,omitempty"`      // 1
+	PromotedNodeMax *int `json:"promoted_node_max,omitempty"` // 1
+}
+
+// Requires says what must hold before a resource may start.
+type Requires string
+
+// The prerequisites (Pacemaker Explained, "Resource Meta-Attributes").
+const (
+	RequiresNothing Requires = "nothing"
+	RequiresQuorum  Requires = "quorum"
+	RequiresFencing Requires = "fencing" // default: quorum, and every lost node proven dead
+)
+
+// MultipleActive says what to do with a resource that is found active on more
+// nodes than it may be.
+type MultipleActive string
+
+// The reactions to a resource that is active too often.
+const (
+	MultipleActiveStopStart MultipleActive = "stop_start" // default
+	MultipleActiveStopOnly  MultipleActive = "stop_only"
+	MultipleActiveBlock     MultipleActive = "block"
+)
+
+// Meta are the meta-attributes of a resource, group or clone. Nil fields take
+// the parent's value, then the definition's defaults, then Pacemaker's.
+type Meta struct {
+	Priority           *Score          `json:"priority,omitempty"`            // 0
+	TargetRole         *Role           `json:"target_role,omitempty"`         // started
+	Managed            *bool           `json:"managed,omitempty"`             // true
+	Maintenance        *bool           `json:"maintenance,omitempty"`         // false
+	Stickiness         *Score          `json:"resource_stickiness,omitempty"` // 0; clone 1
+	Requires           *Requires       `json:"requires,omitempty"`            // fencing
+	MigrationThreshold *int            `json:"migration_threshold,omitempty"` // 0: never
+	FailureTimeout     *Duration       `json:"failure_timeout,omitempty"`     // 0: never expires
+	MultipleActive     *MultipleActive `json:"multiple_active,omitempty"`     // stop_start
+	Critical           *bool           `json:"critical,omitempty"`            // true
+}

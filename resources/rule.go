@@ -1,0 +1,214 @@
+package resources
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Rule is an expression over node attributes. The zero Rule matches nothing.
+type Rule struct {
+	text string
+	expr ruleExpr
+}
+
+// RuleError says where in its text a rule is wrong.
+type RuleError struct {
+	// Column counts bytes from 1.
+	Column int
+	Text   string
+}
+
+// Error returns one line.
+func (e *RuleError) Error() string { return fmt.Sprintf("rule, column %d: %s", e.Column, e.Text) }
+
+// Match reports whether the attributes fulfil the rule. Attributes are a node's
+// own and, where the caller wants them, Pacemaker's "#uname" and the like.
+//
+// Comparisons follow Pacemaker Explained, "Rules", "Node Attribute
+// Expressions": eq and ne compare text without regard to case; lt, lte, gt and
+// gte compare integers, or decimals when one side has a point, or text when one
+// side is no number. An attribute that is absent is ne to everything, and
+// nothing else.
+func (r Rule) Match(attributes map[string]string) bool {
+	return r.expr != nil && r.expr.match(attributes)
+}
+
+// String returns the rule as it was written.
+func (r Rule) String() string { return r.text }
+
+// Attributes returns the names that the rule asks for, in the order of its text.
+func (r Rule) Attributes() []string {
+	if r.expr == nil {
+		return nil
+	}
+	return r.expr.names(nil)
+}
+
+type ruleExpr interface {
+	match(map[string]string) bool
+	names([]string) []string
+}
+
+type ruleAnd struct{ all []ruleExpr }
+
+func (e ruleAnd) match(attributes map[string]string) bool {
+	for _, part := range e.all {
+		if !part.match(attributes) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e ruleAnd) names(names []string) []string { return ruleNames(e.all, names) }
+
+type ruleOr struct{ any []ruleExpr }
+
+func (e ruleOr) match(attributes map[string]string) bool {
+	for _, part := range e.any {
+		if part.match(attributes) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e ruleOr) names(names []string) []string { return ruleNames(e.any, names) }
+
+func ruleNames(parts []ruleExpr, names []string) []string {
+	for _, part := range parts {
+		names = part.names(names)
+	}
+	return names
+}
+
+type ruleNot struct{ inner ruleExpr }
+
+func (e ruleNot) match(attributes map[string]string) bool { return !e.inner.match(attributes) }
+func (e ruleNot) names(names []string) []string           { return e.inner.names(names) }
+
+type ruleDefined struct{ name string }
+
+func (e ruleDefined) match(attributes map[string]string) bool {
+	_, ok := attributes[e.name]
+	return ok
+}
+
+func (e ruleDefined) names(names []string) []string { return append(names, e.name) }
+
+// ruleComparison compares an attribute with a value.
+type ruleComparison struct {
+	name  string
+	op    ruleOp
+	kind  ruleType // empty: chosen as Pacemaker does
+	value string
+}
+
+type ruleOp string
+
+const (
+	ruleEq  ruleOp = "eq"
+	ruleNe  ruleOp = "ne"
+	ruleLt  ruleOp = "lt"
+	ruleLte ruleOp = "lte"
+	ruleGt  ruleOp = "gt"
+	ruleGte ruleOp = "gte"
+)
+
+type ruleType string
+
+const (
+	ruleString  ruleType = "string"
+	ruleInteger ruleType = "integer"
+	ruleNumber  ruleType = "number"
+	ruleVersion ruleType = "version"
+)
+
+func (e ruleComparison) names(names []string) []string { return append(names, e.name) }
+
+func (e ruleComparison) match(attributes map[string]string) bool {
+	actual, ok := attributes[e.name]
+	if !ok {
+		return e.op == ruleNe
+	}
+	order := e.compare(actual)
+	switch e.op {
+	case ruleEq:
+		return order == 0
+	case ruleNe:
+		return order != 0
+	case ruleLt:
+		return order < 0
+	case ruleLte:
+		return order <= 0
+	case ruleGt:
+		return order > 0
+	case ruleGte:
+		return order >= 0
+	default:
+		panic("resources: unknown comparison " + string(e.op))
+	}
+}
+
+func (e ruleComparison) compare(actual string) int {
+	kind := e.kind
+	if kind == "" {
+		switch {
+		case e.op == ruleEq || e.op == ruleNe:
+			kind = ruleString
+		case strings.Contains(actual, ".") || strings.Contains(e.value, "."):
+			kind = ruleNumber
+		default:
+			kind = ruleInteger
+		}
+	}
+	switch kind {
+	case ruleString:
+		return compareText(actual, e.value)
+	case ruleInteger:
+		a, errA := strconv.ParseInt(actual, 10, 64)
+		b, errB := strconv.ParseInt(e.value, 10, 64)
+		if errA != nil || errB != nil {
+			return compareText(actual, e.value)
+		}
+		return cmp.Compare(a, b)
+	case ruleNumber:
+		a, errA := strconv.ParseFloat(actual, 64)
+		b, errB := strconv.ParseFloat(e.value, 64)
+		if errA != nil || errB != nil {
+			return compareText(actual, e.value)
+		}
+		return cmp.Compare(a, b)
+	case ruleVersion:
+		return compareVersions(actual, e.value)
+	default:
+		panic("resources: unknown rule type " + string(kind))
+	}
+}
+
+func compareText(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }
+
+// compareVersions compares dotted numbers part by part; what is no number
+// counts as 0, as in Pacemaker's compare_version.
+func compareVersions(a, b string) int {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range max(len(as), len(bs)) {
+		if c := cmp.Compare(versionPart(as, i), versionPart(bs, i)); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+func versionPart(parts []string, i int) int64 {
+	if i >= len(parts) {
+		return 0
+	}
+	n, err := strconv.ParseInt(parts[i], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,144 @@
+package resources
+
+import (
+	"errors"
+	"fmt"
+	"path"
+)
+
+// uniqueID reports a constraint's id that is unusable or taken. Ids that were
+// left out are derived, so the same id often means the same constraint.
+func (v *validator) uniqueID(at, id, derived string) {
+	if repeated(at) && id == derived {
+		v.add(ProblemDuplicate, at, "remove one, or give it an id of its own", "the same constraint is there already")
+		return
+	}
+	v.id(at, "id", id)
+}
+
+func (v *validator) orders() {
+	var paths Paths
+	for _, o := range v.def.Orders {
+		at := paths.Next("order", o.ID)
+		v.uniqueID(at, o.ID, o.DefaultID())
+		first, then := o.actions()
+		v.orderSide(at+".first", o.First, first)
+		v.orderSide(at+".then", o.Then, then)
+		oneOf(v, at+".kind", o.Kind, OrderMandatory, OrderOptional, OrderSerialize)
+		if o.First == o.Then && o.First != "" && first == then {
+			v.add(ProblemCycle, at+".then", "", "%q cannot wait for itself", o.First)
+		}
+		if o.Kind == OrderSerialize && Or(o.Symmetrical, false) {
+			v.add(ProblemConflict, at+".symmetrical", "", "an order of kind serialize has no direction")
+		}
+	}
+}
+
+// actions returns both actions with the defaults filled in.
+func (o *Order) actions() (first, then Op) {
+	first = o.FirstAction
+	if first == "" {
+		first = OpStart
+	}
+	then = o.ThenAction
+	if then == "" {
+		then = first
+	}
+	return first, then
+}
+
+func (v *validator) orderSide(at string, id ResourceID, action Op) {
+	oneOf(v, at+"_action", action, OpStart, OpStop, OpPromote, OpDemote)
+	if v.resourceRef(at, id) && (action == OpPromote || action == OpDemote) && !v.promotable(id) {
+		v.add(ProblemConflict, at+"_action", "use start or stop, or set clone.promotable", "%q cannot %s: it is no promotable clone", id, action)
+	}
+}
+
+func (v *validator) colocations() {
+	var paths Paths
+	for _, c := range v.def.Colocations {
+		at := paths.Next("colocation", c.ID)
+		v.uniqueID(at, c.ID, c.DefaultID())
+		v.placedRole(at+".role", c.Resource, c.Role, v.resourceRef(at+".resource", c.Resource))
+		v.placedRole(at+".with_role", c.With, c.WithRole, v.resourceRef(at+".with", c.With))
+		if c.Resource == c.With && c.Resource != "" {
+			v.add(ProblemConflict, at+".with", "", "%q cannot be placed relative to itself", c.With)
+		}
+		if c.Score == 0 {
+			v.add(ProblemInvalid, at+".score", "leave it out for INFINITY", "a score of 0 does nothing")
+		}
+	}
+}
+
+func (v *validator) placedRole(at string, id ResourceID, role Role, exists bool) {
+	if role == RolePromoted && exists && !v.promotable(id) {
+		v.add(ProblemConflict, at, "leave the role out, or set clone.promotable", "%q is never promoted: it is no promotable clone", id)
+	}
+}
+
+func (v *validator) locations() {
+	var paths Paths
+	for _, l := range v.def.Locations {
+		at := paths.Next("location", l.ID)
+		v.uniqueID(at, l.ID, l.DefaultID())
+		switch {
+		case l.Resource != "" && l.Selector != nil:
+			v.add(ProblemConflict, at+".resources", "", "give resource or resources, not both")
+		case l.Selector != nil:
+			v.selector(at+".resources.agent", l.Selector)
+		default:
+			v.placedRole(at+".role", l.Resource, l.Role, v.resourceRef(at+".resource", l.Resource))
+		}
+		switch {
+		case l.Node != "" && l.Rule != "":
+			v.add(ProblemConflict, at+".rule", "", "give node or rule, not both")
+		case l.Node != "":
+			v.nodeRef(at+".node", l.Node)
+		case l.Rule != "":
+			v.rule(at+".rule", l.Rule)
+		default:
+			v.add(ProblemMissing, at, "", "node or rule is missing")
+		}
+		oneOf(v, at+".resource_discovery", l.Discovery, DiscoveryAlways, DiscoveryNever, DiscoveryExclusive)
+	}
+}
+
+func (v *validator) selector(at string, s *Selector) {
+	if s.Agent == "" {
+		v.add(ProblemMissing, at, `such as { agent = "systemd:*" }`, "the selector chooses nothing")
+	} else if _, err := path.Match(s.Agent, ""); err != nil {
+		v.add(ProblemInvalid, at, "", "%q is not a shell pattern", s.Agent)
+	}
+}
+
+// rule reports a rule that does not parse, and one that asks for an attribute
+// that is surely a misspelling of a node's. Others may be transient.
+func (v *validator) rule(at, text string) {
+	rule, err := ParseRule(text)
+	if err != nil {
+		column, message := 0, err.Error()
+		var ruleErr *RuleError
+		if errors.As(err, &ruleErr) {
+			column, message = ruleErr.Column, ruleErr.Text
+		}
+		v.add(ProblemInvalid, at, "", "rule %q, at its column %d: %s", text, column, message)
+		return
+	}
+	declared := map[string]bool{}
+	for _, n := range v.def.Nodes {
+		for name := range n.Attributes {
+			declared[name] = true
+		}
+	}
+	for _, name := range rule.Attributes() {
+		if declared[name] {
+			continue
+		}
+		for _, known := range sortedKeys(declared) {
+			if len(name) >= 5 && editDistance(name, known) == 1 {
+				v.add(ProblemUnknownName, at, fmt.Sprintf("did you mean %q?", known), "no node has the attribute %q", name)
+				break
+			}
+		}
+	}
+}
