@@ -1,0 +1,54 @@
+package fencing_test
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The contract stays within the standard library, devices never import each
+// other, and nothing here knows the cluster.
+func TestImports(t *testing.T) {
+	const module = "github.com/belay-ha/belay/"
+	allowed := map[string][]string{ // of the module and beyond the standard library
+		".":          nil,
+		"redfish":    {module + "fencing", "github.com/stmcginnis/gofish", "github.com/stmcginnis/gofish/schemas"},
+		"ipmi":       {module + "fencing"},
+		"fenceagent": {module + "fencing", "golang.org/x/sys/unix"},
+	}
+	for dir, may := range allowed {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := 0
+		for _, entry := range entries {
+			name := entry.Name()
+			if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			files++
+			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, spec := range parsed.Imports {
+				path, _ := strconv.Unquote(spec.Path.Value)
+				ok := !strings.Contains(strings.SplitN(path, "/", 2)[0], ".")
+				for _, other := range may {
+					ok = ok || path == other
+				}
+				if !ok {
+					t.Errorf("%s imports %s", filepath.Join(dir, name), path)
+				}
+			}
+		}
+		if files == 0 {
+			t.Errorf("no files in %s", dir)
+		}
+	}
+}
