@@ -1,0 +1,223 @@
+package state
+
+import (
+	"maps"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/resources"
+)
+
+// DefinitionSet replaces the definition, if it is still the one that the author
+// saw.
+type DefinitionSet struct {
+	Base       uint64                `json:"base"`
+	Definition *resources.Definition `json:"definition"`
+}
+
+func (*DefinitionSet) name() string { return "definition.set/1" }
+
+func (c *DefinitionSet) apply(t *tx) error {
+	if c.Base != t.s.Revision {
+		return reject(Conflict, "the definition has changed since revision %d (it is at %d now): read it again", c.Base, t.s.Revision)
+	}
+	if c.Definition == nil {
+		return reject(Refused, "the definition is missing")
+	}
+	t.s.Definition, t.s.Revision = c.Definition, t.s.Index
+	t.forgetUndefined()
+	t.event("definition", "", "", "revision %d", t.s.Revision)
+	return nil
+}
+
+// forgetUndefined drops what is known of resources that the definition no
+// longer holds, once nothing of them can be running.
+func (t *tx) forgetUndefined() {
+	for _, name := range t.s.NodeNames() {
+		for id, i := range t.s.Nodes[name].Instances {
+			if _, defined := t.s.Definition.Resource(id.Resource()); defined || i.Role != resources.RoleStopped || i.Action != "" {
+				continue
+			}
+			if n, err := t.node(name); err == nil {
+				delete(n.Instances, id)
+			}
+		}
+	}
+}
+
+// NodeStandby moves everything off a node, or lets it run things again.
+type NodeStandby struct {
+	Node    resources.NodeName `json:"node"`
+	Standby bool               `json:"standby"`
+}
+
+func (*NodeStandby) name() string { return "node.standby/1" }
+
+func (c *NodeStandby) apply(t *tx) error {
+	n, err := t.node(c.Node)
+	if err != nil {
+		return err
+	}
+	if n.Standby != c.Standby {
+		n.Standby = c.Standby
+		t.event("node", c.Node, "", "standby %v", c.Standby)
+	}
+	return nil
+}
+
+// NodeMaintenance begins or, with On false, ends a node's maintenance.
+type NodeMaintenance struct {
+	Node   resources.NodeName `json:"node"`
+	On     bool               `json:"on"`
+	Reason string             `json:"reason,omitempty"`
+	Until  time.Time          `json:"until,omitzero"`
+}
+
+func (*NodeMaintenance) name() string { return "node.maintenance/1" }
+
+func (c *NodeMaintenance) apply(t *tx) error {
+	n, err := t.node(c.Node)
+	if err != nil {
+		return err
+	}
+	n.Maintenance = nil
+	if c.On {
+		n.Maintenance = &Maintenance{By: t.by, Reason: c.Reason, At: t.at, Until: c.Until}
+	}
+	t.event("node", c.Node, "", "maintenance %v", c.On)
+	return nil
+}
+
+// NodeAttribute sets a node's transient attribute, or removes it when Value is
+// nil.
+type NodeAttribute struct {
+	Node  resources.NodeName `json:"node"`
+	Key   string             `json:"key"`
+	Value *string            `json:"value,omitempty"`
+}
+
+func (*NodeAttribute) name() string { return "node.attribute/1" }
+
+func (c *NodeAttribute) apply(t *tx) error {
+	n, err := t.node(c.Node)
+	if err != nil {
+		return err
+	}
+	attributes := maps.Clone(n.Attributes)
+	if attributes == nil {
+		attributes = map[string]string{}
+	}
+	if c.Value == nil {
+		delete(attributes, c.Key)
+	} else {
+		attributes[c.Key] = *c.Value
+	}
+	n.Attributes = attributes
+	return nil
+}
+
+// ResourceMoved wishes a resource to a node (To) or away from one (From) until
+// a time; with neither it ends the wish.
+type ResourceMoved struct {
+	Resource resources.ResourceID `json:"resource"`
+	To       resources.NodeName   `json:"to,omitempty"`
+	From     resources.NodeName   `json:"from,omitempty"`
+	Until    time.Time            `json:"until,omitzero"`
+}
+
+func (*ResourceMoved) name() string { return "resource.moved/1" }
+
+func (c *ResourceMoved) apply(t *tx) error {
+	_, isResource := t.s.Definition.Resource(c.Resource)
+	_, isGroup := t.s.Definition.Group(c.Resource)
+	if !isResource && !isGroup {
+		return reject(NotFound, "resource %q is not defined", c.Resource)
+	}
+	for _, node := range []resources.NodeName{c.To, c.From} {
+		if _, found := t.s.Nodes[node]; node != "" && !found {
+			return reject(NotFound, "node %q is not a member", node)
+		}
+	}
+	moves := map[resources.ResourceID]*Move{}
+	for id, move := range t.s.Moves {
+		if t.at.Before(move.Until) {
+			moves[id] = move
+		}
+	}
+	delete(moves, c.Resource)
+	if c.To != "" || c.From != "" {
+		moves[c.Resource] = &Move{Resource: c.Resource, To: c.To, From: c.From, By: t.by, Until: c.Until}
+	}
+	t.s.Moves = moves
+	switch {
+	case c.To != "":
+		t.event("move", c.To, c.Resource, "to %s until %s", c.To, c.Until.Format(time.RFC3339))
+	case c.From != "":
+		t.event("move", c.From, c.Resource, "away from %s until %s", c.From, c.Until.Format(time.RFC3339))
+	default:
+		t.event("move", "", c.Resource, "ended")
+	}
+	return nil
+}
+
+// ResourceAdvised records an advisor's decision before anything acts on it.
+type ResourceAdvised struct {
+	Resource resources.ResourceID `json:"resource"`
+	Advice   agents.Advice        `json:"advice"`
+}
+
+func (*ResourceAdvised) name() string { return "resource.advised/1" }
+
+func (c *ResourceAdvised) apply(t *tx) error {
+	t.s.Advice = maps.Clone(t.s.Advice)
+	t.s.Advice[c.Resource] = &Advice{Advice: c.Advice, Index: t.s.Index, At: t.at}
+	t.event("advice", "", c.Resource, "%s", c.Advice.Reason)
+	return nil
+}
+
+// ResourceOverridden records an operator's word to a resource's advisor; a nil
+// map takes it back.
+type ResourceOverridden struct {
+	Resource resources.ResourceID `json:"resource"`
+	Words    map[string]string    `json:"words,omitempty"`
+	Reason   string               `json:"reason,omitempty"`
+}
+
+func (*ResourceOverridden) name() string { return "resource.overridden/1" }
+
+func (c *ResourceOverridden) apply(t *tx) error {
+	if _, found := t.s.Definition.Resource(c.Resource); !found {
+		return reject(NotFound, "resource %q is not defined", c.Resource)
+	}
+	t.s.Overrides = maps.Clone(t.s.Overrides)
+	if c.Words == nil {
+		delete(t.s.Overrides, c.Resource)
+	} else {
+		t.s.Overrides[c.Resource] = c.Words
+	}
+	t.event("override", "", c.Resource, "%v by %s: %s", c.Words, t.by, c.Reason)
+	return nil
+}
+
+// SecretSet stores a sealed secret, or deletes it when Sealed is empty.
+type SecretSet struct {
+	Secret string `json:"secret"`
+	Sealed string `json:"sealed,omitempty"`
+}
+
+func (*SecretSet) name() string { return "secret.set/1" }
+
+func (c *SecretSet) apply(t *tx) error {
+	t.s.Secrets = maps.Clone(t.s.Secrets)
+	if c.Sealed == "" {
+		if _, found := t.s.Secrets[c.Secret]; !found {
+			return reject(NotFound, "there is no secret %q", c.Secret)
+		}
+		delete(t.s.Secrets, c.Secret)
+		t.event("secret", "", "", "%s deleted", c.Secret)
+		return nil
+	}
+	t.s.Secrets[c.Secret] = c.Sealed
+	t.event("secret", "", "", "%s set", c.Secret)
+	return nil
+}

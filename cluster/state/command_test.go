@@ -1,0 +1,115 @@
+package state
+
+import (
+	"bytes"
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/resources"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// samples holds a value of every command with every field set.
+func samples() []Command {
+	value := "gold"
+	step := FenceStep{At: epoch, Executor: "b", Device: "bmc-a", Step: "read power", Answer: "HTTP 200", Power: "off", Took: resources.Duration(time.Second), Error: "e"}
+	return []Command{
+		&ClusterCreated{ID: "id", Name: "overcloud", Node: "a", Address: "192.0.2.1:7450", Serial: "01"},
+		&VersionRaised{Version: 2},
+		&TokenCreated{ID: "t", Verifier: "v", ExpiresAt: epoch},
+		&MemberJoined{Node: "b", Address: "192.0.2.2:7450", Voter: true, Serial: "02", Token: "t", Digest: "d"},
+		&MemberVoting{Node: "b", Voter: true},
+		&MemberRemoved{Node: "b", Force: true},
+		&MemberBooted{Node: "b", Incarnation: "i", BootID: "boot", Address: "192.0.2.2:7450", Software: 1},
+		&MemberVerdict{Node: "b", Liveness: LivenessDead, Incarnation: "i", Evidence: []Evidence{{At: epoch, Observer: "a", Source: "ping", Text: "silent"}}},
+		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Resources: []resources.Resource{{ID: "vip", Agent: "vip", Params: resources.Params{"address": "192.0.2.9/24"}}}}},
+		&OperationsStarted{Operations: []Intent{{Node: "a", Instance: "vip", Op: resources.OpStart, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r"}}},
+		&OperationFinished{Action: "7.0", Result: agents.Result{Outcome: agents.OutcomeOK, Role: resources.RoleStarted, Reason: "r", Output: "o", Attributes: map[string]string{"k": "v"}}},
+		&InstanceReported{Node: "a", Incarnation: "i", Instance: "vip", Result: agents.Result{Outcome: agents.OutcomeFailed}},
+		&FailuresCleared{Resource: "vip", Node: "a"},
+		&FenceRequested{Node: "a", Action: resources.FencingReboot, Reason: "lost", Evidence: []Evidence{{At: epoch, Observer: "b", Source: "tcp", Text: "t"}}},
+		&FenceStarted{Fence: "f1", Node: "a", Executor: "b"},
+		&FenceReported{Fence: "f1", Node: "a", Proven: true, Steps: []FenceStep{step}, Error: "e", RetryAt: epoch},
+		&FencePoweredOn{Fence: "f1", Node: "a", Steps: []FenceStep{step}, Error: "e"},
+		&FenceConfirmed{Node: "a", Reason: "unplugged"},
+		&NodeStandby{Node: "a", Standby: true},
+		&NodeMaintenance{Node: "a", On: true, Reason: "r", Until: epoch},
+		&NodeAttribute{Node: "a", Key: "k", Value: &value},
+		&ResourceMoved{Resource: "vip", To: "b", From: "a", Until: epoch},
+		&ResourceAdvised{Resource: "galera", Advice: agents.Advice{Instances: map[resources.NodeName]map[string]string{"a": {"mode": "bootstrap"}}, Promotion: map[resources.NodeName]resources.Score{"a": 100}, Reason: "r", Table: [][]string{{"node"}, {"a"}}, Blocked: true}},
+		&ResourceOverridden{Resource: "galera", Words: map[string]string{"bootstrap": "a"}, Reason: "r"},
+		&ResourceRestart{Resource: "vip", Node: "a"},
+		&SecretSet{Secret: "bmc", Sealed: "v1.k.x"},
+	}
+}
+
+// TestGoldenCommands holds every command's bytes: logs of earlier releases must
+// stay readable for ever.
+func TestGoldenCommands(t *testing.T) {
+	var got bytes.Buffer
+	named := map[string]bool{}
+	for _, c := range samples() {
+		entry, err := Encode(c, epoch, "root")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Write(entry)
+		got.WriteByte('\n')
+		_, decoded, err := Decode(entry)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name(), err)
+		}
+		if diff := cmp.Diff(c, decoded); diff != "" {
+			t.Errorf("%s does not read back what it wrote (-wrote +read):\n%s", c.name(), diff)
+		}
+		named[c.name()] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(registry)) {
+		if !named[name] {
+			t.Errorf("command %s has no golden sample", name)
+		}
+	}
+	golden := filepath.Join("testdata", "commands.jsonl")
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("bytes of commands changed (-golden +now): give a changed command a new version\n%s", diff)
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	for name, entry := range map[string]string{
+		"unknown command": `{"name":"node.painted/1","at":"2026-01-02T03:04:05Z","by":"","data":{}}`,
+		"unknown field":   `{"name":"node.standby/1","at":"2026-01-02T03:04:05Z","by":"","data":{"node":"a","colour":"red"}}`,
+		"wrong type":      `{"name":"node.standby/1","at":"2026-01-02T03:04:05Z","by":"","data":{"node":7}}`,
+		"torn":            `{"name":"node.standby/1","at":"2026-01-02T03`,
+		"trailing":        `{"name":"node.standby/1","at":"2026-01-02T03:04:05Z","by":"","data":{"node":"a"}} {}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := Decode([]byte(entry)); err == nil {
+				t.Error("read without an error")
+			} else if strings.Contains(err.Error(), "\n") {
+				t.Errorf("error is not one line: %q", err)
+			}
+		})
+	}
+}

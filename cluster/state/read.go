@@ -1,0 +1,37 @@
+package state
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/belay-ha/belay/resources"
+)
+
+// Online reports whether the node takes orders: alive, or only suspected.
+func (n *Node) Online() bool { return n.Liveness == LivenessAlive || n.Liveness == LivenessSuspect }
+
+// Lost reports whether the node may still run things although it takes no
+// orders: nothing of it may be recovered yet. Such a node is what Pacemaker
+// calls unclean.
+func (n *Node) Lost() bool {
+	return (n.Liveness == LivenessDead || n.Liveness == LivenessUnknown) && n.Off == nil
+}
+
+// InMaintenance reports whether the node is in maintenance at now.
+func (n *Node) InMaintenance(now time.Time) bool {
+	return n.Maintenance != nil && (n.Maintenance.Until.IsZero() || now.Before(n.Maintenance.Until))
+}
+
+// NodeNames returns the members' names in order.
+func (s *State) NodeNames() []resources.NodeName { return slices.Sorted(maps.Keys(s.Nodes)) }
+
+// Instance returns what is known of an instance on a node.
+func (s *State) Instance(node resources.NodeName, id resources.InstanceID) (*Instance, bool) {
+	n, ok := s.Nodes[node]
+	if !ok {
+		return nil, false
+	}
+	i, ok := n.Instances[id]
+	return i, ok
+}
