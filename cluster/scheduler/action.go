@@ -1,0 +1,211 @@
+package scheduler
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/resources"
+)
+
+// action is a transition.Action in the making: edges are collected as they are
+// found and sorted at the end.
+type action struct {
+	transition.Action
+	after []int32
+	// soft holds the edges that optional orders ask for: they are added last,
+	// and only where they make no loop.
+	soft []int32
+}
+
+func (p *planner) addAction(a transition.Action) int {
+	p.acts = append(p.acts, action{Action: a})
+	return len(p.acts) - 1
+}
+
+// edge makes one action wait for another. What is in flight waits for nothing
+// any more.
+func (p *planner) edge(before, after int32, optional bool) {
+	if before < 0 || after < 0 || before == after || p.acts[after].InFlight != "" {
+		return
+	}
+	if optional {
+		p.acts[after].soft = append(p.acts[after].soft, before)
+		return
+	}
+	p.acts[after].after = append(p.acts[after].after, before)
+}
+
+// addInstanceActions adds what leads each instance from its role to its target:
+// demote, stop, start, promote, each after the one before.
+func (p *planner) addInstanceActions() {
+	for qi := range p.prims {
+		for _, k := range p.prims[qi].insts {
+			p.addFlying(k)
+			if i := &p.insts[k]; !i.pinned && !p.nodes[i.node].unclean {
+				p.addChain(k)
+			}
+		}
+	}
+}
+
+// addFlying adds what is in flight. Whatever else the plan wants of the
+// instance comes after it.
+func (p *planner) addFlying(k int) {
+	i := &p.insts[k]
+	if i.op == nil {
+		return
+	}
+	kind := transition.Kind(i.op.Op)
+	if i.op.Op == resources.OpMonitor {
+		kind = transition.KindProbe
+	}
+	i.fly = int32(p.addAction(transition.Action{
+		Key: p.key(kind, i), Kind: kind, Node: i.op.Node, Instance: i.id, Timeout: i.op.Timeout, Digest: i.op.Digest,
+		Reason: i.op.Reason, InFlight: i.op.ID,
+	}))
+	if slot := slotOf(i.op.Op); slot >= 0 {
+		i.acts[slot] = i.fly
+	}
+}
+
+func slotOf(op resources.Op) int {
+	switch op {
+	case resources.OpProbe:
+		return actProbe
+	case resources.OpDemote:
+		return actDemote
+	case resources.OpStop:
+		return actStop
+	case resources.OpStart:
+		return actStart
+	case resources.OpPromote:
+		return actPromote
+	case resources.OpReload:
+		return actReload
+	default:
+		return -1
+	}
+}
+
+// key names an action of the instance.
+func (p *planner) key(kind transition.Kind, i *inst) string {
+	return string(kind) + " " + string(i.id) + "@" + string(p.nodes[i.node].name)
+}
+
+func (p *planner) addChain(k int) {
+	i := &p.insts[k]
+	restart := i.restart && i.active() && !p.startsAnyway(i)
+	down := i.active() && (i.tgt == resources.RoleStopped || restart)
+	promoted := i.cur == resources.RolePromoted
+	demote := promoted && (down || i.tgt < resources.RolePromoted || i.repromote)
+	// What failed to demote is stopped as it is.
+	if i.st != nil && i.st.Failed && i.st.FailedOp == resources.OpDemote {
+		demote, down = false, down || demote
+	}
+	up := i.tgt.Active() && (!i.active() || down)
+	promote := i.tgt == resources.RolePromoted && (!promoted || demote || down)
+	last := i.fly
+	if last < 0 {
+		last = i.acts[actProbe]
+	}
+	if demote {
+		last = p.addStep(k, resources.OpDemote, last)
+	}
+	if down {
+		last = p.addStep(k, resources.OpStop, last)
+	}
+	if up {
+		last = p.addStep(k, resources.OpStart, last)
+	}
+	if promote {
+		last = p.addStep(k, resources.OpPromote, last)
+	}
+	if i := &p.insts[k]; i.reload && !down && i.active() {
+		p.addStep(k, resources.OpReload, last)
+	}
+}
+
+// startsAnyway reports whether a start that is in flight makes a restart
+// needless: it brings what the restart is for.
+func (p *planner) startsAnyway(i *inst) bool {
+	return i.op != nil && i.op.Op == resources.OpStart && !i.now.Active()
+}
+
+// addStep adds one operation after another of the same instance.
+func (p *planner) addStep(k int, op resources.Op, last int32) int32 {
+	i := &p.insts[k]
+	q := &p.prims[i.prim]
+	kind := transition.Kind(op)
+	a := transition.Action{
+		Key: p.key(kind, i), Kind: kind, Node: p.nodes[i.node].name, Instance: i.id,
+		Timeout: p.timeout(q, op), Reason: p.reason(i, op), Wait: p.retryWait(i, op),
+	}
+	if i.op != nil && i.op.Op == op {
+		a.Key += " again" // the first is in flight, and no longer what is wanted
+	}
+	if op == resources.OpStart || op == resources.OpReload {
+		a.Digest = p.digest(q)
+	}
+	at := int32(p.addAction(a))
+	i.acts[slotOf(op)] = at
+	p.edge(last, at, false)
+	return at
+}
+
+func (p *planner) reason(i *inst, op resources.Op) string {
+	q := &p.prims[i.prim]
+	switch {
+	case i.why != "":
+		return i.why
+	case op == resources.OpReload:
+		return "its parameters have changed"
+	case op == resources.OpStop && q.stopped:
+		return q.stopWhy
+	case op == resources.OpStop || op == resources.OpDemote:
+		if n := &p.nodes[i.node]; !n.usable() {
+			return fmt.Sprintf("node %s %s", n.name, n.refusal())
+		}
+		return "placed elsewhere"
+	case op == resources.OpPromote:
+		return "chosen for promotion"
+	default:
+		return "placed here"
+	}
+}
+
+// refusal says why a node takes nothing new.
+func (n *node) refusal() string {
+	switch {
+	case !n.defined:
+		return "is not in the definition"
+	case n.unclean:
+		return "is lost or about to be fenced"
+	case n.suspect:
+		return "is suspected"
+	case n.maintenance:
+		return "is in maintenance"
+	case n.standby:
+		return "is in standby"
+	case !n.alive:
+		return "is down"
+	default:
+		return "may run it"
+	}
+}
+
+// timeout is the definition's for the operation, its default, the agent's, or
+// DefaultTimeout.
+func (p *planner) timeout(q *prim, op resources.Op) resources.Duration {
+	for i := range q.res.Ops {
+		o := &q.res.Ops[i]
+		if o.Timeout > 0 && (o.Name == op || (op == resources.OpProbe && o.Name == resources.OpMonitor && o.Interval == 0)) {
+			return o.Timeout
+		}
+	}
+	agent := q.facts.Timeouts[op]
+	if agent == 0 && op == resources.OpProbe {
+		agent = q.facts.Timeouts[resources.OpMonitor]
+	}
+	return cmp.Or(p.def.Defaults.Op.Timeout, resources.Duration(agent), resources.Duration(DefaultTimeout))
+}

@@ -1,0 +1,566 @@
+package scheduler_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/scheduler"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// cluster is a state in the making, and what Plan is told beside it. Nodes are
+// alive, and everything was looked at and found stopped, unless said otherwise.
+type cluster struct {
+	s     *state.State
+	d     *resources.Definition
+	opts  scheduler.Options
+	now   time.Time
+	blind map[string]bool // "rsc@node" or "*@node": nobody has looked
+}
+
+func newCluster(nodes ...string) *cluster {
+	s := state.New()
+	s.Index, s.Term = 100, 3
+	c := &cluster{s: s, d: &resources.Definition{Name: "test"}, now: epoch, blind: map[string]bool{}}
+	c.opts = scheduler.Options{Quorum: true, Agents: map[string]scheduler.AgentFacts{
+		"sim":      {},
+		"pair":     {Promotable: true},
+		"pairfree": {Promotable: true, NeedsNoScore: true},
+		"advised":  {Promotable: true, Advisor: true},
+		"soft":     {Reloads: true},
+	}}
+	for _, name := range nodes {
+		n := resources.NodeName(name)
+		c.d.Nodes = append(c.d.Nodes, resources.Node{Name: n})
+		c.d.Fences = append(c.d.Fences, resources.FenceDevice{ID: "bmc-" + name, Agent: "redfish", Targets: []resources.NodeName{n}})
+		c.join(name)
+	}
+	return c
+}
+
+func cluster3() *cluster { return newCluster("n1", "n2", "n3") }
+
+func (c *cluster) join(name string) {
+	n := resources.NodeName(name)
+	c.s.Nodes[n] = &state.Node{
+		Name: n, Liveness: state.LivenessAlive, Since: epoch.Add(-time.Hour), Incarnation: "i", BootID: "b",
+		Instances: map[resources.InstanceID]*state.Instance{},
+	}
+}
+
+// Down makes a node dead without proof.
+func (c *cluster) Down(name string) *cluster {
+	c.s.Nodes[resources.NodeName(name)].Liveness = state.LivenessDead
+	return c
+}
+
+// build fills in what was not said and returns the state.
+func (c *cluster) build() *state.State {
+	c.s.Definition = c.d
+	for _, n := range c.s.Nodes {
+		for i := range c.d.Resources {
+			r := &c.d.Resources[i]
+			for _, id := range c.ids(r) {
+				inst := n.Instances[id]
+				if inst == nil {
+					if c.blind["*@"+string(n.Name)] || c.blind[string(id)+"@"+string(n.Name)] {
+						continue
+					}
+					inst = &state.Instance{ID: id, Role: resources.RoleStopped, Probed: true}
+					n.Instances[id] = inst
+				}
+				if inst.Role.Active() && inst.Digest == "" {
+					inst.Digest = resources.Digest(r)
+				}
+			}
+		}
+	}
+	return c.s
+}
+
+func (c *cluster) cloneOf(r *resources.Resource) *resources.Clone {
+	if g, found := c.d.GroupOf(r.ID); found {
+		return g.Clone
+	}
+	return r.Clone
+}
+
+func (c *cluster) ids(r *resources.Resource) []resources.InstanceID {
+	clone := c.cloneOf(r)
+	if clone == nil || (!clone.GloballyUnique && resources.Or(clone.NodeMax, 1) <= 1) {
+		return []resources.InstanceID{resources.InstanceID(r.ID)}
+	}
+	var ids []resources.InstanceID
+	for k := range resources.Or(clone.Max, len(c.d.Nodes)) {
+		ids = append(ids, resources.NumberedInstance(r.ID, k))
+	}
+	return ids
+}
+
+// instance returns the record of "rsc@node", which it makes if needed.
+func (c *cluster) instance(at string) *state.Instance {
+	id, name, found := strings.Cut(at, "@")
+	if !found {
+		panic("instance " + at + " names no node")
+	}
+	n := c.s.Nodes[resources.NodeName(name)]
+	if n == nil {
+		panic("no node " + name)
+	}
+	inst := n.Instances[resources.InstanceID(id)]
+	if inst == nil {
+		inst = &state.Instance{ID: resources.InstanceID(id), Role: resources.RoleStopped, Probed: true}
+		n.Instances[inst.ID] = inst
+	}
+	return inst
+}
+
+// parse reads a scenario's lines; see testdata/README.md for the words.
+func (c *cluster) parse(text string) *cluster {
+	for number, line := range strings.Split(text, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if err := c.line(words); err != nil {
+			panic(fmt.Sprintf("line %d %q: %v", number+1, line, err))
+		}
+	}
+	return c
+}
+
+// options splits "key=value" words from the others.
+func options(words []string) (plain []string, set map[string]string) {
+	set = map[string]string{}
+	for _, w := range words {
+		if key, value, found := strings.Cut(w, "="); found {
+			set[key] = value
+		} else {
+			plain = append(plain, w)
+		}
+	}
+	return plain, set
+}
+
+func (c *cluster) line(words []string) error {
+	plain, set := options(words[1:])
+	switch words[0] {
+	case "nodes":
+		*c = *newCluster(plain...)
+	case "nofence":
+		c.d.Fences = nil
+	case "property":
+		return c.property(set)
+	case "defaults":
+		return readMeta(&c.d.Defaults.Resource, set)
+	case "rsc", "clone":
+		return c.resource(words[0] == "clone", plain, set)
+	case "group":
+		return c.group(plain, set)
+	case "op":
+		return c.operation(plain, set)
+	case "order", "together", "apart", "location":
+		return c.constraint(words[0], plain, set)
+	case "node":
+		return c.node(plain, set)
+	case "attr":
+		n := c.s.Nodes[resources.NodeName(plain[0])]
+		n.Attributes = set
+	case "left-definition":
+		for i, n := range c.d.Nodes {
+			if string(n.Name) == plain[0] {
+				c.d.Nodes = append(c.d.Nodes[:i], c.d.Nodes[i+1:]...)
+				break
+			}
+		}
+	case "never-joined":
+		c.d.Nodes = append(c.d.Nodes, resources.Node{Name: resources.NodeName(plain[0])})
+	case "blind":
+		c.blind[plain[0]] = true
+	case "is":
+		return c.is(plain, set)
+	case "failure":
+		return c.failure(plain, set)
+	case "flying":
+		c.flying(plain)
+	case "fencing":
+		return c.fencing(plain, set)
+	case "move":
+		c.s.Moves[resources.ResourceID(plain[0])] = &state.Move{
+			Resource: resources.ResourceID(plain[0]), To: resources.NodeName(set["to"]), From: resources.NodeName(set["from"]), By: "admin", Until: at(set["until"]),
+		}
+	case "advice":
+		return c.advice(plain, set)
+	case "no-quorum":
+		c.opts.Quorum = false
+	default:
+		return fmt.Errorf("unknown word %q", words[0])
+	}
+	return nil
+}
+
+// at reads a time as an offset from the epoch ("+30s", "-1m"); "" is zero.
+func at(text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		panic(err)
+	}
+	return epoch.Add(d)
+}
+
+func (c *cluster) property(set map[string]string) error {
+	p := &c.d.Properties
+	for key, value := range set {
+		yes := value == "true"
+		switch key {
+		case "symmetric_cluster":
+			p.SymmetricCluster = &yes
+		case "maintenance_mode":
+			p.MaintenanceMode = yes
+		case "stop_all_resources":
+			p.StopAllResources = yes
+		case "fencing_enabled":
+			p.FencingEnabled = &yes
+		case "fencing_action":
+			p.FencingAction = resources.FencingAction(value)
+		case "start_failure_is_fatal":
+			p.StartFailureIsFatal = &yes
+		case "fence_budget":
+			p.FenceBudget = number(value)
+		default:
+			return fmt.Errorf("unknown property %q", key)
+		}
+	}
+	return nil
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+func score(text string) resources.Score {
+	s, err := resources.ParseScore(text)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func readMeta(m *resources.Meta, set map[string]string) error {
+	for key, value := range set {
+		yes := value == "true"
+		switch key {
+		case "priority":
+			s := score(value)
+			m.Priority = &s
+		case "target":
+			r, err := resources.ParseRole(value)
+			if err != nil {
+				return err
+			}
+			m.TargetRole = &r
+		case "managed":
+			m.Managed = &yes
+		case "maintenance":
+			m.Maintenance = &yes
+		case "sticky":
+			s := score(value)
+			m.Stickiness = &s
+		case "requires":
+			q := resources.Requires(value)
+			m.Requires = &q
+		case "threshold":
+			n := number(value)
+			m.MigrationThreshold = &n
+		case "failure_timeout":
+			d, err := resources.ParseDuration(value)
+			if err != nil {
+				return err
+			}
+			m.FailureTimeout = &d
+		case "multiple":
+			a := resources.MultipleActive(value)
+			m.MultipleActive = &a
+		case "critical":
+			m.Critical = &yes
+		}
+	}
+	return nil
+}
+
+func readClone(plain []string, set map[string]string) *resources.Clone {
+	clone := &resources.Clone{}
+	for _, w := range plain {
+		switch w {
+		case "unique":
+			clone.GloballyUnique = true
+		case "interleave":
+			clone.Interleave = true
+		case "ordered":
+			clone.Ordered = true
+		case "promotable":
+			clone.Promotable = true
+		}
+	}
+	for key, to := range map[string]**int{"max": &clone.Max, "node_max": &clone.NodeMax, "min": &clone.Min, "promoted_max": &clone.PromotedMax} {
+		if value, found := set[key]; found {
+			n := number(value)
+			*to = &n
+		}
+	}
+	return clone
+}
+
+func (c *cluster) resource(clone bool, plain []string, set map[string]string) error {
+	r := resources.Resource{ID: resources.ResourceID(plain[0]), Agent: "sim"}
+	if agent := set["agent"]; agent != "" {
+		r.Agent = agent
+	}
+	if clone {
+		r.Clone = readClone(plain[1:], set)
+	}
+	if err := readMeta(&r.Meta, set); err != nil {
+		return err
+	}
+	c.d.Resources = append(c.d.Resources, r)
+	return nil
+}
+
+func (c *cluster) group(plain []string, set map[string]string) error {
+	g := resources.Group{ID: resources.ResourceID(plain[0])}
+	for _, w := range plain[1:] {
+		switch w {
+		case "clone":
+			g.Clone = readClone(plain[1:], set)
+		case "unique", "interleave", "ordered", "promotable":
+		default:
+			g.Members = append(g.Members, resources.ResourceID(w))
+			if _, found := c.d.Resource(resources.ResourceID(w)); !found {
+				c.d.Resources = append(c.d.Resources, resources.Resource{ID: resources.ResourceID(w), Agent: "sim"})
+			}
+		}
+	}
+	c.d.Groups = append(c.d.Groups, g)
+	return readMeta(&c.d.Groups[len(c.d.Groups)-1].Meta, set)
+}
+
+// operation: op RSC NAME [on_fail=] [timeout=]
+func (c *cluster) operation(plain []string, set map[string]string) error {
+	r, found := c.d.Resource(resources.ResourceID(plain[0]))
+	if !found {
+		return fmt.Errorf("no resource %s", plain[0])
+	}
+	o := resources.Operation{Name: resources.Op(plain[1]), OnFail: resources.OnFail(set["on_fail"])}
+	if set["timeout"] != "" {
+		d, err := resources.ParseDuration(set["timeout"])
+		if err != nil {
+			return err
+		}
+		o.Timeout = d
+	}
+	r.Ops = append(r.Ops, o)
+	return nil
+}
+
+// constraint: order A B, together A B, apart A B, location RSC NODE|rule.
+func (c *cluster) constraint(kind string, plain []string, set map[string]string) error {
+	role, err := resources.ParseRole(set["role"])
+	if err != nil {
+		return err
+	}
+	a, b := resources.ResourceID(plain[0]), ""
+	if len(plain) > 1 {
+		b = plain[1]
+	}
+	id := fmt.Sprintf("%s-%s-%s", kind, a, b)
+	value := func(byDefault resources.Score) resources.Score {
+		if set["score"] == "" {
+			return byDefault
+		}
+		return score(set["score"])
+	}
+	flag := func(key string) *bool {
+		if set[key] == "" {
+			return nil
+		}
+		yes := set[key] == "true"
+		return &yes
+	}
+	switch kind {
+	case "order":
+		c.d.Orders = append(c.d.Orders, resources.Order{
+			ID: id, First: a, Then: resources.ResourceID(b), FirstAction: resources.Op(set["first"]), ThenAction: resources.Op(set["then"]),
+			Kind: resources.OrderKind(set["kind"]), Symmetrical: flag("symmetrical"), RequireAll: flag("require_all"),
+		})
+	case "together", "apart":
+		s := resources.Infinity
+		if kind == "apart" {
+			s = -s
+		}
+		withRole, err := resources.ParseRole(set["with_role"])
+		if err != nil {
+			return err
+		}
+		c.d.Colocations = append(c.d.Colocations, resources.Colocation{
+			ID: id, Resource: a, With: resources.ResourceID(b), Role: role, WithRole: withRole, Score: value(s),
+			NodeAttribute: set["by"], Influence: flag("influence"),
+		})
+	case "location":
+		l := resources.Location{ID: id, Resource: a, Node: resources.NodeName(b), Score: value(0), Role: role, Discovery: resources.Discovery(set["discovery"])}
+		if rule := set["rule"]; rule != "" {
+			l.Rule = strings.NewReplacer("~", " == ", ",", " and ").Replace(rule)
+		}
+		if set["agent"] != "" {
+			l.Resource, l.Selector = "", &resources.Selector{Agent: set["agent"]}
+		}
+		c.d.Locations = append(c.d.Locations, l)
+	}
+	return nil
+}
+
+// node: node NAME WORD... [since=]
+func (c *cluster) node(plain []string, set map[string]string) error {
+	n := c.s.Nodes[resources.NodeName(plain[0])]
+	if n == nil {
+		c.join(plain[0])
+		n = c.s.Nodes[resources.NodeName(plain[0])]
+	}
+	for _, w := range plain[1:] {
+		switch w {
+		case "alive", "suspect", "dead", "left", "unknown":
+			if err := n.Liveness.UnmarshalText([]byte(w)); err != nil {
+				return err
+			}
+		case "off":
+			n.Liveness, n.Off = state.LivenessDead, &state.OffProof{By: "power"}
+		case "confirmed":
+			n.Liveness, n.Off = state.LivenessDead, &state.OffProof{By: "confirm"}
+		case "standby":
+			n.Standby = true
+		case "maintenance":
+			n.Maintenance = &state.Maintenance{By: "admin"}
+		default:
+			return fmt.Errorf("unknown node word %q", w)
+		}
+	}
+	if set["since"] != "" {
+		n.Since = at(set["since"])
+	}
+	return nil
+}
+
+// is: is RSC@NODE started|promoted|stopped [unprobed] [failed=OP] [digest=] [score=] [outcome=]
+func (c *cluster) is(plain []string, set map[string]string) error {
+	i := c.instance(plain[0])
+	role, err := resources.ParseRole(plain[1])
+	if err != nil {
+		return err
+	}
+	i.Role = role
+	for _, w := range plain[2:] {
+		if w != "unprobed" {
+			return fmt.Errorf("unknown word %q", w)
+		}
+		i.Probed = false
+	}
+	if op := set["failed"]; op != "" {
+		i.Failed, i.FailedOp, i.Outcome = true, resources.Op(op), agents.OutcomeFailed
+		i.Failures = map[resources.Op]*state.Failure{i.FailedOp: {Count: 1, Outcome: agents.OutcomeFailed, First: epoch.Add(-time.Second), Last: epoch.Add(-time.Second)}}
+	}
+	i.Digest = set["digest"]
+	if set["score"] != "" {
+		i.Attributes = map[string]string{"promotion_score": set["score"]}
+	}
+	i.Since = at(set["since"])
+	if set["outcome"] != "" {
+		return i.Outcome.UnmarshalText([]byte(set["outcome"]))
+	}
+	return nil
+}
+
+// failure: failure RSC@NODE OP count=N last=OFFSET outcome=WORD
+func (c *cluster) failure(plain []string, set map[string]string) error {
+	i := c.instance(plain[0])
+	f := &state.Failure{Count: 1, Outcome: agents.OutcomeFailed, Last: epoch.Add(-time.Second)}
+	if set["count"] != "" {
+		f.Count = number(set["count"])
+	}
+	if set["last"] != "" {
+		f.Last = at(set["last"])
+	}
+	if set["outcome"] != "" {
+		if err := f.Outcome.UnmarshalText([]byte(set["outcome"])); err != nil {
+			return err
+		}
+	}
+	if i.Failures == nil {
+		i.Failures = map[resources.Op]*state.Failure{}
+	}
+	i.Failures[resources.Op(plain[1])] = f
+	return nil
+}
+
+// flying: flying RSC@NODE OP
+func (c *cluster) flying(plain []string) {
+	i := c.instance(plain[0])
+	_, node, _ := strings.Cut(plain[0], "@")
+	id := resources.NewActionID(90, len(c.s.Operations))
+	c.s.Operations[id] = &state.Operation{ID: id, Node: resources.NodeName(node), Instance: i.ID, Op: resources.Op(plain[1])}
+	i.Action = id
+	if r, found := c.d.Resource(i.ID.Resource()); found {
+		c.s.Operations[id].Digest = resources.Digest(r)
+	}
+}
+
+// fencing: fencing NODE PHASE [action=] [retry=] [at=] [by=]
+func (c *cluster) fencing(plain []string, set map[string]string) error {
+	f := &state.Fencing{
+		ID: "f-" + plain[0], Node: resources.NodeName(plain[0]), Action: resources.FencingReboot, By: scheduler.ByCluster,
+		RequestedAt: epoch.Add(-time.Minute), RetryAt: at(set["retry"]), Attempts: 1, Reason: "lost", Error: "bmc silent",
+	}
+	if err := f.Phase.UnmarshalText([]byte(plain[1])); err != nil {
+		return err
+	}
+	if set["action"] != "" {
+		f.Action = resources.FencingAction(set["action"])
+	}
+	if set["at"] != "" {
+		f.RequestedAt = at(set["at"])
+	}
+	if set["by"] != "" {
+		f.By = set["by"]
+	}
+	if f.Phase == state.FencingDone || f.Phase == state.FencingWithdrawn {
+		c.s.FenceHistory = append(c.s.FenceHistory, f)
+		return nil
+	}
+	c.s.Fencing[f.Node] = f
+	return nil
+}
+
+// advice: advice RSC [blocked] [NODE=SCORE...]
+func (c *cluster) advice(plain []string, set map[string]string) error {
+	a := &state.Advice{}
+	a.Blocked = len(plain) > 1
+	a.Reason = "because"
+	a.Promotion = map[resources.NodeName]resources.Score{}
+	for node, value := range set {
+		a.Promotion[resources.NodeName(node)] = score(value)
+	}
+	c.s.Advice[resources.ResourceID(plain[0])] = a
+	return nil
+}

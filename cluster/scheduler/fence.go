@@ -1,0 +1,264 @@
+package scheduler
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/resources"
+)
+
+// Defaults of the properties that bound fencing.
+const (
+	defaultStartupGrace   = 20 * time.Second
+	defaultFenceBudget    = 3
+	defaultFenceWindow    = 10 * time.Minute
+	defaultFencingTimeout = 60 * time.Second
+)
+
+// canFence reports whether the node's power can be switched at all.
+func (p *planner) canFence(n int) bool {
+	return p.fenceEnabled() && p.nodes[n].defined && len(p.def.FencesOf(p.nodes[n].name)) > 0
+}
+
+func (p *planner) fenceEnabled() bool { return resources.Or(p.def.Properties.FencingEnabled, true) }
+
+// decideFencing decides which nodes are fenced, and what keeps the others from
+// being proven dead. A node that is only suspected is never fenced.
+func (p *planner) decideFencing() {
+	var wanted []int
+	for n := range p.nodes {
+		open := p.s.Fencing[p.nodes[n].name]
+		switch {
+		case open != nil:
+			p.followFencing(n, open)
+		case p.nodes[n].unclean || p.nodes[n].wish != "":
+			if p.mustFence(n) {
+				wanted = append(wanted, n)
+			}
+		}
+	}
+	// Whoever was lost first is fenced first when not all may be.
+	slices.SortStableFunc(wanted, func(a, b int) int { return p.nodes[a].st.Since.Compare(p.nodes[b].st.Since) })
+	budget, budgetEnds := p.fenceBudget()
+	share := p.fenceShare()
+	for _, n := range wanted {
+		wait := p.fenceWait(n)
+		switch {
+		case wait != "":
+		case budget <= 0:
+			wait = "fence budget spent: " + p.budgetText()
+			p.recheck(budgetEnds)
+		case share <= 0:
+			wait = "half of the members are being fenced or lie fenced: the fault may be ours"
+		default:
+			budget--
+			share--
+		}
+		p.addFence(n, p.fenceReason(n), wait, "")
+	}
+}
+
+// mustFence reports whether the node needs a fence action now, and marks it.
+func (p *planner) mustFence(n int) bool {
+	node := &p.nodes[n]
+	node.unclean = true
+	if node.st.Liveness == state.LivenessUnknown && node.wish == "" {
+		grace := cmp.Or(p.def.Properties.StartupGrace.Std(), defaultStartupGrace)
+		if at := node.st.Since.Add(grace); p.now.Before(at) {
+			node.hold = fmt.Sprintf("node %s has not been seen yet: asked for at %s", node.name, at.UTC().Format(time.RFC3339))
+			p.recheck(at)
+			return false
+		}
+	}
+	if !p.fenceEnabled() {
+		p.problem(transition.Problem{
+			Code: "node_lost", Severity: transition.SeverityWarning, Node: node.name,
+			Text: "node " + string(node.name) + " is lost and fencing is disabled: what it ran is started elsewhere without proof that it is dead",
+			Next: "belayctl property set fencing_enabled=true",
+		})
+		return false
+	}
+	if !node.defined {
+		node.hold = fmt.Sprintf("node %s is lost and not in the definition", node.name)
+		p.problem(transition.Problem{
+			Code: "node_lost", Severity: transition.SeverityWarning, Node: node.name,
+			Text: node.hold, Next: "belayctl fence confirm " + string(node.name) + " --reason WHY",
+		})
+		return false
+	}
+	return true
+}
+
+func (p *planner) fenceReason(n int) string {
+	node := &p.nodes[n]
+	switch {
+	case node.wish != "":
+		return node.wish
+	case node.st.Liveness == state.LivenessUnknown:
+		return "never seen since the cluster started"
+	case len(node.st.Evidence) > 0:
+		return "lost: " + node.st.Evidence[0].Text
+	default:
+		return "lost"
+	}
+}
+
+// fenceWait says why a node cannot be fenced, whatever the budget.
+func (p *planner) fenceWait(n int) string {
+	switch {
+	case len(p.def.FencesOf(p.nodes[n].name)) == 0:
+		return "no fence device can switch its power"
+	case p.nodes[n].maintenance:
+		return "it is in maintenance"
+	default:
+		return ""
+	}
+}
+
+func (p *planner) budgetText() string {
+	return fmt.Sprintf("%d in %s", p.budgetSize(), p.budgetWindow())
+}
+
+func (p *planner) budgetSize() int {
+	return cmp.Or(p.def.Properties.FenceBudget, defaultFenceBudget)
+}
+
+func (p *planner) budgetWindow() time.Duration {
+	return cmp.Or(p.def.Properties.FenceWindow.Std(), defaultFenceWindow)
+}
+
+// fenceBudget returns how many more automatic fencings may begin now, and when
+// that grows. A fencing that was withdrawn before any attempt cost nothing.
+func (p *planner) fenceBudget() (left int, grows time.Time) {
+	left = p.budgetSize()
+	count := func(f *state.Fencing) {
+		end := f.RequestedAt.Add(p.budgetWindow())
+		withdrawn := f.Phase == state.FencingWithdrawn && f.Attempts == 0
+		if f.By != ByCluster || withdrawn || !end.After(p.now) {
+			return
+		}
+		left--
+		if grows.IsZero() || end.Before(grows) {
+			grows = end
+		}
+	}
+	for _, f := range p.s.FenceHistory {
+		count(f)
+	}
+	for _, name := range p.s.NodeNames() {
+		if f := p.s.Fencing[name]; f != nil {
+			count(f)
+		}
+	}
+	return left, grows
+}
+
+// ByCluster is Fencing.By of a fencing that the cluster asked for itself; only
+// those count against the budget.
+const ByCluster = "cluster"
+
+// fenceShare returns how many more nodes may be fenced so that never more than
+// half of the members (at least one) are being fenced or lie fenced at once.
+func (p *planner) fenceShare() int {
+	members, fenced := 0, 0
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		if !n.defined {
+			continue
+		}
+		members++
+		if p.s.Fencing[n.name] != nil || (n.st.Off != nil && n.st.Off.By == "power") {
+			fenced++
+		}
+	}
+	return max(members/2, 1) - fenced
+}
+
+// addFence adds the action; with a wait it is only announced. trouble is what is
+// wrong with one that is under way.
+func (p *planner) addFence(n int, reason, wait, trouble string) {
+	node := &p.nodes[n]
+	node.fence = p.addAction(transition.Action{
+		Key: "fence " + string(node.name), Kind: transition.KindFence, Node: node.name, Reason: reason, Wait: wait,
+		Timeout: cmp.Or(p.def.Properties.FencingTimeout, resources.Duration(defaultFencingTimeout)),
+	})
+	severity, text, next := transition.SeverityWarning, "is being fenced: "+reason, ""
+	confirm := "belayctl fence confirm " + string(node.name) + " --reason WHY"
+	switch {
+	case wait != "":
+		severity, next = transition.SeverityCritical, confirm
+		text = fmt.Sprintf("is not fenced (%s), and nothing of it is recovered: %s", wait, reason)
+	case trouble != "":
+		severity, next = transition.SeverityCritical, confirm
+		text = fmt.Sprintf("is still being fenced, and nothing of it is recovered yet: %s; %s", reason, trouble)
+	}
+	p.problem(transition.Problem{Code: "fence", Severity: severity, Node: node.name, Text: "node " + string(node.name) + " " + text, Next: next})
+}
+
+// followFencing plans by an open fencing: wait for it, repeat it, or switch the
+// node on again.
+func (p *planner) followFencing(n int, f *state.Fencing) {
+	node := &p.nodes[n]
+	if f.Phase == state.FencingOff {
+		if f.Action == resources.FencingReboot {
+			p.addPowerOn(n, f)
+		}
+		return
+	}
+	node.unclean = true
+	wait := ""
+	if f.Phase == state.FencingFailed {
+		switch {
+		case f.RetryAt.IsZero():
+			wait = "failed: " + f.Error
+		case p.now.Before(f.RetryAt):
+			wait = fmt.Sprintf("failed, tried again at %s: %s", f.RetryAt.UTC().Format(time.RFC3339), f.Error)
+			p.recheck(f.RetryAt)
+		}
+	}
+	p.addFence(n, f.Reason, wait, p.fenceTrouble(f))
+	if f.Phase == state.FencingRequested || f.Phase == state.FencingRunning {
+		p.acts[node.fence].InFlight = resources.ActionID(f.ID)
+	}
+}
+
+// slowFencing is how long a first attempt may take before an operator is told: a
+// power controller that answers needs a second or two.
+const slowFencing = 10 * time.Second
+
+// fenceTrouble says what is wrong with a fencing that is under way: its last
+// attempt failed, or its first one takes long.
+func (p *planner) fenceTrouble(f *state.Fencing) string {
+	slow := f.RequestedAt.Add(slowFencing)
+	switch {
+	case f.Phase != state.FencingRunning:
+		return ""
+	case f.Attempts > 1:
+		return "before: " + f.Error
+	case p.now.Before(slow):
+		p.recheck(slow)
+		return ""
+	default:
+		return "the power controller has been asked since " + f.RequestedAt.UTC().Format(time.RFC3339)
+	}
+}
+
+// addPowerOn switches a fenced node on; nothing waits for it.
+func (p *planner) addPowerOn(n int, f *state.Fencing) {
+	node := &p.nodes[n]
+	i := p.addAction(transition.Action{
+		Key: "power_on " + string(node.name), Kind: transition.KindPowerOn, Node: node.name, Reason: "fencing action is reboot",
+		Timeout: cmp.Or(p.def.Properties.FencingTimeout, resources.Duration(defaultFencingTimeout)),
+	})
+	switch {
+	case f.Executor != "":
+		p.acts[i].InFlight = resources.ActionID(f.ID)
+	case p.now.Before(f.RetryAt):
+		p.acts[i].Wait = "tried again at " + f.RetryAt.UTC().Format(time.RFC3339)
+		p.recheck(f.RetryAt)
+	}
+}

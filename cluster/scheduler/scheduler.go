@@ -1,0 +1,129 @@
+// Package scheduler decides what the cluster should do next. Plan is a pure
+// function of the replicated state, the time and what is known of the agents:
+// it does no I/O, reads no clock and starts no goroutine, and gives the same
+// plan for the same arguments everywhere.
+//
+// Its rules are Pacemaker's (Pacemaker Explained; where the manual and the code
+// disagree, the code) but for what follows from planning on every change: there
+// is no barrier, and only what depends on an action waits for it.
+//
+// Where Belay means to differ from Pacemaker:
+//   - A start waits for the fencing of those nodes that may run the resource,
+//     not for every fencing.
+//   - A node that is only suspected keeps what it has and takes nothing new.
+//   - A copy of a clone that starts or restarts on one node restarts nothing
+//     that depends on the clone on other nodes, interleaved or not.
+//   - What nobody has looked at since the daemon restarted restarts nothing.
+//   - No location or colocation promotes what does not ask for promotion.
+//   - An instance that its monitor found cleanly stopped is started without
+//     being stopped before.
+//   - A node in maintenance is not fenced by the cluster itself.
+//   - Explicit target_role started means what the default means: promotion is
+//     allowed. (Started and unpromoted are the same role here.)
+package scheduler
+
+import (
+	"slices"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/resources"
+)
+
+// Plan returns the actions that lead from the state to its definition, what
+// each waits for, and why. It never changes s. The result always passes
+// transition.Validate.
+func Plan(s *state.State, now time.Time, opts Options) transition.Transition {
+	p := &planner{s: s, def: s.Definition, now: now, opts: opts}
+	p.t = transition.Transition{Index: s.Index, Term: s.Term}
+	if !opts.Quorum {
+		p.problem(transition.Problem{
+			Code: "no_quorum", Severity: transition.SeverityCritical,
+			Text: "no majority of the voters is in reach: nothing is started, stopped or fenced",
+			Next: "belayctl status",
+		})
+		return p.t
+	}
+
+	p.unpackNodes()
+	p.unpackUnits()
+	p.unpackLocations()
+	p.unpackStatus()
+	p.judgeFailures()
+	p.decideFencing()
+	p.judgeMultiple()
+	p.compareDigests()
+
+	p.unpackColocations()
+	for _, u := range p.placing {
+		p.place(u)
+	}
+	p.setTargets()
+	p.unpackOrders()
+	p.capTargets()
+	p.markRestarts()
+
+	p.addProbes()
+	p.addInstanceActions()
+	p.orderActions()
+	p.breakLoops()
+	return p.result()
+}
+
+// planner is one run of Plan. Everything in it refers to everything else by
+// index: into nodes (by name), prims and units (by definition) and insts.
+type planner struct {
+	s    *state.State
+	def  *resources.Definition
+	now  time.Time
+	opts Options
+	t    transition.Transition
+
+	nodes   []node
+	byNode  map[resources.NodeName]int
+	prims   []prim
+	byPrim  map[resources.ResourceID]int
+	units   []unit
+	byUnit  map[resources.ResourceID]int
+	placing []int // units by priority
+
+	insts []inst
+	slots []int32 // prim's copies × nodes → index into insts, or -1
+
+	colocations []colocation
+	orders      []order
+
+	acts     []action
+	explains map[scoreKey]*transition.Score
+}
+
+// problem records what an operator should know.
+func (p *planner) problem(problem transition.Problem) {
+	p.t.Problems = append(p.t.Problems, problem)
+}
+
+// recheck asks for another plan at a time; the earliest wins, the past is
+// ignored.
+func (p *planner) recheck(at time.Time) {
+	if at.After(p.now) && (p.t.RecheckAt.IsZero() || at.Before(p.t.RecheckAt)) {
+		p.t.RecheckAt = at
+	}
+}
+
+// result turns the plan into data.
+func (p *planner) result() transition.Transition {
+	p.t.Actions = make([]transition.Action, len(p.acts))
+	for i := range p.acts {
+		a := &p.acts[i]
+		slices.Sort(a.after)
+		for _, before := range slices.Compact(a.after) {
+			a.After = append(a.After, int(before))
+		}
+		p.t.Actions[i] = a.Action
+	}
+	p.t.Targets = p.targets()
+	p.explain()
+	slices.SortStableFunc(p.t.Problems, func(a, b transition.Problem) int { return int(b.Severity - a.Severity) })
+	return p.t
+}

@@ -1,0 +1,160 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/resources"
+)
+
+// judgeMultiple finds copies that run more often than they may, and says what
+// to do with them (Pacemaker Explained, "multiple-active").
+func (p *planner) judgeMultiple() {
+	for qi := range p.prims {
+		q := &p.prims[qi]
+		if q.unit < 0 || (p.units[q.unit].clone != nil && !p.units[q.unit].unique) {
+			continue
+		}
+		for copy := range q.ids {
+			p.judgeCopies(q, copy)
+		}
+	}
+}
+
+func (p *planner) judgeCopies(q *prim, copy int) {
+	count := 0
+	each := func(do func(*inst)) {
+		for _, k := range q.insts {
+			if i := &p.insts[k]; i.copy == copy && i.probed && i.active() && !p.nodes[i.node].unclean {
+				do(i)
+			}
+		}
+	}
+	each(func(*inst) { count++ })
+	if count < 2 {
+		return
+	}
+	problem := transition.Problem{
+		Code: "multiple_active", Severity: transition.SeverityCritical, Resource: q.id,
+		Text: fmt.Sprintf("%s is active on %d nodes at once", q.ids[copy], count),
+	}
+	switch q.multiple {
+	case resources.MultipleActiveBlock:
+		each(func(i *inst) { i.pinned, i.pinWhy = true, "blocked: active on several nodes" })
+		problem.Next = "belayctl resource retry " + string(q.id)
+	case resources.MultipleActiveStopOnly:
+		q.stopped, q.stopWhy = true, "active on several nodes"
+	default:
+		each(func(i *inst) { i.restart, i.why = true, "active on several nodes" })
+	}
+	p.problem(problem)
+}
+
+// setTargets turns the placement into each instance's target role.
+func (p *planner) setTargets() {
+	for ui := range p.units {
+		u := &p.units[ui]
+		for k, n := range u.at {
+			if n < 0 {
+				continue
+			}
+			for member, qi := range u.prims {
+				if !p.memberRuns(u, member, p.copyOf(u, k), n) {
+					break
+				}
+				i := p.need(qi, p.copyOf(u, k), n)
+				i.tgt = resources.RoleStarted
+				if u.prom[k] && (len(u.prims) == 1 || p.prims[qi].facts.Promotable) {
+					i.tgt = resources.RolePromoted
+				}
+			}
+		}
+	}
+	p.reportUnplaced()
+	for k := range p.insts {
+		i := &p.insts[k]
+		switch {
+		case i.pinned:
+			i.tgt = i.cur
+		case i.tgt == resources.RoleUnknown:
+			i.tgt = resources.RoleStopped
+		}
+	}
+}
+
+// reportUnplaced names what no node may run although it should run.
+func (p *planner) reportUnplaced() {
+	for _, ui := range p.placing {
+		u := &p.units[ui]
+		wanted := !p.unitStopped(u) && p.managed(u) && (u.clone == nil || u.max > 0)
+		if wanted && !slices.ContainsFunc(u.at, func(n int) bool { return n >= 0 }) {
+			p.problem(transition.Problem{
+				Code: "unplaced", Severity: transition.SeverityCritical, Resource: u.id,
+				Text: "no node may run " + string(u.id), Next: "belayctl resource show " + string(u.id),
+			})
+		}
+	}
+}
+
+// compareDigests compares what is active with the definition.
+func (p *planner) compareDigests() {
+	for k := range p.insts {
+		if i := &p.insts[k]; p.prims[i.prim].unit >= 0 && i.copy >= 0 && !i.pinned && !p.nodes[i.node].unclean {
+			p.compareDigest(i)
+		}
+	}
+}
+
+// compareDigest restarts or reloads an instance that runs with other parameters
+// than the definition's.
+func (p *planner) compareDigest(i *inst) {
+	if i.st == nil || !i.probed || !i.active() {
+		return
+	}
+	has := i.st.Digest
+	if i.op != nil && (i.op.Op == resources.OpStart || i.op.Op == resources.OpReload) {
+		has = i.op.Digest
+	}
+	q := &p.prims[i.prim]
+	switch {
+	case has == "" || has == p.digest(q):
+	case q.facts.Reloads && has != state.RestartDigest:
+		i.reload, i.why = true, "its parameters have changed"
+	case has == state.RestartDigest:
+		i.restart, i.why = true, "restart asked for"
+	default:
+		i.restart, i.why = true, "its parameters have changed"
+	}
+}
+
+func (p *planner) digest(q *prim) string {
+	if q.digest == "" {
+		q.digest = resources.Digest(q.res)
+	}
+	return q.digest
+}
+
+// targets returns the active roles that the plan leads to.
+func (p *planner) targets() map[resources.NodeName]map[resources.InstanceID]resources.Role {
+	counts := make([]int, len(p.nodes))
+	for k := range p.insts {
+		if i := &p.insts[k]; i.tgt.Active() && !p.nodes[i.node].unclean {
+			counts[i.node]++
+		}
+	}
+	all := make(map[resources.NodeName]map[resources.InstanceID]resources.Role, len(p.nodes))
+	for k := range p.insts {
+		i := &p.insts[k]
+		if !i.tgt.Active() || p.nodes[i.node].unclean {
+			continue
+		}
+		name := p.nodes[i.node].name
+		if all[name] == nil {
+			all[name] = make(map[resources.InstanceID]resources.Role, counts[i.node])
+		}
+		all[name][i.id] = i.tgt
+	}
+	return all
+}

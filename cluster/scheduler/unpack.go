@@ -1,0 +1,285 @@
+package scheduler
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/resources"
+)
+
+// node is a member and what may be done with it.
+type node struct {
+	name resources.NodeName
+	st   *state.Node
+	// defined nodes are in the definition; others run nothing.
+	defined bool
+	attrs   map[string]string
+	// gone nodes certainly run nothing; unclean ones may, and take no orders or
+	// are about to be fenced: nothing of theirs is recovered before proof.
+	gone, unclean bool
+	// alive nodes take orders; suspect ones keep what they have.
+	alive, suspect       bool
+	standby, maintenance bool
+	// wish is why the node has to be fenced although it is not lost.
+	wish string
+	// fence is the index of its fence action, or -1; hold then says what is
+	// waited for instead.
+	fence int
+	hold  string
+	load  int // instances that this run has put here
+}
+
+// usable reports whether new instances may be put on the node.
+func (n *node) usable() bool {
+	return n.defined && n.alive && !n.suspect && !n.unclean && !n.standby && !n.maintenance
+}
+
+func (p *planner) unpackNodes() {
+	names := p.s.NodeNames()
+	p.nodes = make([]node, len(names))
+	p.byNode = make(map[resources.NodeName]int, len(names))
+	for i, name := range names {
+		st := p.s.Nodes[name]
+		n := &p.nodes[i]
+		*n = node{name: name, st: st, fence: -1}
+		p.byNode[name] = i
+		n.attrs = map[string]string{"#uname": string(name), "#kind": "cluster", "#cluster-name": p.def.Name}
+		if defined, found := p.def.Node(name); found {
+			n.defined = true
+			maps.Copy(n.attrs, defined.Attributes)
+		}
+		maps.Copy(n.attrs, st.Attributes)
+		n.alive, n.suspect = st.Online(), st.Liveness == state.LivenessSuspect
+		n.gone = !st.Online() && !st.Lost()
+		n.unclean = st.Lost()
+		n.standby = st.Standby
+		n.maintenance = st.InMaintenance(p.now) || p.def.Properties.MaintenanceMode
+		if n.maintenance && st.Maintenance != nil {
+			p.recheck(st.Maintenance.Until)
+		}
+	}
+	for _, defined := range p.def.Nodes {
+		if _, joined := p.byNode[defined.Name]; !joined {
+			p.problem(transition.Problem{
+				Code: "never_joined", Severity: transition.SeverityInfo, Node: defined.Name,
+				Text: "node " + string(defined.Name) + " is defined but has never joined", Next: "belayctl cluster token create",
+			})
+		}
+	}
+}
+
+// prim is a primitive: alone, a member of a group, or the template of a clone.
+type prim struct {
+	id    resources.ResourceID
+	res   *resources.Resource
+	unit  int // -1 for a removed resource
+	facts AgentFacts
+
+	stickiness     resources.Score
+	targetRole     resources.Role
+	managed        bool
+	requires       resources.Requires
+	threshold      int
+	failureTimeout time.Duration
+	multiple       resources.MultipleActive
+	critical       bool
+
+	// ids of its copies: one for a primitive and an anonymous clone.
+	ids []resources.InstanceID
+	// slot is where its copies × nodes begin in planner.slots.
+	slot  int
+	insts []int
+	// row holds its own scores by node: locations and bans, without its unit's.
+	row []resources.Score
+	// promo holds the scores of locations for the promoted role; nil for none.
+	promo []resources.Score
+	// hidden nodes are not probed; nil for none.
+	hidden []bool
+	// stopped says that no copy may run, stopWhy because of what.
+	stopped bool
+	stopWhy string
+	// unprobed says that nobody has looked on some node yet.
+	unprobed bool
+	digest   string // of the definition, once asked for
+}
+
+// unit is what is placed as one: a primitive, a group, or a clone of either.
+type unit struct {
+	id       resources.ResourceID
+	prims    []int
+	clone    *resources.Clone
+	priority resources.Score
+
+	unique, promotable, interleave bool
+	max, nodeMax, min              int
+	promotedMax, promotedNodeMax   int
+	// row and named are what locations say to the whole unit.
+	row   []resources.Score
+	named []bool
+
+	state placeState
+	// at holds the node of each copy, or -1: of each numbered copy of a unique
+	// clone, of each chosen node of an anonymous one, or of the only copy.
+	at   []int
+	prom []bool
+	wish []resources.Score // see planner.wishes
+	// deps are the colocations that it is the dependent of, withs those that
+	// others want to be with it by.
+	deps, withs []int
+}
+
+type placeState uint8
+
+const (
+	unplaced placeState = iota
+	inPlacement
+	placed
+)
+
+// unpackUnits reads the definition: each resource that is in no group is a
+// unit, each group is one, at the place of its first member.
+func (p *planner) unpackUnits() {
+	d := p.def
+	p.byPrim = make(map[resources.ResourceID]int, len(d.Resources))
+	p.byUnit = make(map[resources.ResourceID]int, len(d.Resources))
+	groupOf := map[resources.ResourceID]*resources.Group{}
+	byID := make(map[resources.ResourceID]*resources.Resource, len(d.Resources))
+	for i := range d.Groups {
+		for _, member := range d.Groups[i].Members {
+			groupOf[member] = &d.Groups[i]
+		}
+	}
+	for i := range d.Resources {
+		byID[d.Resources[i].ID] = &d.Resources[i]
+	}
+	p.prims = make([]prim, 0, len(d.Resources))
+	p.units = make([]unit, 0, len(d.Resources))
+	for i := range d.Resources {
+		r := &d.Resources[i]
+		group := groupOf[r.ID]
+		if group == nil {
+			p.addUnit(r.ID, r.Meta, resources.Meta{}, r.Clone, []*resources.Resource{r})
+			continue
+		}
+		if _, known := p.byUnit[group.ID]; known {
+			continue
+		}
+		members := make([]*resources.Resource, 0, len(group.Members))
+		for _, id := range group.Members {
+			if member, found := byID[id]; found {
+				members = append(members, member)
+			}
+		}
+		p.addUnit(group.ID, group.Meta, group.Meta, group.Clone, members)
+	}
+	p.placing = make([]int, len(p.units))
+	for u := range p.units {
+		p.placing[u] = u
+	}
+	slices.SortStableFunc(p.placing, func(a, b int) int { return cmp.Compare(p.units[b].priority, p.units[a].priority) })
+	p.makeRows()
+}
+
+// addUnit adds a unit and its primitives. parent is what the members inherit.
+func (p *planner) addUnit(id resources.ResourceID, own, parent resources.Meta, clone *resources.Clone, members []*resources.Resource) {
+	u := unit{id: id, clone: clone, max: 1, nodeMax: 1}
+	u.priority = meta(own.Priority, nil, p.def.Defaults.Resource.Priority, 0)
+	if clone != nil {
+		u.nodeMax = resources.Or(clone.NodeMax, 1)
+		u.max = resources.Or(clone.Max, len(p.def.Nodes))
+		u.min = resources.Or(clone.Min, 0)
+		u.unique = clone.GloballyUnique || u.nodeMax > 1
+		u.promotable, u.interleave = clone.Promotable, clone.Interleave
+		u.promotedMax = resources.Or(clone.PromotedMax, 1)
+		u.promotedNodeMax = resources.Or(clone.PromotedNodeMax, 1)
+	}
+	index := len(p.units)
+	for _, r := range members {
+		p.byPrim[r.ID] = len(p.prims)
+		u.prims = append(u.prims, len(p.prims))
+		p.prims = append(p.prims, p.newPrim(r, parent, &u, index))
+	}
+	p.byUnit[id] = index
+	p.units = append(p.units, u)
+}
+
+func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit, index int) prim {
+	m, d := r.Meta, p.def.Defaults.Resource
+	sticky := resources.Score(0)
+	if u.clone != nil {
+		sticky = 1
+	}
+	q := prim{
+		id: r.ID, res: r, unit: index, facts: p.opts.facts(r.Agent),
+		stickiness:     meta(m.Stickiness, parent.Stickiness, d.Stickiness, sticky),
+		targetRole:     meta(m.TargetRole, parent.TargetRole, d.TargetRole, resources.RolePromoted),
+		requires:       meta(m.Requires, parent.Requires, d.Requires, resources.RequiresFencing),
+		threshold:      meta(m.MigrationThreshold, parent.MigrationThreshold, d.MigrationThreshold, 0),
+		failureTimeout: meta(m.FailureTimeout, parent.FailureTimeout, d.FailureTimeout, 0).Std(),
+		multiple:       meta(m.MultipleActive, parent.MultipleActive, d.MultipleActive, resources.MultipleActiveStopStart),
+		critical:       meta(m.Critical, parent.Critical, d.Critical, true),
+	}
+	q.managed = meta(m.Managed, parent.Managed, d.Managed, true) && !meta(m.Maintenance, parent.Maintenance, d.Maintenance, false) &&
+		!p.def.Properties.MaintenanceMode
+	switch {
+	case p.def.Properties.StopAllResources:
+		q.stopped, q.stopWhy = true, "stop_all_resources is set"
+	case q.targetRole == resources.RoleStopped:
+		q.stopped, q.stopWhy = true, "target_role is stopped"
+	}
+	q.ids = []resources.InstanceID{resources.InstanceID(r.ID)}
+	if u.unique {
+		q.ids = q.ids[:0]
+		for copy := range u.max {
+			q.ids = append(q.ids, resources.NumberedInstance(r.ID, copy))
+		}
+	}
+	return q
+}
+
+// meta returns the first that is given: a resource's own, its parent's, the
+// definition's default, Pacemaker's.
+func meta[T any](own, parent, byDefault *T, last T) T {
+	for _, value := range []*T{own, parent, byDefault} {
+		if value != nil {
+			return *value
+		}
+	}
+	return last
+}
+
+// makeRows makes the tables that are as wide as the cluster in one piece each.
+func (p *planner) makeRows() {
+	width := len(p.nodes)
+	scores := make([]resources.Score, width*(len(p.prims)+len(p.units)))
+	named := make([]bool, width*len(p.units))
+	cells := 0
+	for i := range p.prims {
+		p.prims[i].row, scores = scores[:width:width], scores[width:]
+		p.prims[i].slot = cells
+		cells += width * len(p.prims[i].ids)
+	}
+	for i := range p.units {
+		p.units[i].row, scores = scores[:width:width], scores[width:]
+		p.units[i].named, named = named[:width:width], named[width:]
+	}
+	p.slots = make([]int32, cells)
+	for i := range p.slots {
+		p.slots[i] = -1
+	}
+}
+
+// members of a unit or the one primitive that the id names; nil if unknown.
+func (p *planner) members(id resources.ResourceID) []int {
+	if i, found := p.byPrim[id]; found {
+		return []int{i}
+	}
+	if u, found := p.byUnit[id]; found {
+		return p.units[u].prims
+	}
+	return nil
+}
