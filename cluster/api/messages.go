@@ -1,0 +1,198 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/resources"
+)
+
+// Status is the cluster at a glance, as `belayctl status` shows it. Fields are
+// only ever added: scripts lean on them.
+type Status struct {
+	Cluster  string             `json:"cluster"`
+	ID       string             `json:"cluster_id"`
+	At       time.Time          `json:"at"`
+	Index    uint64             `json:"index"`
+	Revision uint64             `json:"revision"`
+	Leader   resources.NodeName `json:"leader"`
+	Quorum   bool               `json:"quorum"`
+	// Stale says that the answer is from one member's own copy.
+	Stale     bool               `json:"stale,omitempty"`
+	Member    resources.NodeName `json:"member"` // who answered
+	Nodes     []NodeStatus       `json:"nodes"`
+	Resources []InstanceStatus   `json:"resources"`
+	Fencing   []*state.Fencing   `json:"fencing"`
+	Actions   []ActionStatus     `json:"actions"`
+	Problems  []ProblemStatus    `json:"problems"`
+	Defined   []ResourceSummary  `json:"defined"`
+}
+
+// NodeStatus is one member.
+type NodeStatus struct {
+	Name        resources.NodeName `json:"name"`
+	Address     string             `json:"address"`
+	Online      bool               `json:"online"`
+	State       string             `json:"state"` // alive, suspect, dead, left, unknown
+	Since       time.Time          `json:"since"`
+	Lost        bool               `json:"lost,omitempty"` // dead without proof
+	PoweredOff  bool               `json:"powered_off,omitempty"`
+	Voter       bool               `json:"voter"`
+	Leader      bool               `json:"leader,omitempty"`
+	Standby     bool               `json:"standby,omitempty"`
+	Maintenance *state.Maintenance `json:"maintenance,omitempty"`
+	Evidence    []state.Evidence   `json:"evidence,omitempty"`
+	BootedAt    time.Time          `json:"booted_at,omitzero"`
+	Attributes  map[string]string  `json:"attributes,omitempty"`
+}
+
+// InstanceStatus is one instance on one node, or a defined resource that is
+// active nowhere (Node then is empty).
+type InstanceStatus struct {
+	ID       resources.InstanceID `json:"id"`
+	Resource resources.ResourceID `json:"resource"`
+	Agent    string               `json:"agent"`
+	Node     resources.NodeName   `json:"node"`
+	Role     resources.Role       `json:"role"`
+	Since    time.Time            `json:"since,omitzero"`
+	// Probed false means that the role is only believed.
+	Probed     bool                            `json:"probed"`
+	Failed     bool                            `json:"failed,omitempty"`
+	Reason     string                          `json:"reason,omitempty"`
+	Failures   map[resources.Op]*state.Failure `json:"failures,omitempty"`
+	Op         resources.Op                    `json:"op,omitempty"` // in flight
+	OpSince    time.Time                       `json:"op_since,omitzero"`
+	Progress   string                          `json:"progress,omitempty"`
+	Attributes map[string]string               `json:"attributes,omitempty"`
+}
+
+// ResourceSummary is one defined resource and its shape.
+type ResourceSummary struct {
+	ID         resources.ResourceID `json:"id"`
+	Agent      string               `json:"agent"`
+	Group      resources.ResourceID `json:"group,omitempty"`
+	Clone      bool                 `json:"clone,omitempty"`
+	Promotable bool                 `json:"promotable,omitempty"`
+	TargetRole resources.Role       `json:"target_role,omitempty"`
+	Managed    bool                 `json:"managed"`
+	Advice     *state.Advice        `json:"advice,omitempty"`
+}
+
+// ActionStatus is one action of the present transition.
+type ActionStatus struct {
+	Key      string `json:"key"`
+	InFlight bool   `json:"in_flight,omitempty"`
+	// Wait says what it waits for although nothing precedes it.
+	Wait   string   `json:"wait,omitempty"`
+	After  []string `json:"after,omitempty"`
+	Reason string   `json:"reason,omitempty"`
+}
+
+// ProblemStatus is something an operator should know, with the next command.
+type ProblemStatus struct {
+	Code     string               `json:"code"`
+	Severity string               `json:"severity"`
+	Node     resources.NodeName   `json:"node,omitempty"`
+	Resource resources.ResourceID `json:"resource,omitempty"`
+	Text     string               `json:"text"`
+	Next     string               `json:"next,omitempty"`
+}
+
+// Live is what only the leader knows beyond the state.
+type Live struct {
+	Transition transition.Transition                  `json:"transition"`
+	Progress   map[resources.ActionID]agents.Progress `json:"progress,omitempty"`
+	Problems   []ProblemStatus                        `json:"problems,omitempty"`
+}
+
+// DefinitionAnswer is the definition and the revision to base a change on.
+type DefinitionAnswer struct {
+	Revision   uint64                `json:"revision"`
+	Definition *resources.Definition `json:"definition"`
+}
+
+// CommandRequest asks for one command to be committed.
+type CommandRequest struct {
+	Name string          `json:"name"`
+	Data json.RawMessage `json:"data"`
+}
+
+// CommandAnswer says that a command is committed and applied.
+type CommandAnswer struct {
+	Index uint64 `json:"index"`
+	Fence string `json:"fence,omitempty"`
+}
+
+// WaitRequest asks whether the cluster has settled after Index.
+type WaitRequest struct {
+	Index uint64 `json:"index"`
+	// Resources to wait for; none means everything.
+	Resources []resources.ResourceID `json:"resources,omitempty"`
+	// Timeout of this request, at most MaxWait; ask again for more.
+	Timeout resources.Duration `json:"timeout"`
+}
+
+// MaxWait bounds one wait request.
+const MaxWait = 30 * time.Second
+
+// WaitAnswer says how far the cluster is.
+type WaitAnswer struct {
+	Settled bool `json:"settled"`
+	// AsAsked says that what was asked for is true; false with Settled means
+	// that nothing more happens by itself.
+	AsAsked  bool            `json:"as_asked"`
+	Index    uint64          `json:"index"`
+	Actions  []ActionStatus  `json:"actions,omitempty"` // still to come
+	Problems []ProblemStatus `json:"problems,omitempty"`
+}
+
+// SecretRequest stores a secret; an empty value deletes it.
+type SecretRequest struct {
+	Secret string `json:"secret"`
+	Value  string `json:"value,omitempty"`
+}
+
+// TokenRequest asks for a join token.
+type TokenRequest struct {
+	TTL resources.Duration `json:"ttl"`
+}
+
+// TokenAnswer holds the token: it is shown once.
+type TokenAnswer struct {
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// OrderAnswer is how far an order is on a member.
+type OrderAnswer struct {
+	Done     bool            `json:"done"`
+	Result   agents.Result   `json:"result,omitzero"`
+	Progress agents.Progress `json:"progress,omitzero"`
+}
+
+// FenceOrder asks a member to switch another node's power. The member obeys only
+// if the fencing is open in its own state at Index or later.
+type FenceOrder struct {
+	LeaderTerm uint64             `json:"leader_term"`
+	Index      uint64             `json:"index"`
+	Fence      string             `json:"fence"`
+	Node       resources.NodeName `json:"node"`
+	On         bool               `json:"on,omitempty"` // else off, proven
+	Timeout    resources.Duration `json:"timeout"`
+}
+
+// FenceAnswer is what came of it.
+type FenceAnswer struct {
+	Proven bool              `json:"proven"` // off read back; or, with On, on
+	Steps  []state.FenceStep `json:"steps"`
+	Error  string            `json:"error,omitempty"`
+}
+
+// CheckAnswer is what a member itself sees of another.
+type CheckAnswer struct {
+	Reachable bool             `json:"reachable"`
+	Evidence  []state.Evidence `json:"evidence"`
+}

@@ -1,0 +1,358 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+// Cluster is what the server needs of this member's view of the cluster. All
+// methods are called concurrently from request goroutines.
+type Cluster interface {
+	// Self returns this member's name.
+	Self() resources.NodeName
+	// Local returns what this member has applied; never nil.
+	Local() *state.State
+	// Leader returns the leader's name and API address, "" when none is known,
+	// and whether it is this member.
+	Leader() (name resources.NodeName, address string, self bool)
+	// Read returns the leader's committed state, proven to be the newest. It
+	// fails with CodeNoQuorum when this member cannot prove that it leads.
+	Read(context.Context) (*state.State, error)
+	// Live returns what the leader knows beyond the state.
+	Live() Live
+	// Propose commits a command. Errors are *Error or *state.Rejection.
+	Propose(ctx context.Context, by string, command state.Command) (state.Result, error)
+	// Wait answers as soon as the cluster has settled, or at the timeout.
+	Wait(context.Context, WaitRequest) (WaitAnswer, error)
+	// CreateToken and SetSecret commit what they make without showing it to the
+	// log.
+	CreateToken(ctx context.Context, by string, ttl time.Duration) (TokenAnswer, error)
+	SetSecret(ctx context.Context, by string, request SecretRequest) error
+	// Forward sends a request to the leader.
+	Forward(ctx context.Context, leader string, r *http.Request, body []byte, by Identity) (*http.Response, error)
+	// NoQuorum explains why there is no leader, as far as this member knows.
+	NoQuorum() string
+}
+
+// Member is what the server needs to serve other members.
+type Member interface {
+	Execute(context.Context, state.Order) (OrderAnswer, error)
+	Cancel(resources.ActionID)
+	Fence(context.Context, FenceOrder) (FenceAnswer, error)
+	Check(context.Context, resources.NodeName) CheckAnswer
+	// Join admits a node. The request and the answer are between the joiner and
+	// the member's key store; the API only carries them.
+	Join(context.Context, json.RawMessage) (any, error)
+}
+
+// Server answers API requests.
+type Server struct {
+	cluster Cluster
+	member  Member
+	log     *zap.Logger
+}
+
+// NewServer returns a server; use its handlers with listeners of your own.
+func NewServer(cluster Cluster, member Member, log *zap.Logger) *Server {
+	return &Server{cluster: cluster, member: member, log: log}
+}
+
+// Bounds of a request's body, in bytes. Joiners are strangers.
+const (
+	MaxBody     = 8 << 20
+	MaxJoinBody = 64 << 10
+)
+
+// Handler returns the routes for callers whose identity identify finds.
+func (s *Server) Handler(identify func(*http.Request) Identity) http.Handler {
+	mux := http.NewServeMux()
+	route := func(pattern string, least Role, h func(*http.Request, []byte, Identity) (any, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, MaxBody, least, identify, h) })
+	}
+	leader := func(pattern string, least Role, h func(*http.Request, []byte, Identity) (any, error)) {
+		route(pattern, least, s.atLeader(h))
+	}
+	route("GET /v1/ping", RoleNone, func(*http.Request, []byte, Identity) (any, error) { return struct{}{}, nil })
+	route("GET /v1/status", RoleViewer, s.staleOrLeader(s.status))
+	route("GET /v1/state", RoleViewer, s.staleOrLeader(s.state))
+	route("GET /v1/definition", RoleViewer, s.staleOrLeader(s.definition))
+	leader("GET /v1/live", RoleViewer, func(*http.Request, []byte, Identity) (any, error) { return s.cluster.Live(), nil })
+	leader("POST /v1/commands", RoleOperator, s.command)
+	leader("POST /v1/wait", RoleViewer, s.wait)
+	leader("POST /v1/secrets", RoleAdmin, s.secret)
+	leader("POST /v1/tokens", RoleAdmin, s.token)
+	leader("POST /v1/peer/propose", RolePeer, s.peerPropose)
+	route("POST /v1/peer/order", RolePeer, s.order)
+	route("POST /v1/peer/cancel", RolePeer, s.cancel)
+	route("POST /v1/peer/fence", RolePeer, s.fence)
+	route("GET /v1/peer/check", RolePeer, s.check)
+	leader("POST /v1/join", RolePeer, s.join) // a joiner's request that another member sends on
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, &Error{Code: CodeNotFound, Text: fmt.Sprintf("no such request: %s %s", r.Method, r.URL.Path)})
+	})
+	return mux
+}
+
+// JoinHandler returns the one route that is open to callers without a
+// certificate.
+func (s *Server) JoinHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/join", func(w http.ResponseWriter, r *http.Request) {
+		s.serve(w, r, MaxJoinBody, RoleNone, func(*http.Request) Identity { return Identity{Name: "joiner"} }, s.atLeader(s.join))
+	})
+	return mux
+}
+
+func (s *Server) join(r *http.Request, body []byte, _ Identity) (any, error) {
+	return s.member.Join(r.Context(), body)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, least Role, identify func(*http.Request) Identity, h func(*http.Request, []byte, Identity) (any, error)) {
+	who := identify(r)
+	if who.Role < least {
+		writeError(w, &Error{Code: CodeForbidden, Text: fmt.Sprintf("%s has the role %s; %s %s needs %s", who.Name, who.Role, r.Method, r.URL.Path, least)})
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		writeError(w, &Error{Code: CodeInvalid, Text: fmt.Sprintf("read the request: %v", err)})
+		return
+	}
+	answer, err := h(r, body, who)
+	var relayed *relayed
+	switch {
+	case errors.As(err, &relayed):
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(relayed.status)
+		w.Write(relayed.body)
+	case err != nil:
+		writeError(w, err)
+	default:
+		writeJSON(w, http.StatusOK, answer)
+	}
+}
+
+// relayed carries the leader's answer through a handler.
+type relayed struct {
+	status int
+	body   []byte
+}
+
+func (*relayed) Error() string { return "answered by the leader" }
+
+// atLeader runs the handler if this member leads, and asks the leader if not.
+// A request is forwarded once at most.
+func (s *Server) atLeader(h func(*http.Request, []byte, Identity) (any, error)) func(*http.Request, []byte, Identity) (any, error) {
+	return func(r *http.Request, body []byte, who Identity) (any, error) {
+		name, address, self := s.cluster.Leader()
+		if self {
+			return h(r, body, who)
+		}
+		if name == "" || address == "" || r.Header.Get(headerForwarded) != "" {
+			return nil, &Error{Code: CodeNoQuorum, Text: s.cluster.NoQuorum()}
+		}
+		answer, err := s.cluster.Forward(r.Context(), address, r, body, who)
+		if err != nil {
+			return nil, unanswered(r, name, err)
+		}
+		defer answer.Body.Close()
+		data, err := io.ReadAll(io.LimitReader(answer.Body, 64<<20))
+		if err != nil {
+			return nil, &Error{Code: CodeUnknown, Text: fmt.Sprintf("leader %s broke off: %v", name, err)}
+		}
+		return nil, &relayed{status: answer.StatusCode, body: data}
+	}
+}
+
+// unanswered says what a lost answer of the leader means: nothing was done if it
+// could not even be reached; else a change may have been made.
+func unanswered(r *http.Request, leader resources.NodeName, err error) error {
+	var network *net.OpError
+	if r.Method == http.MethodGet || (errors.As(err, &network) && network.Op == "dial") {
+		return &Error{Code: CodeNoQuorum, Text: fmt.Sprintf("leader %s does not answer: %v; nothing was changed: try again, or see this member's own copy with `belayctl status --stale`", leader, err)}
+	}
+	return &Error{Code: CodeUnknown, Text: fmt.Sprintf("leader %s did not answer: %v; the change may or may not have been made: look with `belayctl status` before trying again", leader, err)}
+}
+
+// staleOrLeader reads this member's own copy with ?stale=1, else the leader's.
+func (s *Server) staleOrLeader(h func(*state.State, bool) any) func(*http.Request, []byte, Identity) (any, error) {
+	fresh := s.atLeader(func(r *http.Request, _ []byte, _ Identity) (any, error) {
+		current, err := s.cluster.Read(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		return h(current, false), nil
+	})
+	return func(r *http.Request, body []byte, who Identity) (any, error) {
+		if stale, _ := strconv.ParseBool(r.URL.Query().Get("stale")); stale {
+			return h(s.cluster.Local(), true), nil
+		}
+		return fresh(r, body, who)
+	}
+}
+
+func (s *Server) status(current *state.State, stale bool) any {
+	leader, _, self := s.cluster.Leader()
+	live := Live{}
+	if self {
+		live = s.cluster.Live()
+	}
+	status := BuildStatus(current, live, leader, stale)
+	status.Member = s.cluster.Self()
+	return status
+}
+
+func (s *Server) state(current *state.State, _ bool) any { return current }
+
+func (s *Server) definition(current *state.State, _ bool) any {
+	return DefinitionAnswer{Revision: current.Revision, Definition: current.Definition}
+}
+
+// asked are the commands that people may give, and the least role for each; the
+// others are the cluster's. Operators run the cluster; who belongs to it is the
+// administrators' business.
+var asked = map[string]Role{
+	"definition.set/1": RoleOperator, "node.standby/1": RoleOperator, "node.maintenance/1": RoleOperator, "node.attribute/1": RoleOperator,
+	"failures.cleared/1": RoleOperator, "fence.requested/1": RoleOperator, "fence.confirmed/1": RoleOperator, "resource.moved/1": RoleOperator,
+	"resource.overridden/1": RoleOperator, "resource.restart/1": RoleOperator, "member.removed/1": RoleAdmin, "member.voting/1": RoleAdmin,
+}
+
+// reported are the commands that members may send to the leader, about
+// themselves only.
+var reported = map[string]Role{"instance.reported/1": RolePeer, "member.booted/1": RolePeer}
+
+func (s *Server) command(r *http.Request, body []byte, who Identity) (any, error) {
+	command, err := commandOf(body, who, asked)
+	if err != nil {
+		return nil, err
+	}
+	return s.propose(r, who, command)
+}
+
+func (s *Server) peerPropose(r *http.Request, body []byte, who Identity) (any, error) {
+	command, err := commandOf(body, who, reported)
+	if err != nil {
+		return nil, err
+	}
+	var about resources.NodeName
+	switch c := command.(type) {
+	case *state.InstanceReported:
+		about = c.Node
+	case *state.MemberBooted:
+		about = c.Node
+	}
+	if string(about) != who.Name {
+		return nil, &Error{Code: CodeForbidden, Text: fmt.Sprintf("%s may not report about %s", who.Name, about)}
+	}
+	return s.propose(r, who, command)
+}
+
+// commandOf reads a command that who may give.
+func commandOf(body []byte, who Identity, allowed map[string]Role) (state.Command, error) {
+	var request CommandRequest
+	if err := decode(body, &request); err != nil {
+		return nil, err
+	}
+	if least, known := allowed[request.Name]; !known || who.Role < least {
+		return nil, &Error{Code: CodeForbidden, Text: fmt.Sprintf("command %q is not for %s, whose role is %s", request.Name, who.Name, who.Role)}
+	}
+	if len(request.Data) == 0 || string(request.Data) == "null" {
+		return nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("command %q comes without its data", request.Name)}
+	}
+	envelope, err := json.Marshal(state.Envelope{Name: request.Name, Data: request.Data})
+	if err != nil {
+		return nil, &Error{Code: CodeInvalid, Text: err.Error()}
+	}
+	_, command, err := state.Decode(envelope)
+	if err != nil {
+		return nil, &Error{Code: CodeInvalid, Text: err.Error()}
+	}
+	return command, nil
+}
+
+func (s *Server) propose(r *http.Request, who Identity, command state.Command) (any, error) {
+	result, err := s.cluster.Propose(r.Context(), who.Name, command)
+	if err != nil {
+		return nil, err
+	}
+	return CommandAnswer{Index: result.Index, Fence: result.Fence}, nil
+}
+
+func (s *Server) wait(r *http.Request, body []byte, _ Identity) (any, error) {
+	var request WaitRequest
+	if err := decode(body, &request); err != nil {
+		return nil, err
+	}
+	request.Timeout = resources.Duration(min(request.Timeout.Std(), MaxWait))
+	return s.cluster.Wait(r.Context(), request)
+}
+
+func (s *Server) secret(r *http.Request, body []byte, who Identity) (any, error) {
+	var request SecretRequest
+	if err := decode(body, &request); err != nil {
+		return nil, err
+	}
+	return struct{}{}, s.cluster.SetSecret(r.Context(), who.Name, request)
+}
+
+func (s *Server) token(r *http.Request, body []byte, who Identity) (any, error) {
+	var request TokenRequest
+	if err := decode(body, &request); err != nil {
+		return nil, err
+	}
+	return s.cluster.CreateToken(r.Context(), who.Name, request.TTL.Std())
+}
+
+// orderPoll bounds how long a member holds an order request open; the leader
+// asks again.
+const orderPoll = 5 * time.Second
+
+func (s *Server) order(r *http.Request, body []byte, _ Identity) (any, error) {
+	var order state.Order
+	if err := decode(body, &order); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), orderPoll)
+	defer cancel()
+	return s.member.Execute(ctx, order)
+}
+
+func (s *Server) cancel(_ *http.Request, body []byte, _ Identity) (any, error) {
+	var id resources.ActionID
+	if err := decode(body, &id); err != nil {
+		return nil, err
+	}
+	s.member.Cancel(id)
+	return struct{}{}, nil
+}
+
+func (s *Server) fence(r *http.Request, body []byte, _ Identity) (any, error) {
+	var order FenceOrder
+	if err := decode(body, &order); err != nil {
+		return nil, err
+	}
+	return s.member.Fence(r.Context(), order)
+}
+
+func (s *Server) check(r *http.Request, _ []byte, _ Identity) (any, error) {
+	return s.member.Check(r.Context(), resources.NodeName(r.URL.Query().Get("node"))), nil
+}
+
+func decode(body []byte, into any) error {
+	if err := json.Unmarshal(body, into); err != nil {
+		return &Error{Code: CodeInvalid, Text: fmt.Sprintf("read the request: %v", err)}
+	}
+	return nil
+}

@@ -1,0 +1,467 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+// member is a member whose leader is the one that the test says. It records
+// what it was asked to do.
+type member struct {
+	t    *testing.T
+	name resources.NodeName
+
+	mu       sync.Mutex
+	leader   *member
+	proposed []string // "who command"
+	forwards int
+	err      error // what Propose and Read come to
+	lost     error // what Forward comes to
+	server   *httptest.Server
+}
+
+// newMember starts a member that leads itself.
+func newMember(t *testing.T, name resources.NodeName) *member {
+	m := &member{t: t, name: name}
+	m.leader = m
+	m.server = httptest.NewServer(NewServer(m, m, zap.NewNop()).Handler(asHeaderSays))
+	t.Cleanup(m.server.Close)
+	return m
+}
+
+// asHeaderSays stands in for certificates: a test names itself in a header; the
+// rest is CertificateIdentity's.
+func asHeaderSays(r *http.Request) Identity {
+	name, organisation, found := strings.Cut(r.Header.Get("Test-Certificate"), " ")
+	if !found {
+		return Identity{Name: "anonymous"}
+	}
+	r.TLS = certificate(name, organisation)
+	return CertificateIdentity(r)
+}
+
+func certificate(name, organisation string) *tls.ConnectionState {
+	return &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Subject: pkix.Name{CommonName: name, Organization: []string{organisation}}}}}
+}
+
+func (m *member) Self() resources.NodeName { return m.name }
+
+func (m *member) Local() *state.State {
+	s := state.New()
+	s.Cluster.Name = "copy of " + string(m.name)
+	return s
+}
+
+func (m *member) Leader() (resources.NodeName, string, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.leader == nil {
+		return "", "", false
+	}
+	return m.leader.name, m.leader.server.URL, m.leader == m
+}
+
+func (m *member) Read(context.Context) (*state.State, error) {
+	s := m.Local()
+	s.Cluster.Name = "read at " + string(m.name)
+	return s, m.err
+}
+
+func (m *member) Live() Live { return Live{} }
+
+func (m *member) Propose(_ context.Context, by string, c state.Command) (state.Result, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.proposed = append(m.proposed, fmt.Sprintf("%s %T", by, c))
+	return state.Result{Index: 7}, m.err
+}
+
+func (m *member) Wait(_ context.Context, r WaitRequest) (WaitAnswer, error) {
+	return WaitAnswer{Settled: r.Timeout.Std() <= MaxWait}, nil
+}
+
+func (m *member) CreateToken(context.Context, string, time.Duration) (TokenAnswer, error) {
+	return TokenAnswer{Token: "token"}, nil
+}
+func (m *member) SetSecret(context.Context, string, SecretRequest) error { return nil }
+func (m *member) NoQuorum() string                                       { return string(m.name) + " reaches 1 of 3 voters" }
+
+// Forward sends on as another member does.
+func (m *member) Forward(ctx context.Context, leader string, r *http.Request, body []byte, by Identity) (*http.Response, error) {
+	m.mu.Lock()
+	m.forwards++
+	lost := m.lost
+	m.mu.Unlock()
+	if lost != nil {
+		return nil, lost
+	}
+	client := &Client{http: &http.Client{Transport: presenting(string(m.name) + " belay:node")}, base: leader}
+	return client.Relay(ctx, r, body, by)
+}
+
+func (m *member) Execute(context.Context, state.Order) (OrderAnswer, error) {
+	return OrderAnswer{Done: true}, nil
+}
+func (m *member) Cancel(resources.ActionID)                              {}
+func (m *member) Fence(context.Context, FenceOrder) (FenceAnswer, error) { return FenceAnswer{}, nil }
+func (m *member) Check(context.Context, resources.NodeName) CheckAnswer  { return CheckAnswer{} }
+func (m *member) Join(_ context.Context, body json.RawMessage) (any, error) {
+	return map[string]string{"admitted_by": string(m.name), "said": string(body)}, nil
+}
+
+// presenting is a transport of someone with a certificate.
+type presenting string
+
+func (p presenting) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Test-Certificate", string(p))
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// ask makes a request as someone with a certificate of that organisation.
+func (m *member) ask(name, organisation, method, path, body string) (int, string) {
+	m.t.Helper()
+	request, err := http.NewRequestWithContext(m.t.Context(), method, m.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	answer, err := presenting(name + " " + organisation).RoundTrip(request)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return answer.StatusCode, string(data)
+}
+
+func command(t *testing.T, c state.Command) string {
+	t.Helper()
+	entry, err := state.Encode(c, time.Time{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var envelope state.Envelope
+	if err := json.Unmarshal(entry, &envelope); err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(CommandRequest{Name: envelope.Name, Data: envelope.Data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestEveryRouteChecksTheRole(t *testing.T) {
+	roles := []string{"belay:stranger", "belay:viewer", "belay:operator", "belay:admin", "belay:node"}
+	standby := command(t, &state.NodeStandby{Node: "a", Standby: true})
+	removal := command(t, &state.MemberRemoved{Node: "a"})
+	report := command(t, &state.InstanceReported{Node: "x", Instance: "vip"})
+	routes := []struct {
+		method, path, body string
+		least              Role
+		peersOnly          bool
+	}{
+		{"GET", "/v1/ping", "", RoleNone, false},
+		{"GET", "/v1/status", "", RoleViewer, false},
+		{"GET", "/v1/status?stale=1", "", RoleViewer, false},
+		{"GET", "/v1/state", "", RoleViewer, false},
+		{"GET", "/v1/state?stale=1", "", RoleViewer, false},
+		{"GET", "/v1/definition", "", RoleViewer, false},
+		{"GET", "/v1/live", "", RoleViewer, false},
+		{"POST", "/v1/wait", "{}", RoleViewer, false},
+		{"POST", "/v1/commands", standby, RoleOperator, false},
+		{"POST", "/v1/commands", removal, RoleAdmin, false},
+		{"POST", "/v1/secrets", "{}", RoleAdmin, false},
+		{"POST", "/v1/tokens", "{}", RoleAdmin, false},
+		{"POST", "/v1/peer/propose", report, RolePeer, true},
+		{"POST", "/v1/peer/order", "{}", RolePeer, true},
+		{"POST", "/v1/peer/cancel", `"1.0"`, RolePeer, true},
+		{"POST", "/v1/peer/fence", "{}", RolePeer, true},
+		{"GET", "/v1/peer/check", "", RolePeer, true},
+		{"POST", "/v1/join", "{}", RolePeer, true},
+	}
+	leader := newMember(t, "leader")
+	follower := newMember(t, "follower")
+	follower.leader = leader
+	for _, route := range routes {
+		for role, organisation := range roles {
+			for _, m := range []*member{leader, follower} {
+				want := http.StatusOK
+				if Role(role) < route.least {
+					want = http.StatusForbidden
+				}
+				got, body := m.ask("x", organisation, route.method, route.path, route.body)
+				if got != want {
+					t.Errorf("%s %s as %s at the %s: %d, want %d: %s", route.method, route.path, organisation, m.name, got, want, body)
+				}
+			}
+		}
+	}
+}
+
+func TestForwarding(t *testing.T) {
+	leader, follower := newMember(t, "leader"), newMember(t, "follower")
+	follower.leader = leader
+	if status, body := follower.ask("jo", "belay:operator", "POST", "/v1/commands", command(t, &state.NodeStandby{Node: "a"})); status != http.StatusOK || !strings.Contains(body, `"index":7`) {
+		t.Fatalf("%d %s", status, body)
+	}
+	if want := []string{"jo *state.NodeStandby"}; !slices.Equal(leader.proposed, want) {
+		t.Errorf("the leader was asked %q, want %q", leader.proposed, want)
+	}
+	if _, body := follower.ask("jo", "belay:viewer", "GET", "/v1/state", ""); !strings.Contains(body, "read at leader") {
+		t.Errorf("a fresh read was answered by %s", body)
+	}
+	if _, body := follower.ask("jo", "belay:viewer", "GET", "/v1/state?stale=1", ""); !strings.Contains(body, "copy of follower") {
+		t.Errorf("a stale read was answered by %s", body)
+	}
+}
+
+// Two members that hold each other for the leader must not send a request
+// round and round.
+func TestForwardedOnceOnly(t *testing.T) {
+	a, b := newMember(t, "a"), newMember(t, "b")
+	a.leader, b.leader = b, a
+	status, body := a.ask("jo", "belay:admin", "POST", "/v1/commands", command(t, &state.NodeStandby{Node: "a"}))
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, string(CodeNoQuorum)) || a.forwards+b.forwards != 1 {
+		t.Errorf("%d %s after %d forwards", status, body, a.forwards+b.forwards)
+	}
+}
+
+func TestWhatALostAnswerMeans(t *testing.T) {
+	unreachable := &net.OpError{Op: "dial", Err: errors.New("no route to host")}
+	broken := &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}
+	cases := map[string]struct {
+		lost   error
+		method string
+		want   Code
+	}{
+		"change, not even sent":     {fmt.Errorf("connect: %w", unreachable), "POST", CodeNoQuorum},
+		"change, answer lost":       {broken, "POST", CodeUnknown},
+		"change, no answer in time": {context.DeadlineExceeded, "POST", CodeUnknown},
+		"look, no answer":           {broken, "GET", CodeNoQuorum},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			m := newMember(t, "a")
+			m.leader, m.lost = newMember(t, "b"), c.lost
+			path := "/v1/commands"
+			if c.method == "GET" {
+				path = "/v1/status"
+			}
+			_, body := m.ask("jo", "belay:admin", c.method, path, command(t, &state.NodeStandby{Node: "a"}))
+			if !strings.Contains(body, fmt.Sprintf("%q", c.want)) {
+				t.Errorf("got %s, want %s", body, c.want)
+			}
+		})
+	}
+}
+
+func TestNoLeader(t *testing.T) {
+	m := newMember(t, "a")
+	m.leader = nil
+	status, body := m.ask("jo", "belay:admin", "POST", "/v1/commands", command(t, &state.NodeStandby{Node: "a"}))
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, string(CodeNoQuorum)) || !strings.Contains(body, "a reaches 1 of 3 voters") || len(m.proposed) != 0 {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := m.ask("jo", "belay:viewer", "GET", "/v1/status?stale=1", ""); status != http.StatusOK || !strings.Contains(body, `"stale":true`) {
+		t.Errorf("its own copy: %d %s", status, body)
+	}
+}
+
+func TestErrorsOnTheWire(t *testing.T) {
+	cases := map[string]struct {
+		err    error
+		status int
+		code   Code
+	}{
+		"conflict":     {&state.Rejection{Code: state.Conflict, Text: "read it again"}, 409, CodeConflict},
+		"not found":    {&state.Rejection{Code: state.NotFound, Text: "no such node"}, 404, CodeNotFound},
+		"refused":      {&state.Rejection{Code: state.Refused, Text: "it is lost"}, 422, CodeRefused},
+		"unknown":      {&Error{Code: CodeUnknown, Text: "may be committed"}, 504, CodeUnknown},
+		"unavailable":  {&Error{Code: CodeUnavailable, Text: "busy"}, 503, CodeUnavailable},
+		"untyped":      {errors.New("boom"), 500, CodeInternal},
+		"unknown code": {&Error{Code: "novel", Text: "x"}, 500, "novel"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			m := newMember(t, "a")
+			m.err = c.err
+			client := &Client{http: &http.Client{Transport: presenting("jo belay:admin")}, base: m.server.URL}
+			_, err := client.Command(t.Context(), &state.NodeStandby{Node: "a"})
+			var wire *Error
+			if !errors.As(err, &wire) || wire.Code != c.code || wire.Text != c.err.Error() {
+				t.Errorf("the client got %v", err)
+			}
+			if status, _ := m.ask("jo", "belay:admin", "POST", "/v1/commands", command(t, &state.NodeStandby{Node: "a"})); status != c.status {
+				t.Errorf("status %d, want %d", status, c.status)
+			}
+		})
+	}
+}
+
+func TestCommandsThatNobodyMayGive(t *testing.T) {
+	m := newMember(t, "a")
+	for name, body := range map[string]string{
+		"the cluster's own": command(t, &state.FenceReported{Fence: "f1", Node: "b", Proven: true}),
+		"a member's report": command(t, &state.InstanceReported{Node: "b"}),
+		"unknown":           `{"name":"node.painted/1","data":{}}`,
+	} {
+		if status, answer := m.ask("jo", "belay:admin", "POST", "/v1/commands", body); status != http.StatusForbidden {
+			t.Errorf("%s: %d %s", name, status, answer)
+		}
+	}
+	for name, body := range map[string]string{"not JSON": "{", "unknown field": `{"name":"node.standby/1","data":{"colour":"red"}}`, "no data": `{"name":"node.standby/1"}`} {
+		if status, answer := m.ask("jo", "belay:admin", "POST", "/v1/commands", body); status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, status, answer)
+		}
+	}
+	if len(m.proposed) != 0 {
+		t.Errorf("proposed: %v", m.proposed)
+	}
+}
+
+func TestMembersReportAboutThemselvesOnly(t *testing.T) {
+	m := newMember(t, "leader")
+	for body, want := range map[string]int{
+		command(t, &state.InstanceReported{Node: "b", Instance: "vip"}):           http.StatusOK,
+		command(t, &state.MemberBooted{Node: "b", Incarnation: "i"}):              http.StatusOK,
+		command(t, &state.InstanceReported{Node: "c", Instance: "vip"}):           http.StatusForbidden,
+		command(t, &state.MemberBooted{Node: "c", Incarnation: "i"}):              http.StatusForbidden,
+		command(t, &state.MemberVerdict{Node: "b", Liveness: state.LivenessDead}): http.StatusForbidden,
+		command(t, &state.DefinitionSet{Definition: &resources.Definition{}}):     http.StatusForbidden,
+	} {
+		if got, answer := m.ask("b", "belay:node", "POST", "/v1/peer/propose", body); got != want {
+			t.Errorf("%s: %d, want %d: %s", body, got, want, answer)
+		}
+	}
+}
+
+// Only a member is believed about whom it asks for, and it cannot raise them.
+func TestWhoIsBelievedAboutOthers(t *testing.T) {
+	cases := map[string]struct {
+		organisation, by, role string
+		want                   Identity
+	}{
+		"a member":                   {"belay:node", "", "", Identity{"b", RolePeer}},
+		"a member for an operator":   {"belay:node", "jo", "operator", Identity{"jo", RoleOperator}},
+		"a member for a joiner":      {"belay:node", "joiner", "none", Identity{"joiner", RolePeer}},
+		"a member for another":       {"belay:node", "c", "member", Identity{"c", RolePeer}},
+		"a person who pretends":      {"belay:viewer", "root", "admin", Identity{"b", RoleViewer}},
+		"a stranger who pretends":    {"acme:node", "root", "member", Identity{"b", RoleNone}},
+		"a role that does not exist": {"belay:node", "jo", "emperor", Identity{"jo", RolePeer}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.TLS = certificate("b", c.organisation)
+			r.Header.Set(headerBy, c.by)
+			r.Header.Set(headerRole, c.role)
+			if got := CertificateIdentity(r); got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+	if got := CertificateIdentity(httptest.NewRequest("GET", "/", nil)); got.Role != RoleNone {
+		t.Errorf("without a certificate: %+v", got)
+	}
+}
+
+func TestBodiesAreBounded(t *testing.T) {
+	m := newMember(t, "a")
+	if status, _ := m.ask("jo", "belay:admin", "POST", "/v1/commands", strings.Repeat(" ", MaxBody+1)); status != http.StatusBadRequest {
+		t.Errorf("status %d", status)
+	}
+	join := httptest.NewServer(NewServer(m, m, zap.NewNop()).JoinHandler())
+	defer join.Close()
+	for size, want := range map[int]int{MaxJoinBody: http.StatusOK, MaxJoinBody + 1: http.StatusBadRequest} {
+		answer, err := http.Post(join.URL+"/v1/join", "application/json", strings.NewReader(strings.Repeat(" ", size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%d bytes of a stranger: status %d, want %d", size, answer.StatusCode, want)
+		}
+	}
+}
+
+func TestJoinByWayOfAFollower(t *testing.T) {
+	leader, follower := newMember(t, "leader"), newMember(t, "follower")
+	follower.leader = leader
+	join := httptest.NewServer(NewServer(follower, follower, zap.NewNop()).JoinHandler())
+	defer join.Close()
+	client := &Client{http: http.DefaultClient, base: join.URL}
+	var answer map[string]string
+	if err := client.Join(t.Context(), "hello", &answer); err != nil || answer["admitted_by"] != "leader" {
+		t.Errorf("got %v, %v", answer, err)
+	}
+}
+
+func TestJoinHandlerServesNothingElse(t *testing.T) {
+	m := newMember(t, "a")
+	join := httptest.NewServer(NewServer(m, m, zap.NewNop()).JoinHandler())
+	defer join.Close()
+	for _, path := range []string{"/v1/status", "/v1/ping", "/v1/commands", "/v1/peer/order"} {
+		answer, err := http.Get(join.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: status %d", path, answer.StatusCode)
+		}
+	}
+}
+
+func TestLocalSocketNamesTheCaller(t *testing.T) {
+	m := newMember(t, "a")
+	path := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: NewServer(m, m, zap.NewNop()).Handler(LocalIdentity), ConnContext: WithPeerCredentials}
+	go server.Serve(listener) //nolint:errcheck // ends with Close
+	defer server.Close()
+	if _, err := NewLocalClient(path).Command(t.Context(), &state.NodeStandby{Node: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.proposed) != 1 || strings.HasPrefix(m.proposed[0], "local ") {
+		t.Errorf("proposed: %v", m.proposed)
+	}
+	if who := LocalIdentity(httptest.NewRequest("GET", "/", nil)); who.Role != RoleNone {
+		t.Errorf("without credentials: %+v", who)
+	}
+}
+
+func TestWaitIsBounded(t *testing.T) {
+	m := newMember(t, "a")
+	client := &Client{http: &http.Client{Transport: presenting("jo belay:viewer")}, base: m.server.URL}
+	answer, err := client.Wait(t.Context(), WaitRequest{Timeout: resources.Duration(time.Hour)})
+	if err != nil || !answer.Settled {
+		t.Errorf("the member was asked to wait longer than %s: %v", MaxWait, err)
+	}
+}

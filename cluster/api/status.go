@@ -1,0 +1,111 @@
+package api
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+// BuildStatus says at a glance what the state and, at the leader, the present
+// transition hold.
+func BuildStatus(s *state.State, live Live, leader resources.NodeName, stale bool) Status {
+	status := Status{
+		Cluster: s.Cluster.Name, ID: s.Cluster.ID, At: s.At, Index: s.Index, Revision: s.Revision, Leader: leader, Quorum: leader != "", Stale: stale,
+		Nodes: []NodeStatus{}, Resources: []InstanceStatus{}, Fencing: []*state.Fencing{}, Actions: []ActionStatus{}, Problems: live.Problems,
+	}
+	for _, name := range s.NodeNames() {
+		status.Nodes = append(status.Nodes, nodeStatus(s.Nodes[name], leader))
+		if f, open := s.Fencing[name]; open {
+			status.Fencing = append(status.Fencing, f)
+		}
+	}
+	status.Resources = append(status.Resources, instances(s, live)...)
+	status.Defined = summaries(s)
+	status.Actions = append(status.Actions, Actions(live)...)
+	for _, p := range live.Transition.Problems {
+		status.Problems = append(status.Problems, ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
+	}
+	if status.Problems == nil {
+		status.Problems = []ProblemStatus{}
+	}
+	return status
+}
+
+func nodeStatus(n *state.Node, leader resources.NodeName) NodeStatus {
+	return NodeStatus{
+		Name: n.Name, Address: n.Address, Online: n.Online(), State: n.Liveness.String(), Since: n.Since, Lost: n.Lost(), PoweredOff: n.Off != nil,
+		Voter: n.Voter, Leader: n.Name == leader, Standby: n.Standby, Maintenance: n.Maintenance, Evidence: n.Evidence, BootedAt: n.BootedAt, Attributes: n.Attributes,
+	}
+}
+
+// instances lists what is active, under way or failed, then what is defined and
+// active nowhere.
+func instances(s *state.State, live Live) []InstanceStatus {
+	var list []InstanceStatus
+	shown := map[resources.ResourceID]bool{}
+	for _, name := range s.NodeNames() {
+		n := s.Nodes[name]
+		for _, id := range slices.Sorted(maps.Keys(n.Instances)) {
+			i := n.Instances[id]
+			if !i.Role.Active() && i.Action == "" && !i.Failed && len(i.Failures) == 0 {
+				continue
+			}
+			shown[id.Resource()] = shown[id.Resource()] || i.Role.Active()
+			list = append(list, instanceStatus(s, live, n, i))
+		}
+	}
+	for _, r := range s.Definition.Resources {
+		if !shown[r.ID] {
+			list = append(list, InstanceStatus{ID: resources.InstanceID(r.ID), Resource: r.ID, Agent: r.Agent, Role: resources.RoleStopped, Probed: true})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b InstanceStatus) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return list
+}
+
+func instanceStatus(s *state.State, live Live, n *state.Node, i *state.Instance) InstanceStatus {
+	status := InstanceStatus{
+		ID: i.ID, Resource: i.ID.Resource(), Node: n.Name, Role: i.Role, Since: i.Since, Probed: i.Probed, Failed: i.Failed,
+		Reason: i.Reason, Failures: i.Failures, Attributes: i.Attributes,
+	}
+	if i.Config != nil {
+		status.Agent = i.Config.Agent
+	} else if r, found := s.Definition.Resource(i.ID.Resource()); found {
+		status.Agent = r.Agent
+	}
+	if op, found := s.Operations[i.Action]; found {
+		status.Op, status.OpSince = op.Op, op.StartedAt
+		status.Progress = live.Progress[i.Action].Text
+	}
+	return status
+}
+
+func summaries(s *state.State) []ResourceSummary {
+	list := []ResourceSummary{}
+	for _, r := range s.Definition.Resources {
+		summary := ResourceSummary{ID: r.ID, Agent: r.Agent, Clone: r.Clone != nil, Promotable: r.Clone != nil && r.Clone.Promotable, Managed: resources.Or(r.Meta.Managed, true)}
+		summary.TargetRole = resources.Or(r.Meta.TargetRole, resources.RoleUnknown)
+		if g, member := s.Definition.GroupOf(r.ID); member {
+			summary.Group = g.ID
+		}
+		summary.Advice = s.Advice[r.ID]
+		list = append(list, summary)
+	}
+	return list
+}
+
+// Actions lists the present transition's actions.
+func Actions(live Live) []ActionStatus {
+	var list []ActionStatus
+	for _, a := range live.Transition.Actions {
+		action := ActionStatus{Key: a.Key, InFlight: a.InFlight != "", Wait: a.Wait, Reason: a.Reason}
+		for _, before := range a.After {
+			action.After = append(action.After, live.Transition.Actions[before].Key)
+		}
+		list = append(list, action)
+	}
+	return list
+}

@@ -1,0 +1,192 @@
+package localexec
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+const long = time.Minute
+
+func TestMonitorsReportOnlyNews(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.running("vip")
+		time.Sleep(long)
+		if n := len(r.vip.ops(resources.OpMonitor)); n < 5 || n > 7 {
+			t.Errorf("%d monitors in a minute, every 10 s", n)
+		}
+		if got := r.reported(); len(got) != 0 {
+			t.Errorf("reports without news: %+v", got)
+		}
+		r.vip.on(result(agents.OutcomeFailed))
+		r.until("a report", long, func() bool { return len(r.reported()) == 1 })
+		report := r.reported()[0]
+		if report.Seen != r.s.Index || report.Incarnation != run1 || report.Instance != "vip" {
+			t.Errorf("got %+v at index %d", report, r.s.Index)
+		}
+		r.apply(&report)
+		time.Sleep(long)
+		if n := len(r.reported()); n != 1 {
+			t.Errorf("%d reports of one failure", n)
+		}
+	})
+}
+
+func TestSecondLookAtSilence(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.running("vip")
+		var looks atomic.Int32
+		r.vip.on(func(context.Context, agents.Request) agents.Result {
+			if looks.Add(1)%2 == 1 {
+				return agents.Result{}
+			}
+			return agents.Result{Outcome: agents.OutcomeOK}
+		})
+		time.Sleep(long)
+		if got := r.reported(); len(got) != 0 || looks.Load() < 10 {
+			t.Errorf("%d looks, reports %+v", looks.Load(), got)
+		}
+		r.vip.on(result(agents.OutcomeUnknown))
+		r.until("a report", long, func() bool { return len(r.reported()) > 0 })
+	})
+}
+
+func TestMonitorYieldsToAnOrder(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.running("vip")
+		var monitoring atomic.Bool
+		r.vip.on(func(ctx context.Context, q agents.Request) agents.Result {
+			if q.Op == resources.OpMonitor {
+				monitoring.Store(true)
+				<-ctx.Done()
+				return agents.Result{Outcome: agents.OutcomeFailed, Reason: "killed"}
+			}
+			return agents.Result{Outcome: agents.OutcomeOK}
+		})
+		r.until("a monitor", long, monitoring.Load)
+		began := time.Now()
+		r.carry("vip", resources.OpStop)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("the order waited %s for a monitor", took)
+		}
+		synctest.Wait()
+		if got := r.reported(); len(got) != 0 {
+			t.Errorf("the monitor that was ended spoke: %+v", got)
+		}
+	})
+}
+
+// While nobody knows whether a report arrived, the next look is reported too,
+// though it says what is on record: the lost report may arrive yet, and must
+// not be the last word.
+func TestDoubtfulReportIsFollowedByAnother(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.running("vip")
+		r.refuse = errors.New("no answer")
+		r.vip.on(result(agents.OutcomeNotRunning))
+		r.until("a report", long, func() bool { return len(r.reported()) == 1 })
+		r.vip.on(result(agents.OutcomeOK))
+		r.mu.Lock()
+		r.refuse = nil
+		r.mu.Unlock()
+		r.until("a second report", long, func() bool { return len(r.reported()) == 2 })
+		if got := r.reported()[1].Result.Outcome; got != agents.OutcomeOK {
+			t.Errorf("outcome %s", got)
+		}
+		r.apply(&state.NodeStandby{Node: "b", Standby: true})
+		time.Sleep(long)
+		if n := len(r.reported()); n != 2 {
+			t.Errorf("%d reports", n)
+		}
+	})
+}
+
+// A daemon that has started anew finds in the log what its last run believed.
+// Until it has announced itself that says nothing of what runs now.
+func TestNothingIsDoneAboutAnEarlierRunsBeliefs(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.apply(&state.MemberBooted{Node: self, Incarnation: "run-0", BootID: "boot"})
+		started := r.apply(&state.OperationsStarted{Operations: []state.Intent{
+			{Node: self, Instance: "vip", Op: resources.OpStart, Incarnation: "run-0"}, {Node: self, Instance: "proxy", Op: resources.OpStart, Incarnation: "run-0"},
+		}})
+		for _, id := range started.Actions {
+			r.apply(&state.OperationFinished{Action: id, Result: agents.Result{Outcome: agents.OutcomeOK}})
+		}
+		time.Sleep(long)
+		if n := len(r.vip.ops(resources.OpMonitor)); n != 0 || r.refreshed() != 0 {
+			t.Errorf("%d monitors, %d refreshes", n, r.refreshed())
+		}
+	})
+}
+
+func TestMonitorsOfTheDefinition(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		d := r.s.Definition.Clone()
+		no := false
+		d.Resources[0].Ops = []resources.Operation{
+			{Name: resources.OpMonitor, Interval: resources.Duration(2 * time.Second), Role: resources.RoleStarted},
+			{Name: resources.OpMonitor, Interval: resources.Duration(time.Second), Role: resources.RolePromoted},
+			{Name: resources.OpMonitor, Interval: resources.Duration(time.Millisecond), Enabled: &no},
+		}
+		r.apply(&state.DefinitionSet{Base: r.s.Revision, Definition: d})
+		r.running("vip")
+		time.Sleep(long)
+		if n := len(r.vip.ops(resources.OpMonitor)); n < 28 || n > 31 {
+			t.Errorf("%d monitors in a minute, every 2 s", n)
+		}
+	})
+}
+
+func (r *rig) refreshed() int { return len(r.proxy.ops(resources.OpReload)) }
+
+// peerChanges makes the watched resource differ.
+func (r *rig) peerChanges(op resources.Op, outcome agents.Outcome) {
+	started := r.apply(&state.OperationsStarted{Operations: []state.Intent{{Node: "b", Instance: "web", Op: op, Incarnation: "run-b"}}})
+	r.apply(&state.OperationFinished{Action: started.Actions[0], Result: agents.Result{Outcome: outcome}})
+}
+
+func TestRefreshFollowsTheView(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.running("proxy")
+		r.until("the first refresh", long, func() bool { return r.refreshed() == 1 })
+		time.Sleep(long)
+		if n := r.refreshed(); n != 1 {
+			t.Errorf("%d refreshes of an unchanged view", n)
+		}
+		r.peerChanges(resources.OpStart, agents.OutcomeOK)
+		r.until("a refresh", long, func() bool { return r.refreshed() == 2 })
+		r.apply(&state.NodeAttribute{Node: "b", Key: "k"}) // of no interest
+		time.Sleep(long)
+		if n := r.refreshed(); n != 2 {
+			t.Errorf("%d refreshes", n)
+		}
+	})
+}
+
+func TestFailedRefreshIsRepeated(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.proxy.on(func(_ context.Context, q agents.Request) agents.Result {
+			if q.Op == resources.OpReload && r.refreshed() < 4 {
+				return agents.Result{Outcome: agents.OutcomeFailed}
+			}
+			return agents.Result{Outcome: agents.OutcomeOK}
+		})
+		began := time.Now()
+		r.running("proxy")
+		r.until("four tries", long, func() bool { return r.refreshed() == 4 })
+		if took := time.Since(began); took < 3*refreshRetry {
+			t.Errorf("four tries within %s", took)
+		}
+		time.Sleep(long)
+		if n := r.refreshed(); n != 4 {
+			t.Errorf("%d tries", n)
+		}
+	})
+}

@@ -1,0 +1,147 @@
+package localexec
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+// request builds an agent call from the member's own state.
+func (e *Executor) request(s *state.State, id resources.InstanceID, op resources.Op, timeout time.Duration) (agents.Request, agents.Agent, error) {
+	config, err := configOf(s, e.config.Node, id)
+	if err != nil {
+		return agents.Request{}, nil, err
+	}
+	agent, found := e.config.Agents.Find(config.Agent)
+	if !found {
+		return agents.Request{}, nil, fmt.Errorf("agent %q is not part of this belayd: see `belayctl resource agents`", config.Agent)
+	}
+	params, err := e.openParams(s, agent.Spec(), config.Params)
+	if err != nil {
+		return agents.Request{}, nil, err
+	}
+	watched := []resources.ResourceID{config.ID}
+	if refresher, ok := agent.(agents.Refresher); ok {
+		watched = append(watched, refresher.Watches(params)...)
+	}
+	name := strings.ReplaceAll(string(id), ":", "-")
+	request := agents.Request{
+		Op: op, Instance: id, Node: e.config.Node, Agent: config.Agent, Params: params, Timeout: timeout,
+		View:    BuildView(s, watched),
+		DataDir: filepath.Join(e.config.DataDir, name), RunDir: filepath.Join(e.config.RunDir, name),
+		Progress: func(agents.Progress) {},
+	}
+	if advice, found := s.Advice[config.ID]; found {
+		request.Advice = advice.Instances[e.config.Node]
+	}
+	if i, found := s.Instance(e.config.Node, id); found && op == resources.OpMonitor {
+		request.Role = i.Role
+	}
+	return request, agent, nil
+}
+
+func configOf(s *state.State, node resources.NodeName, id resources.InstanceID) (*resources.Resource, error) {
+	if i, found := s.Instance(node, id); found && i.Config != nil {
+		return i.Config, nil
+	}
+	if defined, found := s.Definition.Resource(id.Resource()); found {
+		return defined, nil
+	}
+	return nil, fmt.Errorf("resource %q is not defined", id.Resource())
+}
+
+const secretScheme = "secret://"
+
+// openParams fills in defaults and opens secret references.
+func (e *Executor) openParams(s *state.State, spec agents.Spec, given resources.Params) (resources.Params, error) {
+	params := resources.Params{}
+	for _, p := range spec.Params {
+		if p.Default != "" && !strings.Contains(p.Name, "*") {
+			params[p.Name] = p.Default
+		}
+	}
+	maps.Copy(params, given)
+	for _, key := range slices.Sorted(maps.Keys(params)) {
+		name, isSecret := strings.CutPrefix(params[key], secretScheme)
+		if !isSecret {
+			continue
+		}
+		value, err := e.config.OpenSecret(s, name)
+		if err != nil {
+			return nil, fmt.Errorf("parameter %s: open secret %s: %w", key, name, err)
+		}
+		params[key] = value
+	}
+	return params, nil
+}
+
+// BuildView returns what agents may know of the nodes and of the named
+// resources.
+func BuildView(s *state.State, watched []resources.ResourceID) agents.View {
+	view := agents.View{Index: s.Index, Nodes: map[resources.NodeName]agents.NodeView{}, Peers: map[resources.ResourceID][]agents.Peer{}}
+	for _, name := range s.NodeNames() {
+		n := s.Nodes[name]
+		view.Nodes[name] = agents.NodeView{
+			Address: host(n.Address), Alive: n.Online(), Suspect: n.Liveness == state.LivenessSuspect, Expected: len(watched) > 0 && expected(s, watched[0], n),
+		}
+		for _, id := range slices.Sorted(maps.Keys(n.Instances)) {
+			if resource := id.Resource(); slices.Contains(watched, resource) {
+				view.Peers[resource] = append(view.Peers[resource], peer(s, n, n.Instances[id]))
+			}
+		}
+	}
+	return view
+}
+
+// expected reports whether the definition lets the resource run on the node: it
+// is a defined node, not in standby, and no location keeps the resource away.
+func expected(s *state.State, id resources.ResourceID, n *state.Node) bool {
+	defined, found := s.Definition.Node(n.Name)
+	resource, isDefined := s.Definition.Resource(id)
+	if !found || !isDefined || n.Standby {
+		return false
+	}
+	exclusive, listed := false, false
+	for _, l := range s.Definition.Locations {
+		if l.Resource != id && (l.Selector == nil || !l.Selector.Matches(resource)) {
+			continue
+		}
+		here := l.Node == n.Name
+		if l.Rule != "" {
+			rule, err := resources.ParseRule(l.Rule)
+			here = err == nil && rule.Match(defined.Attributes)
+		}
+		if here && l.Score <= -resources.Infinity && l.Role != resources.RolePromoted {
+			return false
+		}
+		exclusive = exclusive || l.Discovery == resources.DiscoveryExclusive
+		listed = listed || here
+	}
+	return listed || (!exclusive && resources.Or(s.Definition.Properties.SymmetricCluster, true))
+}
+
+func peer(s *state.State, n *state.Node, i *state.Instance) agents.Peer {
+	p := agents.Peer{Instance: i.ID, Node: n.Name, Role: i.Role, Failed: i.Failed, Busy: i.Action != "", Attributes: i.Attributes}
+	if i.Config != nil {
+		p.Params = i.Config.Params
+	}
+	if op, found := s.Operations[i.Action]; found {
+		p.Stopping = op.Op == resources.OpStop || op.Op == resources.OpDemote
+	}
+	return p
+}
+
+// host returns an address without its port.
+func host(address string) string {
+	if i := strings.LastIndex(address, ":"); i > strings.LastIndex(address, "]") && strings.Count(address, ":") == 1 {
+		return address[:i]
+	}
+	return strings.Trim(address, "[]")
+}
