@@ -1,0 +1,43 @@
+// Package catalog is the one list of what this build of Belay can run and fence
+// with. The daemon builds working agents from it; the CLI reads the same list to
+// check definitions offline.
+package catalog
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/agents/command"
+	"github.com/belay-ha/belay/agents/galera"
+	"github.com/belay-ha/belay/agents/haproxy"
+	"github.com/belay-ha/belay/agents/inspector"
+	"github.com/belay-ha/belay/agents/process"
+	"github.com/belay-ha/belay/agents/rabbitmq"
+	"github.com/belay-ha/belay/agents/systemd"
+	"github.com/belay-ha/belay/agents/vip"
+	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/fencing/fenceagent"
+	"github.com/belay-ha/belay/fencing/ipmi"
+	"github.com/belay-ha/belay/fencing/redfish"
+)
+
+// Agents returns every agent of this build. It does no I/O: agents connect to
+// systemd and to their services when they are first used.
+func Agents(log *zap.Logger) agents.Registry {
+	units := systemd.NewManager(log.Named("systemd"))
+	run := command.Runner{}
+	return agents.NewRegistry(
+		galera.New(galera.Host{Units: units, Run: run}, log.Named("galera")),
+		haproxy.New(units, run, log.Named("haproxy")),
+		inspector.New(inspector.Host{Units: units}, log.Named("inspector")),
+		process.New(units, run, log.Named("process")),
+		rabbitmq.New(rabbitmq.Host{Units: units, Run: run}, log.Named("rabbitmq")),
+		systemd.New(units, log.Named("systemd")),
+		vip.New(log.Named("vip")),
+	)
+}
+
+// Fences returns every kind of fence device of this build.
+func Fences() fencing.Registry {
+	return fencing.NewRegistry([]fencing.Spec{redfish.Spec(), ipmi.Spec(nil)}, fenceagent.Pattern())
+}

@@ -1,0 +1,132 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/raftlog"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/resources"
+)
+
+// Self returns this member's name.
+func (n *Node) Self() resources.NodeName { return n.config.Name }
+
+// Local returns what this member has applied.
+func (n *Node) Local() *state.State { return n.machine.current.Load() }
+
+// Leader returns who leads, as far as this member knows, its address, and
+// whether it is this member.
+func (n *Node) Leader() (resources.NodeName, string, bool) {
+	status := n.raft.Status()
+	if status.LeaderID == "" {
+		return "", "", false
+	}
+	name := resources.NodeName(status.LeaderID)
+	address := status.LeaderAddr
+	if member, found := n.machine.current.Load().Nodes[name]; found {
+		address = member.Address
+	}
+	return name, address, status.State == raftlog.Leader
+}
+
+// Read returns the newest committed state, proven by a majority.
+func (n *Node) Read(ctx context.Context) (*state.State, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if _, err := n.raft.ReadIndex(ctx); err != nil {
+		return nil, &api.Error{Code: api.CodeNoQuorum, Text: n.NoQuorum()}
+	}
+	return n.machine.current.Load(), nil
+}
+
+// Live returns what the leader loop knows now.
+func (n *Node) Live() api.Live {
+	view := n.live.Load()
+	if view == nil {
+		return api.Live{}
+	}
+	return api.Live{Transition: view.transition, Progress: view.progress(), Problems: view.problems}
+}
+
+// NoQuorum says what this member knows when there is no leader to ask.
+func (n *Node) NoQuorum() string {
+	status := n.raft.Status()
+	configuration := n.raft.Configuration()
+	var reached, silent []string
+	for _, member := range configuration.Voters() {
+		if member.ID == string(n.config.Name) {
+			reached = append(reached, member.ID)
+			continue
+		}
+		if seen, known := n.gossip.Observe(member.ID); known && seen.Verdict.String() == "alive" {
+			reached = append(reached, member.ID)
+		} else {
+			silent = append(silent, member.ID)
+		}
+	}
+	text := fmt.Sprintf("no quorum: %s is %s and knows no leader; nothing was changed", n.config.Name, strings.ToLower(status.State.String()))
+	if len(configuration.Voters()) > 0 {
+		text += fmt.Sprintf("; it reaches %d of %d voters (%s)", len(reached), len(configuration.Voters()), strings.Join(reached, ", "))
+	}
+	if len(silent) > 0 {
+		text += "; silent: " + strings.Join(silent, ", ")
+	}
+	if !status.LastContact.IsZero() {
+		text += fmt.Sprintf("; last word from a leader %s ago", time.Since(status.LastContact).Round(100*time.Millisecond))
+	}
+	return text + "; see this member's own copy with `belayctl status --stale`"
+}
+
+// Wait answers when the cluster has settled after an index, or at the timeout.
+func (n *Node) Wait(ctx context.Context, request api.WaitRequest) (api.WaitAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, request.Timeout.Std())
+	defer cancel()
+	for {
+		_, changed := n.machine.watch()
+		view := n.live.Load()
+		if view == nil {
+			return api.WaitAnswer{}, &api.Error{Code: api.CodeNoQuorum, Text: n.NoQuorum()}
+		}
+		answer := judgeWait(&view.transition, n.Live(), request)
+		if answer.Settled {
+			return answer, nil
+		}
+		select {
+		case <-changed:
+		case <-time.After(tick):
+		case <-ctx.Done():
+			return answer, nil
+		}
+	}
+}
+
+// judgeWait says whether what a request waits for is true.
+func judgeWait(plan *transition.Transition, live api.Live, request api.WaitRequest) api.WaitAnswer {
+	answer := api.WaitAnswer{Index: plan.Index}
+	if plan.Index < request.Index {
+		return answer
+	}
+	concerns := func(resource resources.ResourceID) bool {
+		return len(request.Resources) == 0 || slices.Contains(request.Resources, resource)
+	}
+	actions := api.Actions(live)
+	for n, action := range plan.Actions {
+		if concerns(action.Instance.Resource()) && n < len(actions) {
+			answer.Actions = append(answer.Actions, actions[n])
+		}
+	}
+	for _, p := range plan.Problems {
+		if p.Severity >= transition.SeverityWarning && (concerns(p.Resource) || p.Resource == "") {
+			answer.Problems = append(answer.Problems, api.ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
+		}
+	}
+	answer.Settled = len(answer.Actions) == 0 || transition.Settled(plan)
+	answer.AsAsked = len(answer.Actions) == 0 && len(answer.Problems) == 0
+	return answer
+}

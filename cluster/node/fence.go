@@ -1,0 +1,217 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/executor"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/resources"
+)
+
+const (
+	defaultFenceTimeout = 60 * time.Second
+	// confirmInterval is the time between the two reads that prove a node off.
+	confirmInterval = 200 * time.Millisecond
+)
+
+// fenceByMember has an executor switch a node's power.
+func (n *Node) fenceByMember(ctx context.Context, by resources.NodeName, f *state.Fencing, on bool) (executor.FenceResult, error) {
+	s := n.machine.current.Load()
+	timeout := s.Definition.Properties.FencingTimeout.Std()
+	if timeout == 0 {
+		timeout = defaultFenceTimeout
+	}
+	order := api.FenceOrder{LeaderTerm: n.raft.Status().Term, Index: s.Index, Fence: f.ID, Node: f.Node, On: on, Timeout: resources.Duration(timeout)}
+	ctx, cancel := context.WithTimeout(ctx, timeout+5*time.Second)
+	defer cancel()
+	var answer api.FenceAnswer
+	var err error
+	if by == n.config.Name {
+		answer, err = n.Fence(ctx, order)
+	} else if member, found := s.Nodes[by]; found {
+		answer, err = n.client(by, member.Address).Fence(ctx, order)
+	} else {
+		err = fmt.Errorf("node %s is not a member", by)
+	}
+	return executor.FenceResult{Proven: answer.Proven, Steps: answer.Steps, Error: answer.Error}, err
+}
+
+// Fence switches another node's power from this member, level by level: every
+// device of one level must succeed, else the next level is tried. Off counts
+// only when it was read back.
+//
+// The right to do it is in the log: an order that this member does not find
+// there is a late one, for a fencing that was withdrawn or is over. It ends when
+// the fencing does.
+func (n *Node) Fence(ctx context.Context, order api.FenceOrder) (api.FenceAnswer, error) {
+	if order.Node == n.config.Name {
+		return api.FenceAnswer{}, &api.Error{Code: api.CodeRefused, Text: "a node does not fence itself by its own power controller"}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, order.Timeout.Std(), fmt.Errorf("the fencing took longer than %s", order.Timeout))
+	defer cancel()
+	s, err := n.fencingOf(ctx, order)
+	if err != nil {
+		return api.FenceAnswer{}, err
+	}
+	ctx, withdraw := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	defer withdraw(nil)
+	watch.Go(func() { n.endWithFencing(ctx, order, withdraw) })
+	return n.fence(ctx, s, order)
+}
+
+// fencingOf returns this member's state once it has the order's index, if the
+// order is of the newest term and its fencing is open in it.
+func (n *Node) fencingOf(ctx context.Context, order api.FenceOrder) (*state.State, error) {
+	ctx, cancel := context.WithTimeout(ctx, fenceCatchUp)
+	defer cancel()
+	for {
+		s, changed := n.machine.watch()
+		switch {
+		case order.LeaderTerm < s.Term:
+			return nil, &api.Error{Code: api.CodeConflict, Text: fmt.Sprintf("fencing order of term %d, this member has seen term %d", order.LeaderTerm, s.Term)}
+		case s.Index >= order.Index && fencingOpen(s, order, n.config.Name):
+			return s, nil
+		case s.Index >= order.Index:
+			return nil, &api.Error{Code: api.CodeRefused, Text: fmt.Sprintf("fencing %s of %s is not open for %s at log index %d", order.Fence, order.Node, n.config.Name, s.Index)}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, &api.Error{Code: api.CodeUnavailable, Text: fmt.Sprintf("this member is at log index %d, the fencing order is of %d", s.Index, order.Index)}
+		}
+	}
+}
+
+// fenceCatchUp bounds how long a member waits for the log to tell of a fencing.
+const fenceCatchUp = 5 * time.Second
+
+// fencingOpen reports whether the state grants this member what the order asks:
+// to switch the node off, or on again after its power was proven off.
+func fencingOpen(s *state.State, order api.FenceOrder, self resources.NodeName) bool {
+	f, open := s.Fencing[order.Node]
+	if !open || f.ID != order.Fence {
+		return false
+	}
+	if order.On {
+		return f.Phase == state.FencingOff
+	}
+	return f.Phase == state.FencingRunning && f.Executor == self
+}
+
+// endWithFencing cancels the work of an order whose fencing is not open any
+// more: the node came back, or another member has taken over.
+func (n *Node) endWithFencing(ctx context.Context, order api.FenceOrder, withdraw context.CancelCauseFunc) {
+	for {
+		s, changed := n.machine.watch()
+		if s.Index >= order.Index && !fencingOpen(s, order, n.config.Name) {
+			withdraw(fmt.Errorf("fencing %s of %s is over", order.Fence, order.Node))
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) (api.FenceAnswer, error) {
+	devices := s.Definition.FencesOf(order.Node)
+	if len(devices) == 0 {
+		return api.FenceAnswer{Error: fmt.Sprintf("no fence device is defined for %s: add a [[fence]] with it as a target, or run `belayctl fence confirm %s` when it is certainly off", order.Node, order.Node)}, nil
+	}
+	var answer api.FenceAnswer
+	var failures []string
+	for len(devices) > 0 {
+		level := max(devices[0].Level, 1) // 0 is the default, which is 1
+		proven := true
+		for len(devices) > 0 && max(devices[0].Level, 1) == level {
+			if proven {
+				steps, err := n.switchPower(ctx, s, devices[0], order)
+				answer.Steps = append(answer.Steps, steps...)
+				if err != nil {
+					proven = false
+					failures = append(failures, fmt.Sprintf("%s: %v", devices[0].ID, err))
+				}
+			}
+			devices = devices[1:]
+		}
+		if proven {
+			answer.Proven = true
+			return answer, nil
+		}
+	}
+	answer.Error = strings.Join(failures, "; ")
+	return answer, nil
+}
+
+// switchPower uses one device.
+func (n *Node) switchPower(ctx context.Context, s *state.State, defined resources.FenceDevice, order api.FenceOrder) ([]state.FenceStep, error) {
+	device, err := n.openDevice(s, defined)
+	if err != nil {
+		return nil, err
+	}
+	if !order.On && defined.Delay > 0 {
+		select {
+		case <-time.After(defined.Delay.Std()):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	options := fencing.Options{Timeout: defined.Timeout.Std(), ConfirmInterval: confirmInterval}
+	act := fencing.Off
+	if order.On {
+		act = fencing.On
+	}
+	outcome, seen, err := act(ctx, device, options)
+	n.log.Info("power", zap.String("node", string(order.Node)), zap.String("device", defined.ID), zap.Bool("on", order.On), zap.Stringer("outcome", outcome), zap.Error(err))
+	if err == nil && outcome != fencing.OutcomeConfirmed {
+		err = errors.New("the power state was not read back")
+	}
+	return n.steps(seen), err
+}
+
+// openDevice builds a device from its definition, with its secrets opened.
+func (n *Node) openDevice(s *state.State, defined resources.FenceDevice) (fencing.Device, error) {
+	spec, found := n.config.Fences.Find(defined.Agent)
+	if !found {
+		return nil, fmt.Errorf("fence agent %q is not part of this belayd", defined.Agent)
+	}
+	params := fencing.Params{}
+	for key, value := range defined.Params {
+		if name, isSecret := strings.CutPrefix(value, fencing.SecretPrefix); isSecret {
+			opened, err := n.openSecret(s, name)
+			if err != nil {
+				return nil, fmt.Errorf("parameter %s: secret %s: %w", key, name, err)
+			}
+			value = opened
+		}
+		params[key] = value
+	}
+	return spec.Make(defined.ID, params)
+}
+
+func (n *Node) steps(seen []fencing.Evidence) []state.FenceStep {
+	steps := make([]state.FenceStep, 0, len(seen))
+	for _, e := range seen {
+		answer := e.Detail
+		if e.HTTPStatus != 0 {
+			answer = fmt.Sprintf("HTTP %d: %s", e.HTTPStatus, e.Detail)
+		}
+		steps = append(steps, state.FenceStep{
+			At: e.At.UTC(), Executor: n.config.Name, Device: e.Device, Step: e.Step, Answer: answer, Power: e.Power.String(), Took: resources.Duration(e.Took), Error: e.Err,
+		})
+	}
+	return steps
+}

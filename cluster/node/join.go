@@ -1,0 +1,250 @@
+package node
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/raftlog"
+	"github.com/belay-ha/belay/cluster/security"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+// Founding is what `belayctl cluster init` leaves for the first start of the
+// first member.
+type Founding struct {
+	ClusterID string `json:"cluster_id"`
+	Name      string `json:"name"`
+	Serial    string `json:"serial"`
+}
+
+// FoundingFile holds a Founding, below the data directory.
+const FoundingFile = "founding.json"
+
+// bootstrap starts the log of a new cluster when this member was told to found
+// one and has no log yet.
+func (n *Node) bootstrap(ctx context.Context) error {
+	if _, err := n.founding(); errors.Is(err, fs.ErrNotExist) {
+		return nil // joined, not founded
+	} else if err != nil {
+		return err
+	}
+	err := n.raft.Bootstrap(ctx)
+	if errors.Is(err, raftlog.ErrHasState) {
+		return nil
+	}
+	return err
+}
+
+func (n *Node) founding() (Founding, error) {
+	data, err := os.ReadFile(filepath.Join(n.config.DataDir, FoundingFile))
+	if err != nil {
+		return Founding{}, err
+	}
+	var founding Founding
+	if err := json.Unmarshal(data, &founding); err != nil {
+		return Founding{}, fmt.Errorf("read %s: %w", FoundingFile, err)
+	}
+	return founding, nil
+}
+
+// found commits the first entry of a new cluster. Then the founding is over: a
+// founder that loses its log later must not found a second cluster of the same
+// name and keys.
+func (n *Node) found(ctx context.Context) error {
+	path := filepath.Join(n.config.DataDir, FoundingFile)
+	if n.machine.current.Load().Cluster.ID == "" {
+		founding, err := n.founding()
+		if err != nil {
+			return fmt.Errorf("this member leads a cluster without a name: %w", err)
+		}
+		command := &state.ClusterCreated{ID: founding.ClusterID, Name: founding.Name, Node: n.config.Name, Address: n.config.Address, Serial: founding.Serial}
+		if _, err = n.propose(ctx, command); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("end the founding: %w", err)
+	}
+	return nil
+}
+
+// CreateToken commits a new join token; the token's secret is in the answer and
+// nowhere else.
+func (n *Node) CreateToken(ctx context.Context, by string, ttl time.Duration) (api.TokenAnswer, error) {
+	if ttl <= 0 {
+		ttl = time.Hour
+	}
+	token, err := security.NewToken(n.config.CA.Pin())
+	if err != nil {
+		return api.TokenAnswer{}, err
+	}
+	record, err := token.Record(n.config.Keys, "", time.Now().Add(ttl).UTC())
+	if err != nil {
+		return api.TokenAnswer{}, err
+	}
+	if _, err := n.Propose(ctx, by, &state.TokenCreated{ID: record.ID, Verifier: record.Verifier, ExpiresAt: record.Expires}); err != nil {
+		return api.TokenAnswer{}, err
+	}
+	return api.TokenAnswer{Token: token.Reveal(), ExpiresAt: record.Expires}, nil
+}
+
+// secretName is the name that binds a sealed secret to its purpose.
+func secretName(name string) string { return "secret/" + name }
+
+// SetSecret seals a secret and commits it.
+func (n *Node) SetSecret(ctx context.Context, by string, request api.SecretRequest) error {
+	command := &state.SecretSet{Secret: request.Secret}
+	if request.Secret == "" {
+		return &api.Error{Code: api.CodeInvalid, Text: "a secret needs a name"}
+	}
+	if request.Value != "" {
+		sealed, err := n.config.Keys.Seal(secretName(request.Secret), []byte(request.Value))
+		if err != nil {
+			return fmt.Errorf("seal secret %s: %w", request.Secret, err)
+		}
+		command.Sealed = sealed
+	}
+	_, err := n.Propose(ctx, by, command)
+	return err
+}
+
+// JoinRequest is what a joiner sends, over a connection on which it has proven
+// that the cluster is the token's.
+type JoinRequest struct {
+	security.JoinRequest
+	// Address is where the joiner's API will listen, host:port.
+	Address string `json:"address"`
+}
+
+// JoinAnswer is everything that a new member needs.
+type JoinAnswer struct {
+	security.JoinAnswer
+	ClusterID   string   `json:"cluster_id"`
+	ClusterName string   `json:"cluster_name"`
+	Voter       bool     `json:"voter"`
+	Peers       []string `json:"peers"`
+}
+
+// Join admits a node that proves that it holds an open token. The node follows
+// the log without a vote at first, so that a joiner that never starts costs no
+// quorum; it gets its vote when it has started. The same request may be
+// repeated.
+func (n *Node) Join(ctx context.Context, body json.RawMessage) (any, error) {
+	var request JoinRequest
+	if err := json.Unmarshal(body, &request); err != nil {
+		return nil, &api.Error{Code: api.CodeInvalid, Text: fmt.Sprintf("read the join request: %v", err)}
+	}
+	if _, err := GossipAddress(request.Address); err != nil {
+		return nil, &api.Error{Code: api.CodeInvalid, Text: err.Error()}
+	}
+	s, err := n.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	token, found := s.Tokens[request.TokenID]
+	if !found {
+		token = &state.Token{}
+	}
+	record := security.TokenRecord{ID: token.ID, Verifier: token.Verifier, Expires: token.ExpiresAt, UsedBy: string(token.UsedBy), Digest: token.Digest}
+	if err := security.VerifyJoin(n.config.Keys, record, request.JoinRequest, time.Now()); err != nil {
+		n.log.Warn("join refused", zap.String("node", request.Node), zap.Error(err))
+		return nil, &api.Error{Code: api.CodeForbidden, Text: "the join token is unknown, used, expired or wrong: make another with `belayctl cluster token create`"}
+	}
+	if _, member := s.Nodes[resources.NodeName(request.Node)]; token.UsedBy != "" && !member {
+		return nil, &api.Error{Code: api.CodeForbidden, Text: fmt.Sprintf("node %s was removed: make another token with `belayctl cluster token create`", request.Node)}
+	}
+	certificate, err := n.config.CA.SignNode(request.CSR, request.Node, request.Addresses, time.Now())
+	if err != nil {
+		return nil, &api.Error{Code: api.CodeInvalid, Text: err.Error()}
+	}
+	if token.UsedBy == "" {
+		serial, err := CertificateSerial(certificate)
+		if err != nil {
+			return nil, err
+		}
+		command := &state.MemberJoined{
+			Node: resources.NodeName(request.Node), Address: request.Address, Voter: true, Serial: serial, Token: request.TokenID, Digest: request.Digest(),
+		}
+		if _, err := n.Propose(ctx, request.Node, command); err != nil {
+			return nil, err
+		}
+	}
+	return n.welcome(resources.NodeName(request.Node), certificate)
+}
+
+// CertificateSerial returns the name by which a certificate (PEM) is revoked.
+func CertificateSerial(certificate []byte) (string, error) {
+	block, _ := pem.Decode(certificate)
+	if block == nil {
+		return "", errors.New("the certificate is not PEM")
+	}
+	parsed, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", fmt.Errorf("read the certificate: %w", err)
+	}
+	return parsed.SerialNumber.Text(16), nil
+}
+
+// welcome is the answer to an admitted joiner. The leader loop adds it to the
+// log's configuration.
+func (n *Node) welcome(name resources.NodeName, certificate []byte) (JoinAnswer, error) {
+	key, err := n.config.CA.KeyPEM()
+	if err != nil {
+		return JoinAnswer{}, err
+	}
+	s := n.machine.current.Load()
+	answer := JoinAnswer{
+		JoinAnswer: security.JoinAnswer{CACert: n.config.CA.CertPEM(), NodeCert: certificate, GossipKey: n.config.GossipKey, DataKeys: n.config.Keys.Keys(), CAKey: key},
+		ClusterID:  s.Cluster.ID, ClusterName: s.Cluster.Name,
+	}
+	for _, member := range s.NodeNames() {
+		answer.Voter = answer.Voter || (member == name && s.Nodes[member].Voter)
+		answer.Peers = append(answer.Peers, s.Nodes[member].Address)
+	}
+	return answer, nil
+}
+
+// admitVoters brings the log's configuration into line with the state: members
+// that have started get the vote they are due, removed ones leave. One change
+// at a time.
+func (n *Node) admitVoters(ctx context.Context, s *state.State) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	configuration := n.raft.Configuration()
+	for _, member := range configuration.Members {
+		node, known := s.Nodes[resources.NodeName(member.ID)]
+		var err error
+		switch {
+		case !known && s.Cluster.ID != "":
+			_, err = n.raft.Remove(ctx, member.ID, configuration.Index)
+		case known && node.Voter && !member.Voter && node.Liveness == state.LivenessAlive && node.Incarnation != "":
+			_, err = n.raft.AddVoter(ctx, member.ID, node.Address, configuration.Index)
+		case known && !node.Voter && member.Voter:
+			_, err = n.raft.Demote(ctx, member.ID, configuration.Index)
+		default:
+			continue
+		}
+		n.log.Info("configuration of the log", zap.String("node", member.ID), zap.Error(err))
+		return
+	}
+	for _, name := range s.NodeNames() {
+		if _, found := configuration.Find(string(name)); !found && s.Nodes[name].Address != "" {
+			if _, err := n.raft.AddNonvoter(ctx, string(name), s.Nodes[name].Address, configuration.Index); err != nil {
+				n.log.Warn("add to the log's configuration", zap.String("node", string(name)), zap.Error(err))
+			}
+			return
+		}
+	}
+}
