@@ -1,0 +1,86 @@
+package cgroup
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// machine lays out an empty hierarchy as on a machine.
+func machine(t *testing.T, dirs ...string) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range dirs {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, dir, "cgroup.procs"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func TestDetect(t *testing.T) {
+	cases := []struct {
+		name    string
+		dirs    []string
+		unified string
+		joins   []string // below the root, for the part "ns"
+	}{
+		{"unified", []string{"."}, ".", []string{"rig/c/ns"}},
+		{"hybrid", []string{"unified", "systemd", "memory", "cpu", "freezer"}, "unified",
+			[]string{"unified/rig/c/ns", "systemd/rig/c/ns", "memory/rig/c", "cpu/rig/c"}},
+		{"hybrid without cpu", []string{"unified", "systemd", "memory"}, "unified",
+			[]string{"unified/rig/c/ns", "systemd/rig/c/ns", "memory/rig/c"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			root := machine(t, c.dirs...)
+			tree, err := detect(root, "rig", func(path string) bool { return path == filepath.Join(root, c.unified) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			group := tree.Host("c")
+			var got []string
+			for _, file := range group.Joins("ns") {
+				dir, _ := strings.CutPrefix(filepath.Dir(file), root+"/")
+				got = append(got, dir)
+			}
+			if !slices.Equal(got, c.joins) {
+				t.Errorf("joins %q, want %q", got, c.joins)
+			}
+			if err := group.Make("ns"); err != nil {
+				t.Fatal(err)
+			}
+			for _, dir := range c.joins {
+				if _, err := os.Stat(filepath.Join(root, dir)); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := group.Remove(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if _, err := detect(machine(t, "memory"), "rig", func(string) bool { return false }); err == nil {
+		t.Error("a machine without the unified hierarchy was accepted")
+	}
+}
+
+func TestFirstPID(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cgroup.procs")
+	for text, want := range map[string]int{"": 0, "12\n13\n": 12, "0\n": 0, "x\n": 0} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if pid, ok := firstPID(file); ok != (want > 0) || (ok && pid != want) {
+			t.Errorf("%q: %d, %v", text, pid, ok)
+		}
+	}
+	if _, ok := firstPID(file + ".none"); ok {
+		t.Error("a missing file held a process")
+	}
+}

@@ -1,0 +1,162 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cmd/belay-rig/internal/rig"
+	"github.com/belay-ha/belay/resources"
+)
+
+// Cut is what a power cut came to. Durations count from the moment that the
+// power was gone; zero means that it was not seen.
+type Cut struct {
+	Node    resources.NodeName
+	Leader  bool // it led the cluster
+	Suspect time.Duration
+	Dead    time.Duration
+	Asked   time.Duration // fencing
+	Off     time.Duration // proven
+	Address time.Duration // answers pings again
+	Write   time.Duration // the first acknowledged write
+	Whole   time.Duration // every instance back
+	// What clients saw.
+	Writes, WriteErrors, Lost int
+	WriteGap                  time.Duration
+	Calls, CallErrors         int
+	CallGap                   time.Duration
+}
+
+// CutPower cuts the power of a node that holds the address and watches until
+// the whole cloud is back, or fails after limit.
+func (s *Stage) CutPower(ctx context.Context, node resources.NodeName, limit time.Duration) (Cut, error) {
+	cut := Cut{Node: node}
+	host, err := rig.ParseHost(string(node))
+	if err != nil {
+		return cut, err
+	}
+	before, err := s.Status(ctx)
+	if err != nil {
+		return cut, err
+	}
+	cut.Leader = before.Leader == node
+	pings, err := s.Ping(ctx)
+	if err != nil {
+		return cut, err
+	}
+	defer pings.Stop()
+	writer, err := s.Write(ctx)
+	if err != nil {
+		return cut, err
+	}
+	caller := s.Call(ctx)
+	defer caller.Stop()
+	if err := s.warm(ctx, pings, writer); err != nil {
+		return cut, err
+	}
+	if err := s.rig.PowerOff(ctx, host); err != nil {
+		return cut, fmt.Errorf("cut the power of %s: %w", node, err)
+	}
+	gone := time.Now()
+	s.Say("power of %s is cut%s", node, map[bool]string{true: ": it held the address and led the cluster", false: ": it held the address"}[cut.Leader])
+	after, err := s.Until(ctx, limit, "the address moves and writes go on", func(st api.Status) bool {
+		_, answered := pings.FirstAfter(gone.Add(settle))
+		_, written := writer.FirstAfter(gone.Add(settle))
+		return answered && written && Holder(st, Address) != "" && Holder(st, Address) != node
+	})
+	if err != nil {
+		writer.Stop(ctx) //nolint:errcheck // the wait's error says more
+		return cut, err
+	}
+	s.Say("the address is on %s and the database takes writes", Holder(after, Address))
+	_, err = s.Until(ctx, limit, "the fenced node and every instance are back", Whole)
+	cut.Whole = time.Since(gone)
+	return s.tally(ctx, cut, gone, pings, writer, caller, err)
+}
+
+// settle is how long after the cut an answer may still be on its way.
+const settle = 50 * time.Millisecond
+
+// warm waits until the watchers are being answered.
+func (s *Stage) warm(ctx context.Context, pings *Pinger, writer *Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		answers, _ := pings.Count()
+		writes, _ := writer.Count()
+		if answers >= 10 && writes >= 5 {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("before the cut: %d pings and %d writes were answered in 20 s", answers, writes)
+		}
+	}
+}
+
+// tally takes the times from the watchers and from the cluster's own history.
+func (s *Stage) tally(ctx context.Context, cut Cut, gone time.Time, pings *Pinger, writer *Writer, caller *Caller, earlier error) (Cut, error) {
+	if at, answered := pings.FirstAfter(gone.Add(settle)); answered {
+		cut.Address = at.Sub(gone)
+	}
+	if at, written := writer.FirstAfter(gone.Add(settle)); written {
+		cut.Write = at.Sub(gone)
+	}
+	cut.WriteGap, cut.CallGap = writer.Longest(gone).Length(), caller.Longest(gone).Length()
+	_, cut.WriteErrors = writer.Count()
+	cut.Calls, cut.CallErrors = caller.Count()
+	var err error
+	cut.Writes, cut.Lost, err = writer.Stop(ctx)
+	current, stateErr := s.State(ctx)
+	if stateErr == nil {
+		cut.history(current, gone)
+	}
+	return cut, errors.Join(earlier, err, stateErr)
+}
+
+// history reads the verdicts and the fencing of the node after the cut. Hosts
+// of a rig share one clock.
+func (c *Cut) history(s *state.State, gone time.Time) {
+	for _, e := range s.Events {
+		if e.Node != c.Node || e.Kind != "verdict" || e.At.Before(gone) {
+			continue
+		}
+		switch {
+		case len(e.Text) >= 7 && e.Text[:7] == "suspect" && c.Suspect == 0 && c.Dead == 0:
+			c.Suspect = e.At.Sub(gone)
+		case len(e.Text) >= 4 && e.Text[:4] == "dead" && c.Dead == 0:
+			c.Dead = e.At.Sub(gone)
+		}
+	}
+	for _, f := range s.FenceHistory {
+		if f.Node == c.Node && f.RequestedAt.After(gone) && c.Asked == 0 {
+			c.Asked = f.RequestedAt.Sub(gone)
+			if !f.OffAt.IsZero() {
+				c.Off = f.OffAt.Sub(gone)
+			}
+		}
+	}
+}
+
+// Table writes the cut as the demo ends with it.
+func (c Cut) Table() string {
+	row := func(name string, d time.Duration) string {
+		if d == 0 {
+			return fmt.Sprintf("  %-42s %8s\n", name, "-")
+		}
+		return fmt.Sprintf("  %-42s %6.2f s\n", name, d.Seconds())
+	}
+	text := "\n  after the power of " + string(c.Node) + " was cut\n  " + "------------------------------------------ --------\n"
+	text += row("suspected (traffic moves away)", c.Suspect) + row("declared dead", c.Dead) + row("fencing asked for", c.Asked) + row("power proven off", c.Off)
+	text += row("address answers again", c.Address) + row("database takes writes through the address", c.Write) + row("all nodes and instances back", c.Whole)
+	text += "\n  what clients saw through the address\n  ------------------------------------------ --------\n"
+	text += fmt.Sprintf("  %-42s %8d\n", "writes acknowledged", c.Writes) + fmt.Sprintf("  %-42s %8d\n", "acknowledged writes lost", c.Lost)
+	text += fmt.Sprintf("  %-42s %8d\n", "failed writes (to be tried again)", c.WriteErrors) + row("longest gap between writes", c.WriteGap)
+	text += fmt.Sprintf("  %-42s %8d\n", "inspector calls answered", c.Calls) + fmt.Sprintf("  %-42s %8d\n", "inspector calls failed", c.CallErrors) + row("longest gap between calls", c.CallGap)
+	return text
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/resources"
+)
+
+// app is one run of belayctl: the outside world, and the flags of every command.
+type app struct {
+	out, errOut io.Writer
+	in          io.Reader
+	getenv      func(string) string
+	now         func() time.Time
+	// terminal: a person looks at out; interactive: a person is at in.
+	terminal, interactive bool
+	// readSecret reads a line from the terminal without showing it.
+	readSecret func(prompt string) (string, error)
+	dial       func(addr string, getenv func(string) string) (Cluster, error)
+	enroller   Enroller
+	agents     agents.Registry
+	fences     fencing.Registry
+
+	addr, output string
+	reached      string // the address in use, for errors
+}
+
+// run carries out one command line and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, errShown) {
+		return exitInput
+	}
+	fmt.Fprintln(a.errOut, "belayctl: "+a.describe(err))
+	return exitCode(err)
+}
+
+// errShown ends a run whose help is the message.
+var errShown = errors.New("the help was shown")
+
+func (a *app) root() *cobra.Command {
+	root := a.parent("belayctl", "Control a Belay cluster", "  belayctl status\n  belayctl apply -f cluster.toml --wait")
+	root.Long = `belayctl controls a Belay cluster.
+
+It talks to the member on this host, or to the one that BELAY_ADDR or --addr
+names: unix:///PATH, or https://HOST:7450 with the client certificate of
+BELAY_CERT, BELAY_KEY and BELAY_CA.
+
+Exit codes: 0 done; 1 error; 2 bad input or usage; 3 no quorum, or no member
+in reach; 4 settled, but not as asked; 5 not settled in time.`
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help-command", RunE: noSubcommand})
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.errOut)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%v; see: %s --help", err, cmd.CommandPath())
+	})
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.addr, "addr", "", "the member to talk to (default BELAY_ADDR, or "+defaultAddr+")")
+	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkOutput() }
+	root.AddCommand(
+		a.statusCommand(), a.waitCommand(), a.applyCommand(), a.validateCommand(), a.exportCommand(),
+		a.resourceCommand(), a.constraintCommand(), a.nodeCommand(), a.propertyCommand(), a.defaultsCommand(),
+		a.fenceCommand(), a.secretCommand(), a.galeraCommand(), a.clusterCommand(), a.versionCommand(), a.completionCommand(),
+	)
+	return root
+}
+
+func (a *app) checkOutput() error {
+	if a.output != "text" && a.output != "json" {
+		return usage("output %q: write text or json", a.output)
+	}
+	return nil
+}
+
+// parent returns a command that only holds others. Cobra would print its help
+// and exit 0 for a sub-command that does not exist.
+func (a *app) parent(use, short, example string, children ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.ArbitraryArgs, RunE: noSubcommand}
+	cmd.AddCommand(children...)
+	return cmd
+}
+
+func noSubcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		cmd.SetOut(cmd.ErrOrStderr())
+		if err := cmd.Help(); err != nil {
+			return err
+		}
+		return errShown
+	}
+	var names []string
+	for _, child := range cmd.Commands() {
+		if child.IsAvailableCommand() {
+			names = append(names, child.Name())
+		}
+	}
+	hint := "there are " + strings.Join(names, ", ")
+	if best, ok := resources.Nearest(args[0], names); ok {
+		hint = fmt.Sprintf("did you mean %q?", best)
+	}
+	return usage("%s has no command %q: %s", cmd.CommandPath(), args[0], hint)
+}
+
+// arguments returns a check of the number of arguments that says how the
+// command is written.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || most >= 0 && len(args) > most {
+			return usage("write: %s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// print writes one answer: as JSON if that was asked for, else as text does.
+func (a *app) print(value any, text func(io.Writer)) error {
+	if a.output != "json" {
+		text(a.out)
+		return nil
+	}
+	encoder := json.NewEncoder(a.out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}

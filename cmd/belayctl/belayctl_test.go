@@ -1,0 +1,407 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/definition"
+	"github.com/belay-ha/belay/resources/edit"
+)
+
+func TestExitCodes(t *testing.T) {
+	wire := func(code api.Code) error { return fmt.Errorf("call: %w", &api.Error{Code: code, Text: "t"}) }
+	cases := []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"nothing", nil, 0},
+		{"anything", errors.New("x"), 1},
+		{"usage", usage("x"), 2},
+		{"edit", &edit.Error{Text: "x"}, 2},
+		{"file", &definition.Error{}, 2},
+		{"definition", &resources.InvalidError{}, 2},
+		{"invalid", wire(api.CodeInvalid), 2},
+		{"not found", wire(api.CodeNotFound), 2},
+		{"conflict", wire(api.CodeConflict), 1},
+		{"refused", wire(api.CodeRefused), 1},
+		{"forbidden", wire(api.CodeForbidden), 1},
+		{"internal", wire(api.CodeInternal), 1},
+		{"no quorum", wire(api.CodeNoQuorum), 3},
+		{"unknown", wire(api.CodeUnknown), 3},
+		{"unavailable", wire(api.CodeUnavailable), 3},
+		{"unreachable", fmt.Errorf("x: %w", &url.Error{Op: "Get", URL: "u", Err: errors.New("refused")}), 3},
+		{"no answer", fmt.Errorf("x: %w", context.DeadlineExceeded), 3},
+		{"interrupted", &url.Error{Op: "Get", URL: "u", Err: context.Canceled}, 1},
+		{"not as asked", fmt.Errorf("x: %w", &notAsAskedError{}), 4},
+		{"timed out", fmt.Errorf("x: %w", &timedOutError{}), 5},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := exitCode(c.err); got != c.want {
+				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// TestBadUsage: every mistake on the command line is exit 2 with the next step,
+// and changes nothing.
+func TestBadUsage(t *testing.T) {
+	cases := []struct{ line, want string }{
+		{"statsu", `belayctl has no command "statsu": did you mean "status"?`},
+		{"help", `belayctl has no command "help"`},
+		{"resource creat x vip", `belayctl resource has no command "creat": did you mean "create"?`},
+		{"fence level ad 1 n d", `belayctl fence level has no command "ad": did you mean "add"?`},
+		{"fence histroy", `no node is called "histroy": did you mean "history"?`},
+		{"status --wach", "unknown flag: --wach; see: belayctl status --help"},
+		{"status x", "write: belayctl status"},
+		{"status -o yaml", `output "yaml": write text or json`},
+		{"resource enable x -o yaml", `output "yaml": write text or json`},
+		{"resource create x vip -o yaml", `output "yaml": write text or json`},
+		{"resource create x vip address=192.0.2.1/24 --wait=soon", `invalid argument "soon" for "--wait" flag`},
+		{"resource create x vip adress=192.0.2.1/24", `agent "vip" has no parameter "adress" (did you mean "address"?)`},
+		{"resource create x vip --no-such-thing", `unexpected "--no-such-thing": write NAME=VALUE`},
+		{"resource enable vipp", `no resource or group is called "vipp": did you mean "vip"?`},
+		{"resource enable", "write: belayctl resource enable ID..."},
+		{"resource agents galeria", `no agent is called "galeria": did you mean "galera"?`},
+		{"constraint order haproxy then vpi", `did you mean "vip"?`},
+		{"constraint order vip then haproxy", "these orders wait for each other: start haproxy -> start vip -> start haproxy"},
+		{"property set no-quorum-policy=stopp", `"stopp" is not one of stop, freeze, ignore, demote, suicide (did you mean "stop"?)`},
+		{"node standby controller-9", `node "controller-9" is not a member`},
+		{"fence confirm controller-2", "say how you know that controller-2 is off: --reason TEXT"},
+		{"fence confirm controller-2 --reason x", "nobody is there to be asked: add --yes if you are sure"},
+		{"galera bootstrap --reason x", "write --from NODE, or --cancel"},
+		{"galera bootstrap --from controller-0", "say why controller-0 has the right data: --reason TEXT"},
+		{"wait --for galera", `condition "galera": write RESOURCE started|promoted|stopped >= N`},
+		{"wait --for nothing\x20started>=1", `no resource is called "nothing"`},
+		{"completion tcsh", `no shell is called "tcsh": there are bash, zsh, fish`},
+		{"apply", "write: belayctl apply -f FILE"},
+		{"apply -f missing.toml", "open missing.toml: no such file or directory"},
+		{"cluster init --name x", "say what other members dial: --address ADDRESS"},
+	}
+	for _, c := range cases {
+		t.Run(c.line, func(t *testing.T) {
+			console := newConsole(t)
+			args := strings.Fields(c.line)
+			if name, _, found := strings.Cut(c.line, "nothing\x20"); found {
+				args = append(strings.Fields(name), "nothing started>=1")
+			}
+			before := console.fake.state.Revision
+			if code := console.run(t, args...); code != exitInput {
+				t.Errorf("exit %d", code)
+			}
+			if !strings.Contains(console.err.String(), c.want) {
+				t.Errorf("got  %s\nwant %s", console.err.String(), c.want)
+			}
+			if console.out.Len() > 0 || console.fake.state.Revision != before {
+				t.Errorf("wrote %q, revision %d", console.out.String(), console.fake.state.Revision)
+			}
+		})
+	}
+}
+
+func TestWaitForms(t *testing.T) {
+	for _, c := range []struct {
+		flag string
+		want time.Duration
+	}{{"--wait=240", 240 * time.Second}, {"--wait=600s", 600 * time.Second}, {"--wait", 600 * time.Second}} {
+		t.Run(c.flag, func(t *testing.T) {
+			console := newConsole(t)
+			console.fake.waits = []api.WaitAnswer{{}} // never settled
+			if code := console.run(t, "resource", "disable", "vip", c.flag); code != exitTimedOut {
+				t.Errorf("exit %d: %s", code, console.err.String())
+			}
+			if got := console.clock.Sub(epoch); got < c.want || got > c.want+5*time.Second {
+				t.Errorf("waited %s, want %s", got, c.want)
+			}
+			for _, request := range console.fake.waited {
+				if request.Index != 8 || len(request.Resources) != 1 || request.Resources[0] != "vip" || request.Timeout.Std() > api.MaxWait {
+					t.Fatalf("asked %+v", request)
+				}
+			}
+		})
+	}
+}
+
+func TestWaitOutcomes(t *testing.T) {
+	problem := api.ProblemStatus{Text: "vip cannot start on any node", Next: "belayctl resource retry vip"}
+	action := api.ActionStatus{Key: "start vip@controller-0", InFlight: true}
+	cases := []struct {
+		name  string
+		waits []api.WaitAnswer
+		code  int
+		text  string
+	}{
+		{"at once", []api.WaitAnswer{{Settled: true, AsAsked: true}}, exitDone, ""},
+		{"in the end", []api.WaitAnswer{{}, {}, {Settled: true, AsAsked: true}}, exitDone, ""},
+		{"not as asked", []api.WaitAnswer{{}, {Settled: true, Problems: []api.ProblemStatus{problem}}}, exitNotAsAsked,
+			"settled, but not as asked\n  vip cannot start on any node; next: belayctl resource retry vip"},
+		{"never", []api.WaitAnswer{{Actions: []api.ActionStatus{action}}}, exitTimedOut, "not settled after 5s; the change itself is made and goes on\n  start vip@controller-0 is under way"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			console := newConsole(t)
+			console.fake.waits = c.waits
+			if code := console.run(t, "resource", "create", "x", "vip", "--wait=5", "address=192.0.2.7/24"); code != c.code {
+				t.Errorf("exit %d, want %d: %s", code, c.code, console.err.String())
+			}
+			if !strings.Contains(console.err.String(), c.text) {
+				t.Errorf("got %s", console.err.String())
+			}
+			if _, made := console.fake.state.Definition.Resource("x"); !made {
+				t.Error("the change was not made")
+			}
+		})
+	}
+}
+
+func TestEditAgainAfterConflict(t *testing.T) {
+	c := newConsole(t)
+	times := 0
+	c.fake.before = func(f *fakeCluster) {
+		if times++; times > 2 {
+			return
+		}
+		other := f.state.Definition.Clone()
+		other.Resources = append(other.Resources, resources.Resource{ID: resources.ResourceID(fmt.Sprintf("other-%d", times)), Agent: "systemd:x"})
+		f.state, _ = state.ApplyCommand(f.state, f.state.Index+1, 1, epoch, "somebody", &state.DefinitionSet{Base: f.state.Revision, Definition: other})
+	}
+	c.must(t, "resource", "create", "mine", "systemd:y")
+	for _, id := range []resources.ResourceID{"other-1", "other-2", "mine"} {
+		if _, found := c.fake.state.Definition.Resource(id); !found {
+			t.Errorf("%s is lost", id)
+		}
+	}
+	c.fake.before = func(f *fakeCluster) { f.state.Revision++ }
+	if code := c.run(t, "resource", "create", "never", "systemd:z"); code != exitError {
+		t.Errorf("exit %d: %s", code, c.err.String())
+	}
+}
+
+func TestDryRunChangesNothing(t *testing.T) {
+	c := newConsole(t)
+	for _, name := range []resources.NodeName{"controller-0", "controller-1", "controller-2", "compute-0", "compute-7"} {
+		for _, r := range c.fake.state.Definition.Resources {
+			c.fake.runs(name, resources.InstanceID(r.ID), resources.RoleStopped)
+		}
+	}
+	out := c.must(t, "resource", "create", "x", "vip", "address=192.0.2.7/24", "--dry-run")
+	for _, want := range []string{"resource[x] added\n  +[[resource]]\n  +id = \"x\"\n", "actions would follow:\n", "probe x@controller-0"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if len(c.fake.commands) > 0 || c.fake.state.Revision != 7 {
+		t.Errorf("commands: %v", c.fake.commands)
+	}
+	var answer changeAnswer
+	if err := json.Unmarshal([]byte(c.must(t, "resource", "delete", "vip", "--cascade", "--dry-run", "-o", "json")), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if !answer.DryRun || !answer.Changed || len(answer.Changes) != 3 || len(c.fake.commands) > 0 {
+		t.Errorf("got %+v", answer)
+	}
+}
+
+func TestApply(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	c := newConsole(t)
+	same := write("same.toml", baseFile)
+	if out := c.must(t, "apply", "-f", same); out != "nothing to change\n" || len(c.fake.commands) > 0 {
+		t.Errorf("an equal file: %q, %v", out, c.fake.commands)
+	}
+	less := write("less.toml", strings.Replace(baseFile, "[[resource]]\nid = \"reader\"\nagent = \"systemd:reader\"\n", "", 1))
+	if code := c.run(t, "apply", "-f", less); code != exitInput || !strings.Contains(c.err.String(), "do not hold resource[reader]: add --prune") {
+		t.Errorf("exit %d: %s", code, c.err.String())
+	}
+	if out := c.must(t, "apply", "-f", less, "--prune"); !strings.Contains(out, "resource[reader] removed\n  -[[resource]]\n") {
+		t.Errorf("got %s", out)
+	}
+	if code := c.run(t, "apply", "-f", write("other.toml", "[cluster]\nname = \"other\"\n")); code != exitInput || !strings.Contains(c.err.String(), `for cluster "other"`) {
+		t.Errorf("exit %d: %s", code, c.err.String())
+	}
+	bad := write("bad.toml", "[[resource]]\nid = \"x\"\nagnt = \"vip\"\n[[order]]\nfirst = \"x\"\nthen = \"y\"\n")
+	for _, verb := range [][]string{{"apply", "-f", bad}, {"validate", bad}} {
+		want := fmt.Sprintf("belayctl: %s:3:1: resource[x]: unknown key \"agnt\" (did you mean \"agent\"?)\n%s:6:8: order[order-x-y].then: no resource or group is called \"y\"\n", bad, bad)
+		if code := c.run(t, verb...); code != exitInput || c.err.String() != want {
+			t.Errorf("%s: exit %d\n%s", verb, code, cmp.Diff(want, c.err.String()))
+		}
+	}
+}
+
+func TestExportAppliesWithAnEmptyDiff(t *testing.T) {
+	c := newConsole(t)
+	c.must(t, "property", "set", "no-quorum-policy=freeze", "fence-window=300")
+	c.must(t, "constraint", "location", "vip", "prefers", "controller-0=50")
+	exported := c.must(t, "export")
+	c.app.in = strings.NewReader(exported)
+	if out := c.must(t, "apply", "-f", "-"); out != "nothing to change\n" {
+		t.Errorf("got %s", out)
+	}
+}
+
+// TestWordsAndFlags: pcs' words keep their order and dashes, and Belay's flags
+// may stand anywhere among them.
+func TestWordsAndFlags(t *testing.T) {
+	c := newConsole(t)
+	out := c.must(t, "-o", "json", "constraint", "colocation", "add", "reader", "with", "--wait=5", "galera", "-INFINITY")
+	if len(c.fake.waited) != 1 || !strings.Contains(out, `"changed": true`) {
+		t.Errorf("waited %v, wrote %s", c.fake.waited, out)
+	}
+	if l := c.fake.state.Definition.Colocations[1]; l.Resource != "reader" || l.Score != -resources.Infinity {
+		t.Errorf("got %+v", l)
+	}
+	c.must(t, "resource", "update", "galera", "--", "meta", "priority=-5")
+	r, _ := c.fake.state.Definition.Resource("galera")
+	if r.Meta.Priority == nil || *r.Meta.Priority != -5 {
+		t.Errorf("got %+v", r.Meta)
+	}
+	c.must(t, "resource", "create", "vip", "vip", "--if-absent", "address=192.0.2.1/24")
+}
+
+func TestSecretsStaySecret(t *testing.T) {
+	c := newConsole(t)
+	c.app.in = strings.NewReader("hunter2\n")
+	out := c.must(t, "secret", "set", "bmc-0")
+	if c.fake.secrets["bmc-0"] != "hunter2" || strings.Contains(out+c.err.String(), "hunter2") {
+		t.Errorf("stored %q, wrote %q", c.fake.secrets["bmc-0"], out)
+	}
+	c.app.interactive = true
+	c.must(t, "secret", "set", "bmc-1")
+	if c.fake.secrets["bmc-1"] != "typed" {
+		t.Errorf("stored %q", c.fake.secrets["bmc-1"])
+	}
+	c.must(t, "secret", "delete", "bmc-1")
+	if value, found := c.fake.secrets["bmc-1"]; !found || value != "" {
+		t.Errorf("stored %q", value)
+	}
+}
+
+func TestJoinReadsTheTokenFromItsInput(t *testing.T) {
+	c := newConsole(t)
+	c.app.in = strings.NewReader("belay-token\n")
+	c.must(t, "cluster", "join", "192.0.2.10", "--address", "192.0.2.11", "--node", "controller-1")
+	want := fakeEnroller{host: Enrollment{Node: "controller-1", Address: "192.0.2.11:7450", ConfigFile: "/etc/belay/belayd.toml"}, peer: "192.0.2.10:7450", token: "belay-token"}
+	if *c.enroller != want {
+		t.Errorf("got %+v", *c.enroller)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	c := newConsole(t)
+	c.fake.runs("controller-0", "galera", resources.RolePromoted)
+	broken := c.fake.runs("controller-1", "galera", resources.RoleStarted)
+	broken.Failed, broken.Reason = true, "wsrep_cluster_status is Disconnected"
+	broken.Failures = map[resources.Op]*state.Failure{resources.OpMonitor: {Count: 2, Outcome: agents.OutcomeFailed, Last: epoch, Reason: "wsrep_cluster_status is Disconnected",
+		Output: "[ERROR] WSREP: gcs connect failed\n\ngalera.service: Failed with result 'exit-code'.\n"}}
+	dead := c.fake.state.Nodes["controller-2"]
+	dead.Liveness, dead.Evidence = state.LivenessDead, []state.Evidence{{Observer: "controller-0", Source: "ping", Text: "silent for 2 s"}}
+	c.fake.state.Fencing["controller-2"] = &state.Fencing{ID: "9", Node: "controller-2", Action: resources.FencingReboot, Phase: state.FencingFailed, By: "cluster", Reason: "lost", RequestedAt: epoch, Error: "bmc-2: connection refused"}
+	stopped := resources.RoleStopped
+	r, _ := c.fake.state.Definition.Resource("reader")
+	r.Meta.TargetRole = &stopped
+	out := c.must(t, "status")
+	for _, want := range []string{
+		"cluster overcloud, leader controller-0\n",
+		"\n● controller-0  online, leader\n  └─ galera  promoted  galera\n",
+		"\n● controller-1  online, voter\n  └─ galera  started, failed  galera  wsrep_cluster_status is Disconnected\n",
+		"\n● controller-2  offline, lost: may still run things, voter\n     seen by controller-0 (ping): silent for 2 s\n",
+		"  reader  stopped  systemd:reader  disabled; to start it: belayctl resource enable reader\n",
+		"\nfailures\n  monitor of galera on controller-1: failed, 2 times, last at 2026-03-04T05:06:07Z\n    wsrep_cluster_status is Disconnected\n    | [ERROR] WSREP: gcs connect failed\n    next: belayctl resource retry galera controller-1\n",
+		"\nfencing\n  2026-03-04T05:06:07Z  reboot controller-2  failed  by cluster: lost\n    bmc-2: connection refused\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "\x1b") {
+		t.Error("colours, and nobody looks")
+	}
+	c.app.terminal = true
+	if out := c.must(t, "status"); !strings.Contains(out, "\x1b[31m●\x1b[0m \x1b[1mcontroller-2\x1b[0m") {
+		t.Errorf("no colours on a terminal:\n%s", out)
+	}
+	var answer struct {
+		Nodes []struct {
+			Name   string
+			Online bool
+		}
+		Resources []struct{ ID, Node, Role string }
+	}
+	if err := json.Unmarshal([]byte(c.must(t, "status", "-o", "json")), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Nodes) != 5 || answer.Nodes[4].Name != "controller-2" || answer.Nodes[4].Online || !answer.Nodes[2].Online {
+		t.Errorf("nodes: %+v", answer.Nodes)
+	}
+	if got := answer.Resources[2]; got.ID != "galera" || got.Node != "controller-0" || got.Role != "promoted" {
+		t.Errorf("resources: %+v", answer.Resources)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	c := newConsole(t)
+	c.app.dial = dial
+	code := c.run(t, "status", "--addr", "unix://"+filepath.Join(t.TempDir(), "none.sock"))
+	if code != exitNoQuorum || !strings.Contains(c.err.String(), "is belayd running there?") {
+		t.Errorf("exit %d: %s", code, c.err.String())
+	}
+	for addr, want := range map[string]string{
+		"http://x": "write unix:///PATH or https://HOST:7450", "unix://x": "write unix:///PATH", "https://x:7450": "set BELAY_CERT, BELAY_KEY, BELAY_CA",
+	} {
+		if code := c.run(t, "status", "--addr", addr); code != exitInput || !strings.Contains(c.err.String(), want) {
+			t.Errorf("%s: exit %d: %s", addr, code, c.err.String())
+		}
+	}
+}
+
+func TestMoveAwayFromWhereItRuns(t *testing.T) {
+	c := newConsole(t)
+	c.fake.runs("controller-1", "vip", resources.RoleStarted)
+	c.must(t, "resource", "move", "vip", "--for", "30m")
+	move := c.fake.state.Moves["vip"]
+	if move == nil || move.From != "controller-1" || move.To != "" || move.Until.Sub(epoch) < 30*time.Minute || move.Until.Sub(epoch) > 31*time.Minute {
+		t.Errorf("got %+v", move)
+	}
+	c.must(t, "resource", "move", "vip", "--end")
+	if c.fake.state.Moves["vip"] != nil {
+		t.Error("the move goes on")
+	}
+	if code := c.run(t, "resource", "move", "galera"); code != exitInput {
+		t.Errorf("exit %d for a resource that runs nowhere", code)
+	}
+}
+
+func TestFenceWaitsForProof(t *testing.T) {
+	c := newConsole(t)
+	if code := c.run(t, "fence", "controller-2", "--wait=1"); code != exitTimedOut || !strings.Contains(c.err.String(), "is not proven off") {
+		t.Errorf("exit %d: %s", code, c.err.String())
+	}
+	c = newConsole(t)
+	c.fenced()
+	if out := c.must(t, "fence", "controller-2", "--wait", "--reason", "hangs"); !strings.Contains(out, "power off") || !strings.Contains(out, "hangs") {
+		t.Errorf("got %s", out)
+	}
+}

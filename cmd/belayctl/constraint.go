@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/edit"
+)
+
+func (a *app) constraintCommand() *cobra.Command {
+	return a.parent("constraint", "Orders, colocations and locations", "  belayctl constraint list\n  belayctl constraint order promote galera then start keystone",
+		a.editing("order [start|promote|stop|demote] A then [start|promote|stop|demote] B [kind=optional|serialize] [symmetrical=false] [require-all=false] [id=ID], or order remove A B",
+			"Make one resource's action wait for another's",
+			"  belayctl constraint order start haproxy then vip kind=Optional\n  belayctl constraint order promote galera then start keystone require-all=false\n  belayctl constraint order remove haproxy vip",
+			func(def *resources.Definition, words []string) (*resources.Definition, error) {
+				if len(words) == 3 && (words[0] == "remove" || words[0] == "delete") {
+					return edit.RemoveOrder(def, words[1], words[2])
+				}
+				return edit.AddOrder(def, withoutAdd(words))
+			}, all),
+		a.editing("colocation add [ROLE] A with [ROLE] B [SCORE] [node-attribute=NAME] [influence=BOOL] [id=ID], or colocation remove A B",
+			"Place a resource with another, or with a negative score apart from it",
+			"  belayctl constraint colocation add vip with haproxy\n  belayctl constraint colocation add reader with promoted galera -INFINITY\n  belayctl constraint colocation remove vip haproxy",
+			func(def *resources.Definition, words []string) (*resources.Definition, error) {
+				if len(words) == 3 && (words[0] == "remove" || words[0] == "delete") {
+					return edit.RemoveColocation(def, words[1], words[2])
+				}
+				return edit.AddColocation(def, withoutAdd(words))
+			}, all),
+		a.editing("location A prefers|avoids NODE[=SCORE]..., or location A rule [score=SCORE] [resource-discovery=exclusive] [role=ROLE] EXPRESSION",
+			"Say where a resource, or every resource of agent=PATTERN, likes to run",
+			"  belayctl constraint location vip prefers controller-0=50 controller-1\n  belayctl constraint location nova-compute rule resource-discovery=exclusive score=0 osprole eq compute\n"+
+				"  belayctl constraint location 'agent=systemd:*' rule 'osprole == \"controller\" and not_defined spare'",
+			func(def *resources.Definition, words []string) (*resources.Definition, error) {
+				if len(words) > 1 && (words[0] == "remove" || words[0] == "delete") {
+					return edit.RemoveConstraints(def, words[1:])
+				}
+				return edit.AddLocation(def, words)
+			}, all),
+		a.editing("remove ID...", "Remove constraints by their ids", "  belayctl constraint remove order-haproxy-vip", edit.RemoveConstraints, all),
+		a.constraintListCommand(),
+	)
+}
+
+// withoutAdd drops pcs' optional word add.
+func withoutAdd(words []string) []string {
+	if len(words) > 0 && words[0] == "add" {
+		return words[1:]
+	}
+	return words
+}
+
+func (a *app) constraintListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the constraints with their ids", Args: arguments(0, 0), Example: "  belayctl constraint list\n  belayctl constraint list -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			def, err := a.definition(cmd.Context())
+			if err != nil {
+				return err
+			}
+			answer := map[string]any{"orders": orEmpty(def.Orders), "colocations": orEmpty(def.Colocations), "locations": orEmpty(def.Locations)}
+			return a.print(answer, func(w io.Writer) { printConstraints(w, def) })
+		},
+	}
+}
+
+// orEmpty writes as [] in JSON, never as null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func printConstraints(w io.Writer, def *resources.Definition) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer table.Flush()
+	for _, o := range def.Orders {
+		then := o.ThenAction
+		first := o.FirstAction
+		if first == "" {
+			first = resources.OpStart
+		}
+		if then == "" {
+			then = first
+		}
+		text := fmt.Sprintf("%s %s then %s %s", first, o.First, then, o.Then)
+		if o.Kind != "" && o.Kind != resources.OrderMandatory {
+			text += " kind=" + string(o.Kind)
+		}
+		if o.RequireAll != nil {
+			text += fmt.Sprintf(" require-all=%v", *o.RequireAll)
+		}
+		if o.Symmetrical != nil {
+			text += fmt.Sprintf(" symmetrical=%v", *o.Symmetrical)
+		}
+		fmt.Fprintf(table, "order\t%s\t%s\n", text, o.ID)
+	}
+	for _, c := range def.Colocations {
+		text := fmt.Sprintf("%s%s with %s%s score=%s", roleWord(c.Role), c.Resource, roleWord(c.WithRole), c.With, c.Score)
+		if c.NodeAttribute != "" {
+			text += " node-attribute=" + c.NodeAttribute
+		}
+		fmt.Fprintf(table, "colocation\t%s\t%s\n", text, c.ID)
+	}
+	for _, l := range def.Locations {
+		what := string(l.Resource)
+		if l.Selector != nil {
+			what = "agent=" + l.Selector.Agent
+		}
+		where := "on " + string(l.Node)
+		if l.Rule != "" {
+			where = "where " + l.Rule
+		}
+		text := strings.TrimSpace(fmt.Sprintf("%s%s %s score=%s", roleWord(l.Role), what, where, l.Score))
+		if l.Discovery != "" {
+			text += " resource-discovery=" + string(l.Discovery)
+		}
+		fmt.Fprintf(table, "location\t%s\t%s\n", text, l.ID)
+	}
+}
+
+func roleWord(role resources.Role) string {
+	if role == resources.RoleUnknown {
+		return ""
+	}
+	return role.String() + " "
+}

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/agents/simulated"
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/definition"
+)
+
+var epoch = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// fakeCluster is a cluster of one process: the real state machine, and answers
+// to waiting that the test chooses.
+type fakeCluster struct {
+	mu    sync.Mutex
+	state *state.State
+	// waits are answered in turn; the last one again and again.
+	waits    []api.WaitAnswer
+	waited   []api.WaitRequest
+	commands []state.Command
+	secrets  map[string]string
+	// before is called before each command, to change something in between.
+	before func(*fakeCluster)
+	err    error
+}
+
+const baseFile = `
+[cluster]
+name = "overcloud"
+[[node]]
+name = "controller-0"
+attributes = { osprole = "controller" }
+[[node]]
+name = "controller-1"
+[[node]]
+name = "controller-2"
+[[node]]
+name = "compute-0"
+[[node]]
+name = "compute-7"
+[[fence]]
+id = "bmc-compute-0"
+agent = "redfish"
+targets = ["compute-0"]
+params = { endpoint = "https://192.0.2.1" }
+[[fence]]
+id = "nova"
+agent = "redfish"
+targets = ["compute-0"]
+params = { endpoint = "https://192.0.2.2" }
+[[fence]]
+id = "bmc-0"
+agent = "redfish"
+targets = ["controller-0"]
+params = { endpoint = "https://192.0.2.3" }
+[[fence]]
+id = "pdu"
+agent = "fence_apc_snmp"
+targets = ["controller-0", "controller-1"]
+level = 2
+[[resource]]
+id = "galera"
+agent = "galera"
+clone = { promotable = true }
+[[resource]]
+id = "haproxy"
+agent = "haproxy"
+clone = true
+[[resource]]
+id = "vip"
+agent = "vip"
+params = { address = "192.0.2.9/24" }
+[[resource]]
+id = "keystone"
+agent = "systemd:keystone"
+[[resource]]
+id = "nova-api"
+agent = "systemd:nova-api"
+[[resource]]
+id = "nova-scheduler"
+agent = "systemd:nova-scheduler"
+[[resource]]
+id = "nova-compute"
+agent = "systemd:nova-compute"
+clone = true
+[[resource]]
+id = "reader"
+agent = "systemd:reader"
+[[resource]]
+id = "apache"
+agent = "systemd:apache2"
+[[resource]]
+id = "certs"
+agent = "systemd:certs"
+[[group]]
+id = "web"
+members = ["apache", "certs"]
+[[order]]
+first = "haproxy"
+then = "vip"
+[[colocation]]
+resource = "vip"
+with = "haproxy"
+`
+
+func newFake(t *testing.T, file string) *fakeCluster {
+	t.Helper()
+	def, err := definition.Decode(resources.AgentTable{}, resources.FenceTable{}, definition.File{Name: "base", Text: []byte(file)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := state.New()
+	s.Index, s.Revision, s.Term, s.At, s.Cluster.Name, s.Definition = 7, 7, 1, epoch, def.Name, def
+	for i, n := range def.Nodes {
+		s.Nodes[n.Name] = &state.Node{Name: n.Name, Address: "192.0.2.1:7450", Voter: i < 3, Liveness: state.LivenessAlive, Incarnation: "i", Instances: map[resources.InstanceID]*state.Instance{}}
+	}
+	return &fakeCluster{state: s, waits: []api.WaitAnswer{{Settled: true, AsAsked: true}}, secrets: map[string]string{}}
+}
+
+// runs puts an instance on a node.
+func (f *fakeCluster) runs(node resources.NodeName, id resources.InstanceID, role resources.Role) *state.Instance {
+	i := &state.Instance{ID: id, Role: role, Probed: true}
+	f.state.Nodes[node].Instances[id] = i
+	return i
+}
+
+func (f *fakeCluster) Status(_ context.Context, stale bool) (api.Status, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return api.Status{}, f.err
+	}
+	status := api.BuildStatus(f.state, api.Live{}, "controller-0", stale)
+	status.Member = "controller-0"
+	return status, nil
+}
+
+func (f *fakeCluster) State(context.Context, bool) (*state.State, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state, f.err
+}
+
+func (f *fakeCluster) Definition(context.Context) (api.DefinitionAnswer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return api.DefinitionAnswer{Revision: f.state.Revision, Definition: f.state.Definition}, f.err
+}
+
+func (f *fakeCluster) Command(_ context.Context, command state.Command) (api.CommandAnswer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.before != nil {
+		f.before(f)
+	}
+	f.commands = append(f.commands, command)
+	next, result := state.ApplyCommand(f.state, f.state.Index+1, 1, epoch, "tester", command)
+	f.state = next
+	var rejection *state.Rejection
+	if errors.As(result.Err, &rejection) {
+		return api.CommandAnswer{}, &api.Error{Code: api.Code(rejection.Code), Text: rejection.Text}
+	}
+	return api.CommandAnswer{Index: result.Index, Fence: result.Fence}, nil
+}
+
+func (f *fakeCluster) Wait(_ context.Context, request api.WaitRequest) (api.WaitAnswer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waited = append(f.waited, request)
+	answer := f.waits[0]
+	if len(f.waits) > 1 {
+		f.waits = f.waits[1:]
+	}
+	return answer, nil
+}
+
+func (f *fakeCluster) SetSecret(_ context.Context, request api.SecretRequest) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.secrets[request.Secret] = request.Value
+	return nil
+}
+
+func (f *fakeCluster) CreateToken(_ context.Context, ttl time.Duration) (api.TokenAnswer, error) {
+	return api.TokenAnswer{Token: "belay-token", ExpiresAt: epoch.Add(ttl)}, nil
+}
+
+// fakeEnroller remembers what it was asked for.
+type fakeEnroller struct {
+	host        Enrollment
+	peer, token string
+}
+
+func (f *fakeEnroller) Found(_ context.Context, e Enrollment) error { f.host = e; return nil }
+
+func (f *fakeEnroller) Join(_ context.Context, e Enrollment, peer, token string) error {
+	f.host, f.peer, f.token = e, peer, token
+	return nil
+}
+
+// console is one person at one cluster.
+type console struct {
+	app      *app
+	fake     *fakeCluster
+	enroller *fakeEnroller
+	out, err bytes.Buffer
+	clock    time.Time
+}
+
+func newConsole(t *testing.T) *console {
+	t.Helper()
+	c := &console{fake: newFake(t, baseFile), enroller: &fakeEnroller{}, clock: epoch}
+	param := func(name string, kind agents.Kind, required bool) agents.Param {
+		return agents.Param{Name: name, Kind: kind, Required: required, Description: "what it is"}
+	}
+	host := simulated.NewHost()
+	agent := func(spec agents.Spec) agents.Agent {
+		spec.MonitorInterval = 10 * time.Second
+		return simulated.New(spec, host, 0)
+	}
+	c.app = &app{
+		out: &c.out, errOut: &c.err, in: strings.NewReader(""), getenv: func(string) string { return "" },
+		now:        func() time.Time { c.clock = c.clock.Add(time.Second); return c.clock },
+		readSecret: func(string) (string, error) { return "typed", nil },
+		dial:       func(string, func(string) string) (Cluster, error) { return c.fake, nil }, enroller: c.enroller,
+		agents: agents.NewRegistry(
+			agent(agents.Spec{Name: "galera", Summary: "a database", Promotable: true, Params: []agents.Param{param("enable_creation", agents.KindBool, false)}}),
+			agent(agents.Spec{Name: "haproxy", Summary: "a balancer", Params: []agents.Param{param("listen.*.backend", agents.KindResource, true)}}),
+			agent(agents.Spec{Name: "vip", Summary: "an address", Params: []agents.Param{param("address", agents.KindPrefix, true)}}),
+			agent(agents.Spec{Name: "systemd", Summary: "a unit", Suffix: true}),
+		),
+		fences: fencing.NewRegistry([]fencing.Spec{{Name: "redfish", Summary: "a BMC", Params: []fencing.ParamSpec{
+			{Name: "endpoint", Type: fencing.TypeString, Required: true}, {Name: "username", Type: fencing.TypeString}, {Name: "password", Type: fencing.TypeSecret},
+		}}}, func(name string) (fencing.Spec, bool) {
+			return fencing.Spec{Name: name, Open: true}, strings.HasPrefix(name, "fence_")
+		}),
+	}
+	return c
+}
+
+// run carries out a command line and returns its exit code.
+func (c *console) run(t *testing.T, args ...string) int {
+	t.Helper()
+	c.out.Reset()
+	c.err.Reset()
+	return c.app.run(t.Context(), args)
+}
+
+// must carries out a command line that has to succeed.
+func (c *console) must(t *testing.T, args ...string) string {
+	t.Helper()
+	if code := c.run(t, args...); code != exitDone {
+		t.Fatalf("belayctl %s: exit %d\n%s%s", strings.Join(args, " "), code, c.out.String(), c.err.String())
+	}
+	return c.out.String()
+}
+
+// fenced makes every fencing succeed as soon as it is asked for.
+func (c *console) fenced() {
+	inner := c.app.dial
+	c.app.dial = func(addr string, getenv func(string) string) (Cluster, error) {
+		cluster, err := inner(addr, getenv)
+		return provenOff{cluster.(*fakeCluster)}, err
+	}
+}
+
+// provenOff is a cluster whose fencings are done when one looks.
+type provenOff struct{ *fakeCluster }
+
+func (p provenOff) State(ctx context.Context, stale bool) (*state.State, error) {
+	s, err := p.fakeCluster.State(ctx, stale)
+	for _, f := range s.Fencing {
+		f.Phase = state.FencingDone
+		f.Steps = []state.FenceStep{{Device: "bmc", Step: "read power", Executor: "controller-0", Answer: "HTTP 200", Power: "off"}}
+	}
+	return s, err
+}

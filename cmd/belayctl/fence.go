@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/edit"
+)
+
+func (a *app) fenceCommand() *cobra.Command {
+	var flags changeFlags
+	var off bool
+	var reason string
+	cmd := &cobra.Command{
+		Use: "fence NODE", Short: "Fence a node, and look after fencing", Aliases: []string{"stonith"}, Args: cobra.ArbitraryArgs,
+		Long: "Cuts a node's power and proves it by reading it back, then, unless --off is given,\nswitches it on again.\n\nWith --wait it waits until the power was read back as off.",
+		Example: "  belayctl fence controller-2 --reason 'hangs' --wait\n  belayctl fence history\n" +
+			"  belayctl fence create bmc-2 redfish targets=controller-2 endpoint=https://198.51.100.12 username=admin password=secret://bmc-2",
+	}
+	flags.addWait(cmd)
+	cmd.Flags().BoolVar(&off, "off", false, "leave it off")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return noSubcommand(cmd, args)
+		}
+		if len(args) > 1 {
+			return usage("write: %s", cmd.UseLine())
+		}
+		return a.fenceNode(cmd.Context(), &flags, args[0], off, reason)
+	}
+	cmd.AddCommand(
+		a.fenceConfirmCommand(), a.fenceHistoryCommand(), a.fenceListCommand(), a.fenceAgentsCommand(),
+		a.editing("create ID AGENT targets=NODE[,NODE...] [level=N] [delay=TIME] [timeout=TIME] [NAME=VALUE...]", "Add a fence device",
+			"  belayctl fence create bmc-1 redfish targets=controller-1 endpoint=https://198.51.100.11 username=admin password=secret://bmc-1\n  belayctl fence create pdu-b fence_apc_snmp targets=controller-0 ip=198.51.100.9 plug=4 level=2",
+			edit.CreateFence, all),
+		a.editing("update ID NAME=VALUE...", "Change a fence device; NAME= removes a value", "  belayctl fence update bmc-0 timeout=90s", edit.UpdateFence, all),
+		a.editing("delete ID", "Take out a fence device", "  belayctl fence delete bmc-0", func(def *resources.Definition, words []string) (*resources.Definition, error) {
+			if len(words) != 1 {
+				return nil, usage("write: belayctl fence delete ID")
+			}
+			return edit.DeleteFence(def, words[0])
+		}, all),
+		a.fenceLevelCommand(),
+	)
+	return cmd
+}
+
+func (a *app) fenceLevelCommand() *cobra.Command {
+	return a.parent("level", "The turn in which devices fence a node", "  belayctl fence level add 2 controller-0 pdu",
+		a.editing("add LEVEL NODE DEVICE[,DEVICE...]", "Let devices fence a node in that turn: all of a level must succeed", "  belayctl fence level add 1 compute-0 bmc-compute-0,nova", edit.AddFenceLevel, all),
+		a.editing("remove LEVEL NODE [DEVICE[,DEVICE...]]", "Take a node away from the devices of a level", "  belayctl fence level remove 2 controller-0", edit.RemoveFenceLevel, all),
+	)
+}
+
+func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, off bool, reason string) error {
+	c, err := a.cluster()
+	if err != nil {
+		return err
+	}
+	status, err := call(ctx, func(ctx context.Context) (api.Status, error) { return c.Status(ctx, false) })
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, n := range status.Nodes {
+		names = append(names, string(n.Name))
+	}
+	if !slices.Contains(names, node) {
+		return unknownName("node", node, append(names, "confirm", "history", "list", "create", "update", "delete", "level", "agents"))
+	}
+	request := &state.FenceRequested{Node: resources.NodeName(node), Action: resources.FencingReboot, Reason: reason}
+	if off {
+		request.Action = resources.FencingOff
+	}
+	if reason == "" {
+		request.Reason = "asked for"
+	}
+	committed, err := call(ctx, func(ctx context.Context) (api.CommandAnswer, error) { return c.Command(ctx, request) })
+	if err != nil {
+		return err
+	}
+	if flags.wait.time == 0 {
+		return a.print(changeAnswer{Changed: true, Index: committed.Index, Fence: committed.Fence}, func(w io.Writer) {
+			fmt.Fprintf(w, "fencing %s of %s is requested; see: belayctl fence history\n", committed.Fence, node)
+		})
+	}
+	return a.waitFenced(ctx, c, request.Node, committed.Fence, flags.wait.time)
+}
+
+// fencePoll is the pause between looks at a fencing.
+const fencePoll = 500 * time.Millisecond
+
+func (a *app) waitFenced(ctx context.Context, c Cluster, node resources.NodeName, id string, limit resources.Duration) error {
+	deadline := a.now().Add(limit.Std())
+	for {
+		s, err := call(ctx, func(ctx context.Context) (*state.State, error) { return c.State(ctx, false) })
+		if err != nil {
+			return err
+		}
+		f := findFencing(s, node, id)
+		switch {
+		case f == nil:
+			return fmt.Errorf("fencing %s of %s is not in the history any more", id, node)
+		case f.Phase == state.FencingOff || f.Phase == state.FencingDone:
+			return a.print(f, func(w io.Writer) { a.printFencing(w, f, true) })
+		case f.Phase == state.FencingWithdrawn:
+			return &notAsAskedError{[]api.ProblemStatus{{Text: fmt.Sprintf("fencing %s of %s was withdrawn: %s", id, node, f.Error), Next: "belayctl status"}}}
+		case !a.now().Before(deadline):
+			return &timedOutError{after: limit, what: fmt.Sprintf("%s is not proven off; fencing %s is %s %s", node, id, f.Phase, f.Error)}
+		}
+		timer := time.NewTimer(fencePoll)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+func findFencing(s *state.State, node resources.NodeName, id string) *state.Fencing {
+	if f, open := s.Fencing[node]; open && f.ID == id {
+		return f
+	}
+	for _, f := range slices.Backward(s.FenceHistory) {
+		if f.ID == id {
+			return f
+		}
+	}
+	return nil
+}
+
+func (a *app) fenceConfirmCommand() *cobra.Command {
+	var flags changeFlags
+	var reason string
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "confirm NODE --reason TEXT", Short: "Give your word that a node is off", Args: arguments(1, 1),
+		Long: `Records your word that a node is off, and lets the cluster start its resources
+elsewhere. If the node still runs, its data will be corrupted: cut its power and
+see it off first.`,
+		Example: "  belayctl fence confirm controller-2 --reason 'pulled both plugs, J. Doe'",
+	}
+	flags.addWait(cmd)
+	cmd.Flags().StringVar(&reason, "reason", "", "how you know, for the record (required)")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask again")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if strings.TrimSpace(reason) == "" {
+			return usage("say how you know that %s is off: --reason TEXT", args[0])
+		}
+		if !yes {
+			if err := a.ask(fmt.Sprintf("If %s still runs, data will be corrupted. Is its power off? Type its name: ", args[0]), args[0]); err != nil {
+				return err
+			}
+		}
+		return a.command(cmd.Context(), &flags, &state.FenceConfirmed{Node: resources.NodeName(args[0]), Reason: reason}, args[0]+" counts as off")
+	}
+	return cmd
+}
+
+// ask lets a person repeat a word, and refuses where nobody is there.
+func (a *app) ask(question, word string) error {
+	if !a.interactive {
+		return usage("nobody is there to be asked: add --yes if you are sure")
+	}
+	fmt.Fprint(a.errOut, question)
+	var answer string
+	if _, err := fmt.Fscanln(a.in, &answer); err != nil || answer != word {
+		return usage("not confirmed: nothing was changed")
+	}
+	return nil
+}
+
+func (a *app) fenceHistoryCommand() *cobra.Command {
+	var stale bool
+	cmd := &cobra.Command{
+		Use: "history [NODE]", Short: "Show open and past fencings with their evidence", Args: arguments(0, 1), Example: "  belayctl fence history\n  belayctl fence history controller-2 -o json",
+	}
+	cmd.Flags().BoolVar(&stale, "stale", false, "ask this member only, without quorum")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s, err := a.state(cmd.Context(), stale)
+		if err != nil {
+			return err
+		}
+		all := slices.Clone(s.FenceHistory)
+		for _, name := range s.NodeNames() {
+			if f, open := s.Fencing[name]; open {
+				all = append(all, f)
+			}
+		}
+		if len(args) == 1 {
+			all = slices.DeleteFunc(all, func(f *state.Fencing) bool { return string(f.Node) != args[0] })
+		}
+		return a.print(orEmpty(all), func(w io.Writer) {
+			if len(all) == 0 {
+				fmt.Fprintln(w, "no fencing on record")
+			}
+			for _, f := range all {
+				a.printFencing(w, f, true)
+			}
+		})
+	}
+	return cmd
+}
+
+func (a *app) printFencing(w io.Writer, f *state.Fencing, steps bool) {
+	code := yellow
+	switch f.Phase {
+	case state.FencingDone, state.FencingOff:
+		code = green
+	case state.FencingFailed:
+		code = red
+	}
+	fmt.Fprintf(w, "%s  %s %s  %s  by %s: %s\n", f.RequestedAt.Format(time.RFC3339), f.Action, f.Node, a.paint(code, f.Phase.String()), f.By, f.Reason)
+	for _, e := range f.Evidence {
+		fmt.Fprintf(w, "    seen by %s (%s): %s\n", e.Observer, e.Source, e.Text)
+	}
+	if steps {
+		for _, s := range f.Steps {
+			line := fmt.Sprintf("    %s %s by %s: %s", s.Device, s.Step, s.Executor, s.Answer)
+			if s.Power != "" {
+				line += ", power " + s.Power
+			}
+			if s.Error != "" {
+				line += ", " + a.paint(red, s.Error)
+			}
+			fmt.Fprintf(w, "%s (%s)\n", line, s.Took.Std().Round(100*time.Microsecond))
+		}
+	}
+	if f.Error != "" {
+		fmt.Fprintf(w, "    %s\n", a.paint(red, f.Error))
+	}
+}
+
+func (a *app) fenceListCommand() *cobra.Command {
+	return a.showing("list", "List the fence devices", "  belayctl fence list\n  belayctl fence list -o json", func(def *resources.Definition) (any, *resources.Definition) {
+		return orEmpty(def.Fences), &resources.Definition{Fences: def.Fences}
+	})
+}
+
+func (a *app) fenceAgentsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "agents [AGENT]", Short: "List the fence agents, or one agent's parameters", Args: arguments(0, 1), Example: "  belayctl fence agents\n  belayctl fence agents redfish",
+		RunE: func(_ *cobra.Command, args []string) error {
+			type parameter struct {
+				Name        string `json:"name"`
+				Type        string `json:"type"`
+				Required    bool   `json:"required,omitempty"`
+				Default     string `json:"default,omitempty"`
+				Description string `json:"description"`
+			}
+			type agent struct {
+				Name    string      `json:"name"`
+				Summary string      `json:"summary"`
+				Params  []parameter `json:"params"`
+			}
+			var list []agent
+			var names []string
+			specs := a.fences.Specs()
+			for _, spec := range specs {
+				names = append(names, spec.Name)
+			}
+			if len(args) == 1 {
+				// Find also knows the agents of patterns, such as fence_apc.
+				spec, found := a.fences.Find(args[0])
+				if !found {
+					return unknownName("fence agent", args[0], names)
+				}
+				specs = []fencing.Spec{spec}
+			}
+			for _, spec := range specs {
+				one := agent{Name: spec.Name, Summary: spec.Summary}
+				for _, p := range spec.Params {
+					one.Params = append(one.Params, parameter{p.Name, string(p.Type), p.Required, p.Default, p.Description})
+				}
+				list = append(list, one)
+			}
+			return a.print(list, func(w io.Writer) {
+				table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				defer table.Flush()
+				for _, one := range list {
+					fmt.Fprintf(table, "%s\t\t%s\n", one.Name, one.Summary)
+					if len(args) == 0 {
+						continue
+					}
+					for _, p := range one.Params {
+						text := p.Description
+						if p.Required {
+							text += " (required)"
+						}
+						if p.Default != "" {
+							text += " (default " + p.Default + ")"
+						}
+						fmt.Fprintf(table, "  %s\t%s\t%s\n", p.Name, p.Type, text)
+					}
+				}
+			})
+		},
+	}
+}

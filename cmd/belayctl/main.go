@@ -1,0 +1,45 @@
+// Command belayctl controls a Belay cluster: it shows what a cluster does, and
+// changes its definition, by file or by single commands. It holds no state.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/term"
+
+	"github.com/belay-ha/belay/cluster/catalog"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := newApp().run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// newApp returns the program as it meets the world.
+func newApp() *app {
+	isTerminal := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+	return &app{
+		out: os.Stdout, errOut: os.Stderr, in: os.Stdin, getenv: os.Getenv, now: time.Now,
+		terminal: isTerminal(os.Stdout), interactive: isTerminal(os.Stdin), readSecret: readSecret,
+		dial: dial, enroller: enroller{}, agents: catalog.Agents(zap.NewNop()), fences: catalog.Fences(),
+	}
+}
+
+// readSecret reads a line from the terminal without showing it.
+func readSecret(prompt string) (string, error) {
+	fmt.Fprint(os.Stderr, prompt)
+	text, err := term.ReadPassword(int(os.Stdin.Fd()))
+	fmt.Fprintln(os.Stderr)
+	if err != nil {
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	return string(text), nil
+}

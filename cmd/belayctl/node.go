@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/edit"
+)
+
+func (a *app) nodeCommand() *cobra.Command {
+	return a.parent("node", "The cluster's members", "  belayctl node list\n  belayctl node standby controller-1 --wait",
+		a.standbyCommand("standby", "Move everything off a node and start nothing there", true), a.standbyCommand("unstandby", "Let a node run things again", false),
+		a.nodeMaintenanceCommand(), a.nodeListCommand(), a.nodeAttributeCommand(), a.nodeRemoveCommand(),
+	)
+}
+
+func (a *app) standbyCommand(verb, short string, on bool) *cobra.Command {
+	var flags changeFlags
+	cmd := &cobra.Command{
+		Use: verb + " NODE", Short: short, Args: arguments(1, 1), Example: fmt.Sprintf("  belayctl node %s controller-1 --wait=600s", verb),
+	}
+	flags.addWait(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		done := args[0] + " is in standby"
+		if !on {
+			done = args[0] + " may run things"
+		}
+		return a.command(cmd.Context(), &flags, &state.NodeStandby{Node: resources.NodeName(args[0]), Standby: on}, done)
+	}
+	return cmd
+}
+
+func (a *app) nodeMaintenanceCommand() *cobra.Command {
+	var flags changeFlags
+	var lifetime waitFlag
+	var reason string
+	var end bool
+	cmd := &cobra.Command{
+		Use: "maintenance NODE [--for TIME] [--reason TEXT] | NODE --end", Short: "Leave what runs on a node alone, until it ends", Args: arguments(1, 1),
+		Long:    "Nothing is started, stopped or recovered on the node, and its services go on. It\nholds over restarts of the daemon and of the host, until it ends.",
+		Example: "  belayctl node maintenance controller-1 --for 2h --reason 'new disks'\n  belayctl node maintenance controller-1 --end",
+	}
+	flags.addWait(cmd)
+	cmd.Flags().Var(&lifetime, "for", "how long it holds (default: until it is ended)")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record")
+	cmd.Flags().BoolVar(&end, "end", false, "end it")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		maintenance := &state.NodeMaintenance{Node: resources.NodeName(args[0]), On: !end, Reason: reason}
+		done := args[0] + " is in maintenance"
+		if end {
+			done = args[0] + " is out of maintenance"
+		} else if lifetime.time > 0 {
+			maintenance.Until = a.now().Add(lifetime.time.Std()).UTC()
+			done += " until " + maintenance.Until.Format(time.RFC3339)
+		}
+		return a.command(cmd.Context(), &flags, maintenance, done)
+	}
+	return cmd
+}
+
+func (a *app) nodeListCommand() *cobra.Command {
+	var stale bool
+	cmd := &cobra.Command{Use: "list", Short: "List the members", Args: arguments(0, 0), Example: "  belayctl node list\n  belayctl node list -o json"}
+	cmd.Flags().BoolVar(&stale, "stale", false, "ask this member only, without quorum")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		status, err := a.status(cmd.Context(), stale)
+		if err != nil {
+			return err
+		}
+		return a.print(status.Nodes, func(w io.Writer) {
+			table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "NODE\tADDRESS\tSTATE\tROLE")
+			for _, n := range status.Nodes {
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", n.Name, n.Address, strings.Join(nodeWords(n), ", "), memberWord(n))
+			}
+			table.Flush()
+		})
+	}
+	return cmd
+}
+
+func (a *app) nodeAttributeCommand() *cobra.Command {
+	var flags changeFlags
+	var transient bool
+	cmd := &cobra.Command{
+		Use: "attribute NODE [NAME=VALUE...]", Short: "Show or set a node's attributes; NAME= removes one", Args: arguments(1, -1),
+		Long:    "Attributes are part of the definition. With --transient they are not, and vanish\nwhen the node is lost or restarts.",
+		Example: "  belayctl node attribute controller-0\n  belayctl node attribute controller-0 osprole=controller\n  belayctl node attribute controller-0 --transient evacuate=yes",
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&transient, "transient", false, "until the node is lost or restarts")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 1:
+			return a.showAttributes(cmd, args[0])
+		case !transient:
+			return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
+				return edit.SetNodeAttributes(def, args[0], args[1:])
+			})
+		}
+		for _, word := range args[1:] {
+			if name, _, ok := strings.Cut(word, "="); !ok || name == "" {
+				return usage("unexpected %q: write NAME=VALUE", word)
+			}
+		}
+		for _, word := range args[1:] {
+			name, value, _ := strings.Cut(word, "=")
+			set := &state.NodeAttribute{Node: resources.NodeName(args[0]), Key: name, Value: &value}
+			if value == "" {
+				set.Value = nil
+			}
+			if err := a.command(cmd.Context(), &flags, set, fmt.Sprintf("%s: %s is set", args[0], name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (a *app) showAttributes(cmd *cobra.Command, node string) error {
+	def, err := a.definition(cmd.Context())
+	if err != nil {
+		return err
+	}
+	status, err := a.status(cmd.Context(), false)
+	if err != nil {
+		return err
+	}
+	all := map[string]string{}
+	var names []string
+	found := false
+	for _, n := range def.Nodes {
+		names = append(names, string(n.Name))
+		if string(n.Name) == node {
+			found = true
+			maps.Copy(all, n.Attributes)
+		}
+	}
+	for _, n := range status.Nodes {
+		names = append(names, string(n.Name))
+		if string(n.Name) == node {
+			found = true
+			maps.Copy(all, n.Attributes)
+		}
+	}
+	if !found {
+		return unknownName("node", node, names)
+	}
+	return a.print(all, func(w io.Writer) {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			fmt.Fprintf(w, "%s=%s\n", name, all[name])
+		}
+	})
+}
+
+func (a *app) nodeRemoveCommand() *cobra.Command {
+	var flags changeFlags
+	var force bool
+	cmd := &cobra.Command{
+		Use: "remove NODE", Short: "Forget a member and revoke its certificate", Args: arguments(1, 1),
+		Example: "  belayctl node standby compute-7 --wait && belayctl node remove compute-7",
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "although it may still run something")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.command(cmd.Context(), &flags, &state.MemberRemoved{Node: resources.NodeName(args[0]), Force: force}, args[0]+" is no member any more")
+	}
+	return cmd
+}

@@ -1,0 +1,397 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/definition"
+	"github.com/belay-ha/belay/resources/edit"
+)
+
+// editing makes a command that edits the definition by pcs' words.
+func (a *app) editing(use, short, example string, change func(*resources.Definition, []string) (*resources.Definition, error), concerns func([]string) []resources.ResourceID) *cobra.Command {
+	var flags changeFlags
+	cmd := &cobra.Command{Use: use, Short: short, Example: example}
+	flags.add(cmd)
+	return raw(cmd, func(cmd *cobra.Command, words []string) error {
+		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) { return change(def, words) }, concerns(words)...)
+	})
+}
+
+// all waits for every resource.
+func all([]string) []resources.ResourceID { return nil }
+
+// firstWord waits for the resource that the first word names.
+func firstWord(words []string) []resources.ResourceID {
+	if len(words) == 0 {
+		return nil
+	}
+	return bare(words[:1])
+}
+
+// bare are the names of resources without the suffixes of pcs' wrappers.
+func bare(words []string) []resources.ResourceID {
+	ids := make([]resources.ResourceID, len(words))
+	for i, word := range words {
+		ids[i] = resources.ResourceID(strings.TrimSuffix(strings.TrimSuffix(word, "-clone"), "-master"))
+	}
+	return ids
+}
+
+func (a *app) resourceCommand() *cobra.Command {
+	return a.parent("resource", "Services under the cluster's control", "  belayctl resource list\n  belayctl resource create vip-web vip address=192.0.2.8/24 --wait",
+		a.resourceCreateCommand(),
+		a.editing("update ID [NAME=VALUE...] [op NAME NAME=VALUE...] [meta NAME=VALUE...]", "Change parameters, operations and meta-attributes; NAME= removes one",
+			"  belayctl resource update vip address=192.0.2.8/24 --wait\n  belayctl resource update galera op promote timeout=600s meta resource-stickiness=100", edit.UpdateResource, firstWord),
+		a.resourceDeleteCommand(),
+		a.targetCommand("enable", "Let resources run", edit.Enable), a.targetCommand("disable", "Stop resources and keep them stopped", edit.Disable),
+		a.editing("clone ID [NAME=VALUE...]", "Run a resource or group on several nodes", "  belayctl resource clone haproxy interleave=true",
+			func(def *resources.Definition, words []string) (*resources.Definition, error) {
+				return edit.CloneResource(def, words, false)
+			}, firstWord),
+		a.editing("promotable ID [NAME=VALUE...]", "Run a resource or group on several nodes, some of them promoted", "  belayctl resource promotable galera promoted-max=3",
+			func(def *resources.Definition, words []string) (*resources.Definition, error) {
+				return edit.CloneResource(def, words, true)
+			}, firstWord),
+		a.editing("unclone ID", "Run a resource or group once", "  belayctl resource unclone haproxy", func(def *resources.Definition, words []string) (*resources.Definition, error) {
+			if len(words) != 1 {
+				return nil, usage("write: belayctl resource unclone ID")
+			}
+			return edit.UncloneResource(def, words[0])
+		}, firstWord),
+		a.resourceGroupCommand(), a.resourceMoveCommand(), a.resourceRestartCommand(), a.resourceRetryCommand(),
+		a.resourceShowCommand(), a.resourceListCommand(), a.resourceAgentsCommand(), a.resourceDefaultsCommand(),
+	)
+}
+
+func (a *app) resourceCreateCommand() *cobra.Command {
+	var flags changeFlags
+	var ifAbsent bool
+	cmd := &cobra.Command{
+		Use:   "create ID AGENT [NAME=VALUE...] [op NAME NAME=VALUE...] [meta NAME=VALUE...] [--clone [NAME=VALUE...] | --promotable [NAME=VALUE...] | --group GROUP] [--disabled]",
+		Short: "Add a resource",
+		Long:  "Adds a resource. The parts may stand in any order after the agent; every NAME=VALUE\nbelongs to the part before it. --master is --promotable, and pcs' dashed names and\nold words such as master-max are understood.",
+		Example: "  belayctl resource create vip-db vip address=192.0.2.201/24 --wait\n" +
+			"  belayctl resource create glance systemd:glance-api --clone interleave=true\n" +
+			"  belayctl resource create db galera enable_creation=true op promote timeout=300s on-fail=block --promotable promoted-max=3\n" +
+			"  belayctl resource create horizon systemd:apache2 --group front --disabled",
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&ifAbsent, "if-absent", false, "change nothing when there is a resource with this id")
+	return raw(cmd, func(cmd *cobra.Command, words []string) error {
+		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
+			if _, exists := def.Resource(resources.ResourceID(append(words, "")[0])); exists && ifAbsent {
+				return def, nil
+			}
+			return edit.CreateResource(def, words)
+		}, firstWord(words)...)
+	})
+}
+
+func (a *app) resourceDeleteCommand() *cobra.Command {
+	var flags changeFlags
+	var cascade bool
+	cmd := &cobra.Command{
+		Use: "delete ID", Short: "Stop a resource, or a group with its members, and take it out", Args: arguments(1, 1),
+		Example: "  belayctl resource delete reader --wait\n  belayctl resource delete vip --cascade --dry-run",
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&cascade, "cascade", false, "take out the constraints and memberships that name it as well")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
+			return edit.DeleteResource(def, args[0], cascade)
+		}, bare(args)...)
+	}
+	return cmd
+}
+
+func (a *app) targetCommand(verb, short string, change func(*resources.Definition, []string) (*resources.Definition, error)) *cobra.Command {
+	var flags changeFlags
+	cmd := &cobra.Command{
+		Use: verb + " ID...", Short: short, Args: arguments(1, -1),
+		Example: fmt.Sprintf("  belayctl resource %s haproxy --wait=240\n  belayctl resource %s nova-api nova-scheduler", verb, verb),
+	}
+	flags.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) { return change(def, args) }, bare(args)...)
+	}
+	return cmd
+}
+
+func (a *app) resourceGroupCommand() *cobra.Command {
+	return a.parent("group", "Resources that run together, in order", "  belayctl resource group add web vip apache",
+		a.editing("add GROUP ID... [--before ID | --after ID]", "Put resources in a group, and make the group when there is none",
+			"  belayctl resource group add web vip apache\n  belayctl resource group add web certs --before apache", edit.AddToGroup, all),
+		a.editing("remove GROUP [ID...]", "Take resources out of a group, or dissolve it", "  belayctl resource group remove web certs\n  belayctl resource group remove web",
+			func(def *resources.Definition, words []string) (*resources.Definition, error) {
+				if len(words) == 0 {
+					return nil, usage("write: belayctl resource group remove GROUP [ID...]")
+				}
+				return edit.RemoveFromGroup(def, words[0], words[1:])
+			}, all),
+	)
+}
+
+func (a *app) resourceMoveCommand() *cobra.Command {
+	var flags changeFlags
+	var lifetime waitFlag
+	var end bool
+	cmd := &cobra.Command{
+		Use: "move ID [NODE]", Short: "Move a resource to a node, or away from where it runs, for some time", Args: arguments(1, 2),
+		Long:    "Moves a resource to NODE or, without NODE, away from where it runs. A move is a wish\nthat ends by itself: it leaves no constraint behind.",
+		Example: "  belayctl resource move vip controller-1 --wait\n  belayctl resource move vip --for 30m\n  belayctl resource move vip --end",
+	}
+	flags.addWait(cmd)
+	cmd.Flags().Var(&lifetime, "for", "how long the move holds (default 1h)")
+	cmd.Flags().BoolVar(&end, "end", false, "end the move now")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if end && len(args) > 1 {
+			return usage("--end ends a move: leave out the node")
+		}
+		if lifetime.time == 0 {
+			lifetime.time = resources.Duration(time.Hour)
+		}
+		move := &state.ResourceMoved{Resource: bare(args)[0]}
+		done := fmt.Sprintf("the move of %s is over", move.Resource)
+		if !end {
+			move.Until = a.now().Add(lifetime.time.Std()).UTC()
+			from, err := a.target(cmd, args, move)
+			if err != nil {
+				return err
+			}
+			done = fmt.Sprintf("%s moves %s until %s", move.Resource, from, move.Until.Format(time.RFC3339))
+		}
+		return a.command(cmd.Context(), &flags, move, done, move.Resource)
+	}
+	return cmd
+}
+
+// target fills in where a resource moves to, or from, and says it in words.
+func (a *app) target(cmd *cobra.Command, args []string, move *state.ResourceMoved) (string, error) {
+	if len(args) > 1 {
+		move.To = resources.NodeName(args[1])
+		return "to " + args[1], nil
+	}
+	status, err := a.status(cmd.Context(), false)
+	if err != nil {
+		return "", err
+	}
+	def, err := a.definition(cmd.Context())
+	if err != nil {
+		return "", err
+	}
+	parts := []resources.ResourceID{move.Resource}
+	if g, isGroup := def.Group(move.Resource); isGroup {
+		parts = g.Members
+	}
+	var nodes []resources.NodeName
+	for _, r := range status.Resources {
+		if slices.Contains(parts, r.Resource) && r.Role.Active() && !slices.Contains(nodes, r.Node) {
+			nodes = append(nodes, r.Node)
+		}
+	}
+	if len(nodes) != 1 {
+		return "", usage("%s runs on %d nodes: name the node that it shall move to", move.Resource, len(nodes))
+	}
+	move.From = nodes[0]
+	return "away from " + string(nodes[0]), nil
+}
+
+func (a *app) resourceRestartCommand() *cobra.Command {
+	var flags changeFlags
+	cmd := &cobra.Command{
+		Use: "restart ID [NODE]", Short: "Restart what runs of a resource, on one node or all", Args: arguments(1, 2),
+		Example: "  belayctl resource restart haproxy --wait\n  belayctl resource restart galera controller-2 --wait=600s",
+	}
+	flags.addWait(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		restart := &state.ResourceRestart{Resource: bare(args)[0], Node: resources.NodeName(append(args, "")[1])}
+		return a.command(cmd.Context(), &flags, restart, fmt.Sprintf("%s restarts", restart.Resource), restart.Resource)
+	}
+	return cmd
+}
+
+func (a *app) resourceRetryCommand() *cobra.Command {
+	var flags changeFlags
+	cmd := &cobra.Command{
+		Use: "retry [ID [NODE]]", Aliases: []string{"cleanup"}, Short: "Forget failures, so that what they block is tried again", Args: arguments(0, 2),
+		Example: "  belayctl resource retry galera controller-1 --wait\n  belayctl resource retry",
+	}
+	flags.addWait(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		words := append(args, "", "")
+		cleared := &state.FailuresCleared{Resource: bare(words)[0], Node: resources.NodeName(words[1])}
+		done := "failures of every resource are forgotten"
+		var concerns []resources.ResourceID
+		if cleared.Resource != "" {
+			done = fmt.Sprintf("failures of %s are forgotten", cleared.Resource)
+			concerns = append(concerns, cleared.Resource)
+		}
+		return a.command(cmd.Context(), &flags, cleared, done, concerns...)
+	}
+	return cmd
+}
+
+func (a *app) resourceShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Show a resource or group: its definition and where it runs", Args: arguments(1, 1),
+		Example: "  belayctl resource show galera\n  belayctl resource show galera -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			def, err := a.definition(cmd.Context())
+			if err != nil {
+				return err
+			}
+			id, err := edit.Resolve(def, args[0])
+			if err != nil {
+				return err
+			}
+			status, err := a.status(cmd.Context(), false)
+			if err != nil {
+				return err
+			}
+			part := partOf(def, id)
+			status.Resources = slices.DeleteFunc(status.Resources, func(r instance) bool { return !slices.Contains(ids(part), r.Resource) })
+			answer := map[string]any{"definition": part, "instances": status.Resources}
+			return a.print(answer, func(w io.Writer) {
+				w.Write(definition.Encode(part))
+				fmt.Fprintln(w)
+				for _, r := range status.Resources {
+					fmt.Fprintln(w, a.instanceLine(r, true))
+				}
+			})
+		},
+	}
+}
+
+// partOf returns what a definition says of one resource, or group with its
+// members, and the constraints on it.
+func partOf(def *resources.Definition, id resources.ResourceID) *resources.Definition {
+	part := &resources.Definition{}
+	wanted := []resources.ResourceID{id}
+	if g, isGroup := def.Group(id); isGroup {
+		part.Groups = append(part.Groups, *g)
+		wanted = append(wanted, g.Members...)
+	}
+	is := func(id resources.ResourceID) bool { return slices.Contains(wanted, id) }
+	for _, r := range def.Resources {
+		if is(r.ID) {
+			part.Resources = append(part.Resources, r)
+		}
+	}
+	for _, o := range def.Orders {
+		if is(o.First) || is(o.Then) {
+			part.Orders = append(part.Orders, o)
+		}
+	}
+	for _, c := range def.Colocations {
+		if is(c.Resource) || is(c.With) {
+			part.Colocations = append(part.Colocations, c)
+		}
+	}
+	for _, l := range def.Locations {
+		if is(l.Resource) {
+			part.Locations = append(part.Locations, l)
+		}
+	}
+	return part
+}
+
+func ids(def *resources.Definition) []resources.ResourceID {
+	var all []resources.ResourceID
+	for _, r := range def.Resources {
+		all = append(all, r.ID)
+	}
+	return all
+}
+
+func (a *app) resourceListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the resources and where they run", Args: arguments(0, 0), Example: "  belayctl resource list\n  belayctl resource list -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			status, err := a.status(cmd.Context(), false)
+			if err != nil {
+				return err
+			}
+			return a.print(status.Defined, func(w io.Writer) {
+				table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(table, "RESOURCE\tAGENT\tKIND\tON")
+				for _, d := range status.Defined {
+					fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", d.ID, d.Agent, kindOf(d), places(status, d.ID))
+				}
+				table.Flush()
+			})
+		},
+	}
+}
+
+func kindOf(d summary) string {
+	switch {
+	case d.Group != "":
+		return "in group " + string(d.Group)
+	case d.Promotable:
+		return "promotable clone"
+	case d.Clone:
+		return "clone"
+	default:
+		return "primitive"
+	}
+}
+
+func (a *app) resourceAgentsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "agents [AGENT]", Short: "List the agents, or one agent's parameters", Args: arguments(0, 1), Example: "  belayctl resource agents\n  belayctl resource agents galera",
+		RunE: func(_ *cobra.Command, args []string) error {
+			specs := a.agents.Specs()
+			if len(args) == 0 {
+				return a.print(specs, func(w io.Writer) {
+					table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+					for _, s := range specs {
+						name := s.Name
+						if s.Suffix {
+							name += ":NAME"
+						}
+						fmt.Fprintf(table, "%s\t%s\n", name, s.Summary)
+					}
+					table.Flush()
+				})
+			}
+			var names []string
+			base, _, _ := strings.Cut(args[0], ":")
+			for _, s := range specs {
+				names = append(names, s.Name)
+				if s.Name == base {
+					return a.print(s, func(w io.Writer) { printSpec(w, s) })
+				}
+			}
+			return unknownName("agent", args[0], names)
+		},
+	}
+}
+
+func unknownName(what, name string, names []string) error {
+	if best, ok := resources.Nearest(name, names); ok {
+		return usage("no %s is called %q: did you mean %q?", what, name, best)
+	}
+	return usage("no %s is called %q: there are %s", what, name, strings.Join(names, ", "))
+}
+
+func (a *app) resourceDefaultsCommand() *cobra.Command {
+	cmd := a.editing("defaults [NAME=VALUE...]", "Show or set what resources take that say nothing (as: defaults resource)",
+		"  belayctl resource defaults\n  belayctl resource defaults resource-stickiness=INFINITY", edit.SetResourceDefaults, all)
+	set := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return a.showDefaults(cmd)
+		}
+		return set(cmd, args)
+	}
+	return cmd
+}

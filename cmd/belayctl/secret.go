@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ha/belay/cluster/api"
+)
+
+// maxSecret bounds a secret, in bytes.
+const maxSecret = 64 << 10
+
+func (a *app) secretCommand() *cobra.Command {
+	return a.parent("secret", "Secrets that definitions refer to as secret://NAME", "  belayctl secret set bmc-0 < password-file\n  belayctl secret list",
+		a.secretSetCommand(), a.secretDeleteCommand(), a.secretListCommand())
+}
+
+func (a *app) secretSetCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "set NAME", Short: "Store a secret, read from the terminal, the standard input or a file", Args: arguments(1, 1),
+		Long:    "Stores a secret, sealed. It is never taken from the command line, where others could\nsee it, and never shown again. One line break at its end is dropped.",
+		Example: "  belayctl secret set bmc-0\n  belayctl secret set bmc-0 < password-file\n  belayctl secret set bmc-0 --file password-file",
+	}
+	cmd.Flags().StringVar(&file, "file", "", "read it from this file")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		value, err := a.readValue(file)
+		if err != nil {
+			return err
+		}
+		if value == "" {
+			return usage("the secret is empty; to remove it: belayctl secret delete %s", args[0])
+		}
+		return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0], Value: value}, "is set")
+	}
+	return cmd
+}
+
+func (a *app) readValue(file string) (string, error) {
+	if file == "" && a.interactive {
+		return a.readSecret("secret: ")
+	}
+	source := a.in
+	if file != "" {
+		f, err := os.Open(file)
+		if err != nil {
+			return "", usage("%v", err)
+		}
+		defer f.Close()
+		source = f
+	}
+	data, err := io.ReadAll(io.LimitReader(source, maxSecret+1))
+	if err != nil {
+		return "", fmt.Errorf("read the secret: %w", err)
+	}
+	if len(data) > maxSecret {
+		return "", usage("the secret is longer than %d bytes", maxSecret)
+	}
+	return strings.TrimSuffix(string(bytes.TrimSuffix(data, []byte("\n"))), "\r"), nil
+}
+
+func (a *app) storeSecret(ctx context.Context, request api.SecretRequest, done string) error {
+	c, err := a.cluster()
+	if err != nil {
+		return err
+	}
+	if _, err := call(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.SetSecret(ctx, request) }); err != nil {
+		return err
+	}
+	return a.print(map[string]string{"secret": request.Secret}, func(w io.Writer) { fmt.Fprintf(w, "secret %s %s\n", request.Secret, done) })
+}
+
+func (a *app) secretDeleteCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "delete NAME", Short: "Remove a secret", Args: arguments(1, 1), Example: "  belayctl secret delete bmc-0",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0]}, "is removed")
+		},
+	}
+}
+
+func (a *app) secretListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the secrets' names", Args: arguments(0, 0), Example: "  belayctl secret list",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.state(cmd.Context(), false)
+			if err != nil {
+				return err
+			}
+			names := orEmpty(slices.Sorted(maps.Keys(s.Secrets)))
+			return a.print(names, func(w io.Writer) {
+				for _, name := range names {
+					fmt.Fprintln(w, name)
+				}
+			})
+		},
+	}
+}
