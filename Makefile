@@ -1,0 +1,60 @@
+# Belay. `make` lists the targets; `make test` is what continuous integration runs.
+
+SHELL := /bin/bash
+# Go outside the PATH is found where its archive unpacks.
+export PATH := $(PATH):/usr/local/go/bin
+export LC_ALL := C.UTF-8
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+PROGRAMS := belayd belayctl belay-rig
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+# Packages whose tests rewrite expected results with -update.
+GOLDEN = $(shell grep -rl --include='*_test.go' 'flag.Bool."update"' . | xargs -r -n1 dirname | sort -u)
+
+.DEFAULT_GOAL := help
+.PHONY: help build test test-unit test-system demo bench bench-failover lint check golden clean $(PROGRAMS)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(PROGRAMS) ## Build bin/belayd, bin/belayctl and bin/belay-rig (static)
+
+$(PROGRAMS):
+	$(GOBUILD) -o bin/$@ ./cmd/$@
+
+test: ## Run every test: format, vet, unit, then three real hosts (root on Debian)
+	@.ci/test
+
+test-unit: ## Run what needs no hosts: format, vet, unit, property and synctest tests
+	@.ci/test --unit
+
+test-system: ## Run only the tests on real hosts (root on Debian)
+	@.ci/test --system
+
+demo: build ## Cut a controller's power and watch the cluster recover
+	@if [[ $$(id -u) == 0 && -f /etc/debian_version ]]; then \
+		bin/belay-rig build && bin/belay-rig demo; \
+	else \
+		echo "Three real hosts need root on Debian; this is the same cluster in one process, with simulated services."; \
+		bin/belayd dev --demo; \
+	fi
+
+bench: ## Run the Go benchmarks (planning)
+	go test -run '^$$' -bench . -benchmem ./cluster/...
+
+bench-failover: build ## Measure failovers on three real hosts (root on Debian)
+	bin/belay-rig build
+	bin/belay-rig bench
+
+lint: ## Run staticcheck (pinned in tools.mod)
+	go tool -modfile=tools.mod staticcheck ./...
+
+check: test lint ## Run test and lint
+
+golden: ## Rewrite the expected results of golden tests; review the diff
+	@test -n "$(GOLDEN)" || { echo "no package has golden tests"; exit 1; }
+	go test $(GOLDEN) -update
+	@git --no-pager diff --stat -- '*testdata*'
+
+clean: ## Remove what build made
+	rm -rf bin
