@@ -33,8 +33,10 @@ var layers = []layer{
 		"the replicated state is a function of the log alone"},
 	{"L2 transition", []string{"cluster/transition"},
 		"a plan is data; who makes it and who carries it out both need to read it"},
-	{"L2 scheduler", []string{"cluster/scheduler"},
+	{"L2 scheduler", []string{"cluster/scheduler", "cluster/policy"},
 		"the planner; simulation and production run the same code because it reaches nothing else"},
+	{"L2 simulation", []string{"cluster/policy/simulate"},
+		"what a plan leads to, without a cluster: it carries a plan out on paper"},
 	{"shell support", []string{"agents/command", "agents/simulated", "agents/agenttest", "fencing/fencetest", "cluster/membership/memnet"},
 		"what several agents, the development cluster and tests share; it stands on contracts alone"},
 	{"L3", []string{
@@ -61,7 +63,9 @@ var never = []struct{ from, to, why string }{
 	{"fencing/*", "cluster/", "a device switches power; whom and when is decided elsewhere"},
 	{"fencing/*", "agents", "devices and agents have nothing to say to each other"},
 	{"agents/*", "fencing", "an agent that could fence would decide about nodes"},
-	{"resources/*", "cluster/", "definitions are checked without a cluster, on any machine"},
+	{"resources", "cluster/", "definitions are checked without a cluster, on any machine"},
+	{"resources/definition", "cluster/", "definitions are checked without a cluster, on any machine"},
+	{"resources/edit", "cluster/", "definitions are checked without a cluster, on any machine"},
 	{"cluster/raftlog", "cluster/", "the log carries bytes; their meaning is handed in"},
 	{"cluster/membership", "cluster/state", "gossip is a hint: it reports observations and decides nothing"},
 	{"cluster/node", "agents/", "a member runs the agents it is handed"},
@@ -71,7 +75,7 @@ var never = []struct{ from, to, why string }{
 
 // pure lists the packages whose result is a function of their arguments: they
 // run in every replica and in every simulation and must agree.
-var pure = []string{"resources", "resources/definition", "resources/edit", "cluster/state", "cluster/transition", "cluster/scheduler"}
+var pure = []string{"resources", "resources/definition", "resources/edit", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/policy"}
 
 // impure are the imports that pure packages may not have, and may not reach
 // through other packages of this module. net/netip is not among them: it

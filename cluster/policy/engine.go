@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/belay-ha/belay/resources"
+)
+
+// engine is one run of Compute. Phases read what earlier phases wrote.
+type engine struct {
+	in  *Input
+	now time.Time
+	opt options
+
+	nodes    []*node // sorted by name
+	nodeByID map[string]*node
+	nodeBy   map[string]*node // by name
+	dc       *node
+
+	top   []*resource // stable: by priority, then as configured, then removed ones
+	all   []*resource // every resource and member
+	rscBy map[string]*resource
+	// anonymous maps the base id of instances of anonymous clones to the clone.
+	anonymous map[string]*resource
+
+	tickets     map[string]*ticket
+	colocations []*colocation
+	locations   []*location
+
+	actions   []*action
+	orderings []ordering
+
+	haveRemotes, haveUnfencing, haveFenceDevice bool
+	// blockedByStop: resources whose failed stop needs a fencing that cannot be.
+	maySkipProbes bool
+
+	warnings []Warning
+}
+
+// options are the cluster's properties with their defaults.
+type options struct {
+	noQuorum                                 quorumPolicy
+	symmetric, maintenance, stopAll          bool
+	startFailureFatal                        bool
+	fencing, startupFencing, concurrent      bool
+	fencingAction                            string
+	fencingTimeout                           time.Duration
+	priorityFencingDelay, nodePendingTimeout time.Duration
+	fenceRemoteWithoutQuorum, watchdog       bool
+	strategy                                 placementStrategy
+	health                                   healthStrategy
+	healthBase, green, yellow, red           resources.Score
+	shutdownLock                             bool
+	shutdownLockLimit                        time.Duration
+	probes, stopRemoved, cancelRemoved       bool
+	removeAfterStop                          bool
+	clusterName, siteName                    string
+}
+
+type quorumPolicy uint8
+
+const (
+	quorumStop quorumPolicy = iota
+	quorumIgnore
+	quorumFreeze
+	quorumDemote
+	quorumFence
+)
+
+type placementStrategy uint8
+
+const (
+	placeDefault placementStrategy = iota
+	placeUtilization
+	placeMinimal
+	placeBalanced
+)
+
+type healthStrategy uint8
+
+const (
+	healthNone healthStrategy = iota
+	healthMigrateOnRed
+	healthOnlyGreen
+	healthProgressive
+	healthCustom
+)
+
+// quorate reports whether resources may be started as far as quorum matters.
+func (e *engine) quorate() bool { return e.in.Quorum || e.opt.noQuorum == quorumIgnore }
+
+// Compute decides. The Input is read only. It never panics on any Input that
+// has been read without error, and takes time bounded by the Input's size.
+func Compute(in *Input) *Plan {
+	e := newEngine(in)
+	e.locate()
+	e.assign()
+	e.act()
+	e.order()
+	return e.graph()
+}
+
+// Inspect returns what is known of the cluster, without deciding anything.
+func Inspect(in *Input) *Report { return newEngine(in).report() }
+
+// newEngine unpacks the configuration and the status.
+func newEngine(in *Input) *engine {
+	e := &engine{in: in, now: in.Now}
+	e.unpack()
+	e.unpackStatus()
+	return e
+}
