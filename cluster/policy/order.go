@@ -1,0 +1,50 @@
+package policy
+
+// orderTasks orders all actions of first with firstTask before all actions of
+// then with thenTask. It may be called before there are any such actions.
+func (e *engine) orderTasks(first *resource, firstTask string, then *resource, thenTask string, flags orderFlags) {
+	if first == nil || then == nil || first == then && firstTask == thenTask {
+		return
+	}
+	e.addOrdering(ordering{
+		firstRsc: first, firstTask: firstTask,
+		thenRsc: then, thenTask: thenTask,
+		flags: flags,
+	})
+}
+
+// addOrdering asks for an ordering. A side that is an action needs no resource
+// and no task.
+func (e *engine) addOrdering(o ordering) {
+	if o.flags == 0 || o.first == nil && o.firstRsc == nil || o.then == nil && o.thenRsc == nil {
+		return
+	}
+	if o.first != nil {
+		o.firstRsc, o.firstTask, o.firstInterval = o.first.rsc, o.first.task, o.first.interval
+	}
+	if o.then != nil {
+		o.thenRsc, o.thenTask, o.thenInterval = o.then.rsc, o.then.task, o.then.interval
+	}
+	o.id = len(e.orderings)
+	e.orderings = append(e.orderings, o)
+}
+
+// orderActions orders two actions at once. Repeating what an ordering between
+// them says already changes nothing.
+func (e *engine) orderActions(first, then *action, flags orderFlags) {
+	if first == nil || then == nil || first == then || flags == 0 {
+		return
+	}
+	// Both lists hold every ordering of the two: read the shorter.
+	list, other := first.after, then
+	if len(then.before) < len(list) {
+		list, other = then.before, first
+	}
+	for i := range list {
+		if list[i].action == other && list[i].flags&flags != 0 {
+			return
+		}
+	}
+	first.after = append(first.after, relation{action: then, flags: flags})
+	then.before = append(then.before, relation{action: first, flags: flags})
+}
