@@ -29,30 +29,34 @@ const (
 )
 
 // actionFlags are what is decided about an action.
-type actionFlags uint16
+type actionFlags uint32
 
 const (
 	actPseudo actionFlags = 1 << iota
 	actRunnable
-	actOptional    // not needed unless an ordering makes it so
-	actPrintAlways // kept in the graph although optional
-	actReload      // a restart that became a reload
-	actMigratable  // its migration is still possible
-	actOnDC        // carried out by the DC
-	actRescheduled // a recurring monitor whose parameters changed
-	actMinRunnable // needs a number of predecessors, not all
-	actDetectLoop  // is being followed
-	actInGraph     // was numbered
-	actInput       // its inputs were followed
-	actIfSameNode  // reserved for orderings
-	actFenceRemote // resets a guest
-	actFailureStop // a stop because of a failure
+	actOptional      // not needed unless an ordering makes it so
+	actPrintAlways   // kept in the graph although optional
+	actReload        // a restart that became a reload
+	actMigratable    // its migration is still possible
+	actOnDC          // carried out by the DC
+	actRescheduled   // a recurring monitor whose parameters changed
+	actMinRunnable   // needs a number of predecessors, not all
+	actDetectLoop    // is being followed
+	actInGraph       // was numbered
+	actInput         // its inputs were followed
+	actIfSameNode    // reserved for orderings
+	actFenceRemote   // resets a guest
+	actFailureStop   // a stop because of a failure
+	actPriorityDelay // a fencing for which the priority delay counts
 )
 
 // action is something to do, or that would be done if it became necessary.
 type action struct {
-	id       int
-	task     string
+	id   int
+	task string
+	// key is the name under which the action is found again: the task, but for
+	// a cancel (the operation that it ends), notifications and node actions.
+	key      string
 	interval time.Duration
 	rsc      *resource // nil for node actions
 	node     *node     // nil: not bound, or by the resource later

@@ -27,8 +27,10 @@ type engine struct {
 	colocations []*colocation
 	locations   []*location
 
-	actions   []*action
-	orderings []ordering
+	actions    []*action
+	spare      []action           // allocated ahead
+	singletons map[string]*action // actions of no resource and no node, by key
+	orderings  []ordering
 
 	haveRemotes, haveUnfencing, haveFenceDevice bool
 	// blockedByStop: resources whose failed stop needs a fencing that cannot be.

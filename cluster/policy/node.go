@@ -41,8 +41,10 @@ type node struct {
 	// connection is the resource that makes this remote or guest node reachable.
 	connection *resource
 
-	// fence is the node's fencing action, if there is one.
-	fence *action
+	// fence is the node's fencing action (off or reboot), if there is one;
+	// actions are all actions on the node itself (fencing, unfencing, shutdown).
+	fence   *action
+	actions []*action
 }
 
 func (n *node) remote() bool { return n.kind == KindRemote }
