@@ -34,20 +34,22 @@ type actionFlags uint32
 const (
 	actPseudo actionFlags = 1 << iota
 	actRunnable
-	actOptional      // not needed unless an ordering makes it so
-	actPrintAlways   // kept in the graph although optional
-	actReload        // a restart that became a reload
-	actMigratable    // its migration is still possible
-	actOnDC          // carried out by the DC
-	actRescheduled   // a recurring monitor whose parameters changed
-	actMinRunnable   // needs a number of predecessors, not all
-	actDetectLoop    // is being followed
-	actInGraph       // was numbered
-	actInput         // its inputs were followed
-	actIfSameNode    // reserved for orderings
-	actFenceRemote   // resets a guest
-	actFailureStop   // a stop because of a failure
-	actPriorityDelay // a fencing for which the priority delay counts
+	actOptional       // not needed unless an ordering makes it so
+	actPrintAlways    // kept in the graph although optional
+	actReload         // a restart that became a reload
+	actMigratable     // its migration is still possible
+	actOnDC           // carried out by the DC
+	actRescheduled    // a recurring monitor whose parameters changed
+	actMinRunnable    // needs a number of predecessors, not all
+	actDetectLoop     // is being followed
+	actInGraph        // was numbered
+	actInput          // its inputs were followed
+	actIfSameNode     // reserved for orderings
+	actFenceRemote    // resets a guest
+	actFailureStop    // a stop because of a failure
+	actPriorityDelay  // a fencing for which the priority delay counts
+	actMigrationAbort // the stop of a migration that is given up: its start is not implied
+	actQueued         // waits for being looked at again (order phase)
 )
 
 // action is something to do, or that would be done if it became necessary.

@@ -27,6 +27,7 @@ func (e *engine) addOrdering(o ordering) {
 	}
 	o.id = len(e.orderings)
 	e.orderings = append(e.orderings, o)
+	e.orderMigrations(&o)
 }
 
 // orderActions orders two actions at once. Repeating what an ordering between

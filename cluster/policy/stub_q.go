@@ -6,3 +6,7 @@ func (e *engine) setRoles(r *resource)                                          
 func (e *engine) addPromotionScores(r *resource)                                  {}
 func (e *engine) orderWithin(r *resource)                                         {}
 func (e *engine) actCollection(r *resource)                                       {}
+
+// notifyClone is called for each clone when the graph is made: its
+// notifications then depend on what is required and can run.
+func (e *engine) notifyClone(r *resource) {}
