@@ -146,12 +146,9 @@ func TestMonitorsOfTheDefinition(t *testing.T) {
 
 func (r *rig) refreshed() int { return len(r.proxy.ops(resources.OpReload)) }
 
-// peerChanges makes the watched resource differ.
-func (r *rig) peerChanges(op resources.Op, outcome agents.Outcome) {
-	started := r.apply(&state.OperationsStarted{Operations: []state.Intent{{Node: "b", Instance: "web", Op: op, Incarnation: "run-b"}}})
-	r.apply(&state.OperationFinished{Action: started.Actions[0], Result: agents.Result{Outcome: outcome}})
-}
-
+// An operation on a watched peer changes the view twice: the peer is busy, then
+// it is something else. Each view is settled before the next, since Run may
+// otherwise see both changes at once and rightly refresh only once.
 func TestRefreshFollowsTheView(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		r.running("proxy")
@@ -160,11 +157,13 @@ func TestRefreshFollowsTheView(t *testing.T) {
 		if n := r.refreshed(); n != 1 {
 			t.Errorf("%d refreshes of an unchanged view", n)
 		}
-		r.peerChanges(resources.OpStart, agents.OutcomeOK)
-		r.until("a refresh", long, func() bool { return r.refreshed() == 2 })
+		started := r.apply(&state.OperationsStarted{Operations: []state.Intent{{Node: "b", Instance: "web", Op: resources.OpStart, Incarnation: "run-b"}}})
+		r.until("a refresh for a busy peer", long, func() bool { return r.refreshed() == 2 })
+		r.apply(&state.OperationFinished{Action: started.Actions[0], Result: agents.Result{Outcome: agents.OutcomeOK}})
+		r.until("a refresh for a started peer", long, func() bool { return r.refreshed() == 3 })
 		r.apply(&state.NodeAttribute{Node: "b", Key: "k"}) // of no interest
 		time.Sleep(long)
-		if n := r.refreshed(); n != 2 {
+		if n := r.refreshed(); n != 3 {
 			t.Errorf("%d refreshes", n)
 		}
 	})
