@@ -29,6 +29,8 @@ var layers = []layer{
 		"the nouns and their validation: everything may speak of them, so they depend on nothing"},
 	{"contracts", []string{"agents", "fencing"},
 		"what an agent and a fence device promise: the core plans by it, the shell fulfils it"},
+	{"test support", []string{"internal/bubble"},
+		"tests of every layer run in bubbles, and so do the contract's own for agents"},
 	{"L1", []string{"cluster/state"},
 		"the replicated state is a function of the log alone"},
 	{"L2 transition", []string{"cluster/transition"},
@@ -115,10 +117,12 @@ var confined = []struct {
 // pkg is what `go list -json` says of a package; test files are not part of
 // Imports and may import more.
 type pkg struct {
-	ImportPath string
-	Dir        string
-	GoFiles    []string
-	Imports    []string
+	ImportPath   string
+	Dir          string
+	GoFiles      []string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
 }
 
 // tree is the module's packages by their path below the module.
@@ -166,6 +170,23 @@ func TestLibrariesAreConfined(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Outside internal/bubble a bubble under the race detector can kill the process.
+func TestBubblesAreSafe(t *testing.T) {
+	users := 0
+	for name, p := range list(t) {
+		imported := slices.Concat(p.Imports, p.TestImports, p.XTestImports)
+		if slices.Contains(imported, module+"/internal/bubble") {
+			users++
+		}
+		if name != "internal/bubble" && slices.Contains(imported, "testing/synctest") {
+			t.Errorf("%s imports testing/synctest: internal/bubble does the same and is safe with the race detector", name)
+		}
+	}
+	if users < 10 {
+		t.Errorf("%d packages use internal/bubble: did the check miss them?", users)
 	}
 }
 
@@ -276,7 +297,7 @@ func sorted(packages tree) []string {
 // list asks the go command for every package of the module.
 func list(t *testing.T) tree {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Dir,GoFiles,Imports", module+"/...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports", module+"/...")
 	cmd.Dir = ".."
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

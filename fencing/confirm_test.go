@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 // fake is a device whose reads follow a script: the last entry repeats.
@@ -126,7 +126,7 @@ func TestOff(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				start := time.Now()
 				got, evidence, err := fencing.Off(t.Context(), tt.dev, fencing.Options{})
 				took := time.Since(start)
@@ -176,7 +176,7 @@ func checkEvidence(t *testing.T, evidence []fencing.Evidence, outcome fencing.Ou
 }
 
 func TestOffAlreadyOffIsAskedNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		dev := &fake{reads: []reading{off()}}
 		if got, _, err := fencing.Off(t.Context(), dev, fencing.Options{}); got != fencing.OutcomeConfirmed || dev.offs != 0 || dev.statuses != 2 {
 			t.Errorf("outcome %v (%v), %d requests, %d reads", got, err, dev.offs, dev.statuses)
@@ -192,7 +192,7 @@ func TestOffObeysBothDeadlines(t *testing.T) {
 	}{{"the caller's", short, 0}, {"the caller's before the options'", short, long}, {"the options' before the caller's", long, short}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				for _, dev := range []*fake{{hangRead: true, hangOff: true}, {reads: []reading{on()}}, {reads: []reading{off()}}} {
 					ctx, cancel := context.WithTimeout(t.Context(), tt.caller)
 					start := time.Now()
@@ -211,7 +211,7 @@ func TestOffObeysBothDeadlines(t *testing.T) {
 }
 
 func TestOffWaitsAsLongAsTheDeviceAsks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		later := fencing.NewError(fencing.KindBusy, "bmc-1", "ask for off", "later", nil)
 		later.RetryAfter = 7 * time.Second
 		dev := &fake{reads: []reading{on()}, offErrs: []error{later}, offAfter: time.Millisecond}
@@ -238,7 +238,7 @@ func TestReboot(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				got, evidence, err := fencing.Reboot(t.Context(), tt.dev, fencing.Options{})
 				if got != tt.want || errors.Is(err, fencing.ErrNotPoweredOn) != tt.onErr || tt.dev.ons != tt.ons {
 					t.Errorf("outcome %v, error %v, %d requests for on", got, err, tt.dev.ons)
@@ -268,7 +268,7 @@ func TestRead(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				dev := &fake{reads: tt.reads}
 				got, _, err := fencing.Read(t.Context(), dev, fencing.Options{})
 				if got != tt.want || (err != nil) != tt.fails || dev.statuses != tt.tries {
@@ -285,7 +285,7 @@ func TestEvidenceIsBounded(t *testing.T) {
 	if len(got) > fencing.MaxText || strings.Contains(got, "hunter2") || strings.ContainsAny(got, "\x1b\n") {
 		t.Errorf("scrubbed to %d bytes: %q", len(got), got)
 	}
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		_, evidence, _ := fencing.Off(t.Context(), &fake{reads: []reading{on()}}, fencing.Options{MaxPoll: time.Millisecond})
 		if len(evidence) != fencing.MaxEvidence {
 			t.Fatalf("%d pieces of evidence, want %d", len(evidence), fencing.MaxEvidence)

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -48,7 +48,7 @@ func Run(t *testing.T, build func(t *testing.T) Harness) {
 // agent's waiting takes no time. Only for harnesses without sockets or
 // programs.
 func RunBubbled(t *testing.T, build func(t *testing.T) Harness) {
-	run(t, build, synctest.Test)
+	run(t, build, bubble.Test)
 }
 
 // deadline of the operations that are made to hang, and how much longer a call

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -54,7 +54,7 @@ func (h *fakeHost) wordIsGone() {
 }
 
 func TestPromoteBootstraps(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t).bootstraps(uuidA, "12")
 		h.write("/var/lib/mysql/gvwstate.dat", "my_uuid: x\n")
 		before := h.read(grastateFile)
@@ -90,7 +90,7 @@ func TestPromoteBootstraps(t *testing.T) {
 }
 
 func TestPromoteJoins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
 		h.write("/var/lib/mysql/gvwstate.dat", "my_uuid: x\n")
 		if err := os.WriteFile(h.wordFile(), []byte(newClusterWord), 0o600); err != nil { // left by a daemon that died
@@ -151,7 +151,7 @@ func TestPromoteRefuses(t *testing.T) {
 }
 
 func TestPromoteWithAnOverrideNeedsNoPosition(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t).bootstraps(uuidB, "99")
 		h.advice[adviceOverride] = "true"
 		h.grastate(uuidA, "12x", "0")
@@ -165,7 +165,7 @@ func TestPromoteWithAnOverrideNeedsNoPosition(t *testing.T) {
 }
 
 func TestPromoteFailsWithTheServersReason(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
 		h.primaries = false
 		h.ok(resources.OpStart)
@@ -204,7 +204,7 @@ func TestPromoteIsUnknownWhenTimeRunsOut(t *testing.T) {
 		}, agents.OutcomeCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				h := newHost(t)
 				h.units.OnStart = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 				h.ok(resources.OpStart)
@@ -229,7 +229,7 @@ func TestPromoteIsUnknownWhenTimeRunsOut(t *testing.T) {
 }
 
 func TestPromoteReportsProgressWhileBytesMove(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
 		written, looks := 0, 0
 		started := h.units.OnStart
@@ -273,7 +273,7 @@ func TestPromoteReportsProgressWhileBytesMove(t *testing.T) {
 }
 
 func TestPromoteReportsProgressWhileTransactionsApply(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
 		h.ok(resources.OpStart)
 		started := h.units.OnStart
@@ -319,7 +319,7 @@ func TestMonitorAfterPromote(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				h := newHost(t)
 				h.ok(resources.OpStart, resources.OpPromote)
 				h.set(test.status)
@@ -338,7 +338,7 @@ func TestMonitorAfterPromote(t *testing.T) {
 }
 
 func TestMonitorOfAServerThatDied(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
 		h.ok(resources.OpStart, resources.OpPromote)
 		h.units.Said = "2026 [ERROR] mysqld got signal 11 ;\n"
@@ -365,7 +365,7 @@ func TestMonitorAfterTheHostsRestart(t *testing.T) {
 }
 
 func TestMonitorOfAServerThatDoesNotAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
 		h.ok(resources.OpStart, resources.OpPromote)
 		h.ask = context.DeadlineExceeded
@@ -379,7 +379,7 @@ func TestMonitorOfAServerThatDoesNotAnswer(t *testing.T) {
 }
 
 func TestMonitorReportsTheSeqnoSeldom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
 		h.ok(resources.OpStart, resources.OpPromote)
 		first := h.do(resources.OpMonitor).Attributes[attrSeqno]
@@ -396,7 +396,7 @@ func TestMonitorReportsTheSeqnoSeldom(t *testing.T) {
 }
 
 func TestStopKillsAServerThatDoesNotEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
 		h.ok(resources.OpStart, resources.OpPromote)
 		h.units.Stubborn = true
@@ -426,7 +426,7 @@ func TestStopFailsWhileAStrayServerRuns(t *testing.T) {
 // A position that could not be read at demote is read by the monitor: the
 // others wait for it.
 func TestMonitorReadsAPositionThatDemoteCouldNot(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
 		h.ok(resources.OpStart, resources.OpPromote)
 		h.units.Die(syscall.SIGKILL)

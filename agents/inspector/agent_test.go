@@ -13,13 +13,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/agents/agenttest"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -189,10 +189,10 @@ var (
 	monitor method = func(a *Agent) func(context.Context, agents.Request) agents.Result { return a.Monitor }
 )
 
-// bubble runs a test in virtual time over a started instance.
-func bubble(t *testing.T, body func(t *testing.T, w *world)) {
+// inWorld runs a test in virtual time over a started instance.
+func inWorld(t *testing.T, body func(t *testing.T, w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		if got := run(t, w, start, resources.OpStart, 0); got.Outcome != agents.OutcomeOK {
 			t.Fatalf("start: %+v", got)
@@ -202,7 +202,7 @@ func bubble(t *testing.T, body func(t *testing.T, w *world)) {
 }
 
 func TestEachInstanceHasItsOwnConfiguration(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		text, err := os.ReadFile(filepath.Join(w.dir, "etc", "belay-inspector-1.conf"))
 		if err != nil {
 			t.Fatal(err)
@@ -234,7 +234,7 @@ func TestEachInstanceHasItsOwnConfiguration(t *testing.T) {
 }
 
 func TestStartFailsWithTheReason(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.ill = errors.New("no")
 		w.api.Said = "CRITICAL database is gone"
@@ -270,7 +270,7 @@ func TestTheDoorOpensOnlyWhenAllIsWell(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, w *world) {
+			inWorld(t, func(t *testing.T, w *world) {
 				c.change(w)
 				got := run(t, w, promote, resources.OpPromote, 0)
 				if got.Outcome != c.outcome || !strings.Contains(got.Reason, c.says) {
@@ -285,7 +285,7 @@ func TestTheDoorOpensOnlyWhenAllIsWell(t *testing.T) {
 }
 
 func TestTheDoorClosesWithItsInspector(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		run(t, w, promote, resources.OpPromote, 0)
 		w.api.Die(9)
 		if got := run(t, w, monitor, resources.OpMonitor, resources.RolePromoted); got.Outcome != agents.OutcomeNotRunning || w.door.Running() {
@@ -310,7 +310,7 @@ func TestMonitorTellsWhatIsWrong(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, w *world) {
+			inWorld(t, func(t *testing.T, w *world) {
 				run(t, w, promote, resources.OpPromote, 0)
 				c.change(w)
 				if got := run(t, w, monitor, resources.OpMonitor, resources.RolePromoted); got.Outcome != c.outcome || got.Role != c.role || !strings.Contains(got.Reason, c.says) {
@@ -322,7 +322,7 @@ func TestMonitorTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestDemoteProvesThatNobodyServes(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		run(t, w, promote, resources.OpPromote, 0)
 		w.foreign = []string{"a stray dnsmasq"}
 		if got := run(t, w, demote, resources.OpDemote, 0); got.Outcome != agents.OutcomeFailed || w.door.Running() {
@@ -349,7 +349,7 @@ func TestStopDrains(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, w *world) {
+			inWorld(t, func(t *testing.T, w *world) {
 				w.open = c.open
 				began := time.Now()
 				if got := run(t, w, stop, resources.OpStop, 0); got.Outcome != agents.OutcomeOK {
@@ -364,7 +364,7 @@ func TestStopDrains(t *testing.T) {
 }
 
 func TestAnotherUnitMayBeTheDoor(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		w.params["dnsmasq_unit"] = "dnsmasq.service"
 		if got := run(t, w, promote, resources.OpPromote, 0); got.Outcome != agents.OutcomeOK {
 			t.Fatalf("promote: %+v", got)

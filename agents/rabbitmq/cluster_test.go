@@ -9,12 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -52,7 +52,7 @@ func (c *fakeCluster) whole() {
 }
 
 func TestFirstBootFormsOneCluster(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, "n1", "n2", "n3")
 		advice := c.startAll(agents.Advice{})
 		if advice.Instances["n1"][adviceMode] != modeSeed || advice.Instances["n2"][adviceTargets] != "rabbit@n1" {
@@ -75,7 +75,7 @@ func TestFirstBootFormsOneCluster(t *testing.T) {
 // After a power cut every node starts with what it has, and nothing is reset:
 // all messages are there.
 func TestPowerCutLosesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, "n1", "n2", "n3")
 		for _, h := range c.hosts {
 			h.holds("rabbit@n1", "rabbit@n2", "rabbit@n3")
@@ -91,7 +91,7 @@ func TestPowerCutLosesNothing(t *testing.T) {
 }
 
 func TestNodeWithoutDataJoinsAndIsForgottenFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, "n1", "n2", "n3")
 		for _, node := range []string{"n1", "n2"} { // n3 has a new disk
 			c.host(node).holds("rabbit@n1", "rabbit@n2", "rabbit@n3")
@@ -122,7 +122,7 @@ func running(t *testing.T) *fakeCluster {
 }
 
 func TestForgottenNodeRejoinsAfterACopy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := running(t)
 		h := c.host("n3")
 		h.ok(resources.OpStop)
@@ -174,7 +174,7 @@ func TestDisagreementWithoutAMajorityKeepsTheData(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c := running(t)
 				h := c.host("n3")
 				h.ok(resources.OpStop)
@@ -192,7 +192,7 @@ func TestDisagreementWithoutAMajorityKeepsTheData(t *testing.T) {
 }
 
 func TestNothingIsWipedWithoutACopy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := running(t)
 		h := c.host("n3")
 		h.ok(resources.OpStop)
@@ -214,7 +214,7 @@ func TestNothingIsWipedWithoutACopy(t *testing.T) {
 
 // A package's first start leaves a cluster of one on every host.
 func TestClustersOfOneMerge(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, "n1", "n2", "n3")
 		for name, h := range c.hosts {
 			h.holds(name)
@@ -239,7 +239,7 @@ func TestClustersOfOneMerge(t *testing.T) {
 }
 
 func TestInterruptedJoinIsTakenUpAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, "n1", "n2")
 		c.host("n1").ok(resources.OpStart)
 		h := c.host("n2")
@@ -258,7 +258,7 @@ func TestInterruptedJoinIsTakenUpAgain(t *testing.T) {
 }
 
 func TestJoinWaitsForTheSeed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, "n1", "n2")
 		h := c.host("n2")
 		h.advice = map[string]string{adviceMode: modeJoin, adviceTargets: "rabbit@n1"}
@@ -272,7 +272,7 @@ func TestJoinWaitsForTheSeed(t *testing.T) {
 }
 
 func TestJoinWithoutAPeerIsUnknownAndStartsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, "n1", "n2")
 		h := c.host("n2")
 		h.advice = map[string]string{adviceMode: modeJoin, adviceTargets: "rabbit@n1"}
@@ -296,7 +296,7 @@ func TestStartWithoutDataAndWithoutADecision(t *testing.T) {
 
 // Whatever the advice says, a member's data is started, never reset.
 func TestMemberStartsWithItsDataWhateverTheAdvice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		for _, mode := range []string{"", modeWait, modeSeed, modeJoin} {
 			h := newCluster(t, "n1").host("n1").holds("rabbit@n1", "rabbit@n2")
 			h.advice = map[string]string{adviceMode: mode, adviceTargets: "rabbit@n2"}
@@ -359,7 +359,7 @@ func TestStartRefuses(t *testing.T) {
 }
 
 func TestStopKillsABrokerThatDoesNotEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newCluster(t, "n1").host("n1")
 		h.ok(resources.OpStart)
 		h.units.Stubborn = true

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -91,7 +91,7 @@ func TestMonitorOfABrokerInTrouble(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				h := four(t).host("n1")
 				test.trouble(h)
 				result := h.do(resources.OpMonitor)
@@ -104,7 +104,7 @@ func TestMonitorOfABrokerInTrouble(t *testing.T) {
 }
 
 func TestMonitorBelievesSilenceOnlySoLong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := four(t).host("n1")
 		h.hangs = true
 		for i := range maxSilence {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -48,7 +48,7 @@ func TestStartAfterAPowerCutEmptiedAVhost(t *testing.T) {
 // What did not come up in time must not be taken for a broker that is on its way
 // up for ever.
 func TestStartThatHangsIsEnded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newCluster(t, "n1").host("n1").holds("rabbit@n1")
 		h.units.OnStart = func(ctx context.Context) error {
 			h.write("/var/log/rabbitmq/rabbit@n1.log", "[error] {rabbit_queue_index,scan_queue_segments,3,\n")

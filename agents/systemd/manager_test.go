@@ -8,12 +8,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 func TestStartJudgesTheUnitAndNotOnlyTheJob(t *testing.T) {
@@ -95,7 +95,7 @@ func TestCallsReconnectAfterTheBusBroke(t *testing.T) {
 }
 
 func TestALostJobResultIsReplacedByALookAtTheUnit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f, m := newFakeSystemd(t)
 		f.add("x.service", &fakeUnit{react: func(_ string, u *fakeUnit) string { u.active = "active"; return "silent" }})
 		if err := m.StartUnit(t.Context(), "x"); err != nil {
@@ -105,7 +105,7 @@ func TestALostJobResultIsReplacedByALookAtTheUnit(t *testing.T) {
 }
 
 func TestAJobWithoutEndIsUnknown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f, m := newFakeSystemd(t)
 		f.add("x.service", &fakeUnit{react: func(_ string, u *fakeUnit) string { u.active, u.job = "activating", true; return "silent" }})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -132,7 +132,7 @@ func TestEndKillsWhatDoesNotStop(t *testing.T) {
 	}
 	for name, react := range map[string]func(string, *fakeUnit) string{"ignores SIGTERM": hang, "leaves a process behind": leave} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				f, m := newFakeSystemd(t)
 				f.add("x.service", &fakeUnit{active: "active", processes: "41\n42\n", react: react})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -153,7 +153,7 @@ func TestEndKillsWhatDoesNotStop(t *testing.T) {
 }
 
 func TestEndOfTheUnkillableNamesTheProcesses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f, m := newFakeSystemd(t)
 		f.add("x.service", &fakeUnit{active: "active", processes: "41\n42\n", react: func(string, *fakeUnit) string { return "silent" }})
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/agents/agenttest"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -212,14 +212,14 @@ func TestMonitorSeesALinkWithoutCarrierAndALostAddress(t *testing.T) {
 }
 
 func TestAnnouncementsComeInABurstAndLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFakeHost()
 		a := newAgent(f, zap.NewNop())
 		defer a.Close()
 		began := time.Now()
 		a.Start(t.Context(), request(resources.OpStart, resources.Params{"address": "192.0.2.201/24"}))
 		time.Sleep(10 * time.Second)
-		synctest.Wait()
+		bubble.Wait()
 		var at []time.Duration
 		for _, when := range f.told {
 			at = append(at, when.Sub(began))
@@ -231,18 +231,18 @@ func TestAnnouncementsComeInABurstAndLater(t *testing.T) {
 }
 
 func TestAStoppedAddressIsAnnouncedNoMore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := newFakeHost()
 		a := newAgent(f, zap.NewNop())
 		defer a.Close()
 		params := resources.Params{"address": "192.0.2.201/24"}
 		a.Start(t.Context(), request(resources.OpStart, params))
 		time.Sleep(500 * time.Millisecond)
-		synctest.Wait()
+		bubble.Wait()
 		a.Stop(t.Context(), request(resources.OpStop, params))
 		before := len(f.told)
 		time.Sleep(10 * time.Second)
-		synctest.Wait()
+		bubble.Wait()
 		if len(f.told) != before {
 			t.Errorf("%d announcements after the stop", len(f.told)-before)
 		}

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -37,7 +37,7 @@ type rig struct {
 
 func inRig(t *testing.T, test func(*testing.T, *rig)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := &rig{t: t, s: state.New()}
 		ctx, cancel := context.WithCancel(t.Context())
 		r.d = New(ctx, Config{Self: "a", Term: 3, Propose: r.commit, Order: r.order, Fence: r.switchPower, Log: zap.NewNop()})
@@ -179,7 +179,7 @@ func TestOrderEndsWithTheOperation(t *testing.T) {
 			t.Errorf("%d orders and %d proposals in a minute", asked, len(r.commands()))
 		}
 		r.apply(&state.MemberVerdict{Node: "b", Liveness: state.LivenessDead, Incarnation: "run-b"})
-		synctest.Wait()
+		bubble.Wait()
 		asked = len(r.ordered())
 		time.Sleep(time.Minute)
 		if n := len(r.ordered()); n != asked {
@@ -237,12 +237,12 @@ func TestOneFollowerForEachOperation(t *testing.T) {
 		for range 10 {
 			r.apply(&state.NodeAttribute{Node: "c", Key: "k"})
 		}
-		synctest.Wait()
+		bubble.Wait()
 		if n := len(r.ordered()); n != 1 {
 			t.Errorf("%d orders at once for one operation", n)
 		}
 		close(release)
-		synctest.Wait()
+		bubble.Wait()
 	})
 }
 
@@ -281,7 +281,7 @@ func TestFencingIsProvenAndSwitchedOn(t *testing.T) {
 			return FenceResult{Proven: true}, nil
 		}
 		r.lose(resources.FencingReboot)
-		synctest.Wait()
+		bubble.Wait()
 		if want := []string{"off attempt 1 by a", "on by a"}; !slices.Equal(r.switched(), want) {
 			t.Errorf("got %q, want %q", r.switched(), want)
 		}
@@ -312,13 +312,13 @@ func TestFailedAttempts(t *testing.T) {
 					return FenceResult{Proven: true}, nil
 				}
 				id := r.lose(resources.FencingOff)
-				synctest.Wait()
+				bubble.Wait()
 				f := r.state().Fencing["b"]
 				if r.state().Nodes["b"].Off != nil || f.Phase != state.FencingFailed || f.Error == "" || time.Until(f.RetryAt) != time.Second {
 					t.Fatalf("fencing after the first attempt: %+v", f)
 				}
 				r.attempt(id)
-				synctest.Wait()
+				bubble.Wait()
 				if want := []string{"off attempt 1 by a", "off attempt 2 by c"}; !slices.Equal(r.switched(), want) {
 					t.Errorf("got %q, want %q", r.switched(), want)
 				}
@@ -354,9 +354,9 @@ func TestWithdrawnFencing(t *testing.T) {
 			return FenceResult{Proven: true}, nil
 		}
 		r.lose(resources.FencingReboot)
-		synctest.Wait()
+		bubble.Wait()
 		r.apply(&state.MemberBooted{Node: "b", Incarnation: "run-2", BootID: "boot-2"})
-		synctest.Wait()
+		bubble.Wait()
 		if n := r.state().Nodes["b"]; !ended || !n.Online() || n.Off != nil || len(r.commands()) != 0 {
 			t.Errorf("ended %v, node %+v, proposals %v", ended, n, r.commands())
 		}
@@ -377,7 +377,7 @@ func TestNewLeaderTakesUpAnAttempt(t *testing.T) {
 		next := New(t.Context(), Config{Self: "c", Term: 4, Propose: r.commit, Order: r.order, Fence: r.switchPower, Log: zap.NewNop()})
 		r.d = next
 		next.Sync(r.state())
-		synctest.Wait()
+		bubble.Wait()
 		if r.state().Nodes["b"].Off == nil {
 			t.Error("the attempt was not taken up")
 		}
@@ -393,7 +393,7 @@ func TestFailedPowerOnEndsTheFencing(t *testing.T) {
 			return FenceResult{Proven: true}, nil
 		}
 		r.lose(resources.FencingReboot)
-		synctest.Wait()
+		bubble.Wait()
 		s := r.state()
 		if len(s.Fencing) != 0 || s.FenceHistory[0].Error == "" || s.Nodes["b"].Off == nil {
 			t.Errorf("history %+v", s.FenceHistory)

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -76,7 +76,7 @@ func TestMonitorYieldsToAnOrder(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("the order waited %s for a monitor", took)
 		}
-		synctest.Wait()
+		bubble.Wait()
 		if got := r.reported(); len(got) != 0 {
 			t.Errorf("the monitor that was ended spoke: %+v", got)
 		}

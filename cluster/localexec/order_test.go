@@ -5,11 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -138,7 +138,7 @@ func TestCutShortIsNoFailure(t *testing.T) {
 					order := r.intend("vip", resources.OpStop, time.Minute)
 					got := make(chan agents.Result, 1)
 					go func() { got <- r.obey(order) }()
-					synctest.Wait()
+					bubble.Wait()
 					end(r, order.ID)
 					if outcome := (<-got).Outcome; outcome != agents.OutcomeCancelled {
 						t.Errorf("outcome %s", outcome)
@@ -155,7 +155,7 @@ func TestDoneStaysDoneWhenCancelled(t *testing.T) {
 		order := r.intend("vip", resources.OpStart, time.Minute)
 		got := make(chan agents.Result, 1)
 		go func() { got <- r.obey(order) }()
-		synctest.Wait()
+		bubble.Wait()
 		r.e.Cancel(order.ID)
 		if outcome := (<-got).Outcome; outcome != agents.OutcomeOK {
 			t.Errorf("outcome %s", outcome)
@@ -181,7 +181,7 @@ func TestHungAgentHoldsItsInstance(t *testing.T) {
 			t.Error("the agent was called beside its hung call")
 		}
 		close(release)
-		synctest.Wait()
+		bubble.Wait()
 		r.apply(&state.OperationFinished{Action: inFlight(r)})
 		r.vip.on(result(agents.OutcomeOK))
 		if got := r.obey(r.intend("vip", resources.OpProbe, 10*time.Second)); got.Outcome != agents.OutcomeOK {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -93,7 +93,7 @@ func TestStopAllCutsAStartShort(t *testing.T) {
 		order := r.intend("web", resources.OpStart, time.Hour)
 		started := make(chan agents.Result, 1)
 		go func() { started <- r.obey(order) }()
-		synctest.Wait()
+		bubble.Wait()
 		r.e.Suspend()
 		if failed := r.e.StopAll(t.Context(), r.s, false); len(failed) != 0 {
 			t.Errorf("not stopped: %v", failed)
@@ -122,7 +122,7 @@ func TestStartThatWaitedIsNotBegun(t *testing.T) {
 		start := r.intend("web", resources.OpStart, time.Minute)
 		got := make(chan agents.Result, 1)
 		go func() { got <- r.obey(start) }()
-		synctest.Wait()
+		bubble.Wait()
 		r.e.Suspend()
 		close(release)
 		if outcome := (<-got).Outcome; outcome != agents.OutcomeCancelled {

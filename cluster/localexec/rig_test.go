@@ -5,13 +5,13 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -108,7 +108,7 @@ type rig struct {
 // of its own time.
 func inRig(t *testing.T, test func(*testing.T, *rig)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := &rig{t: t, vip: newFake("vip"), proxy: newFake("proxy"), s: state.New()}
 		r.e = New(Config{
 			Node: self, Incarnation: run1, Agents: agents.NewRegistry(r.vip, refresher{r.proxy}), DataDir: "/data", RunDir: "/run",
@@ -137,7 +137,7 @@ func inRig(t *testing.T, test func(*testing.T, *rig)) {
 			}
 		})
 		defer r.stop()
-		synctest.Wait()
+		bubble.Wait()
 		test(t, r)
 		for _, f := range []*fake{r.vip, r.proxy} {
 			f.mu.Lock()
@@ -232,7 +232,7 @@ func (r *rig) running(ids ...resources.InstanceID) {
 // until waits, in the bubble's time, for a condition.
 func (r *rig) until(what string, limit time.Duration, holds func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(limit); !holds(); synctest.Wait() {
+	for deadline := time.Now().Add(limit); !holds(); bubble.Wait() {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("%s: not within %s", what, limit)
 		}

@@ -8,13 +8,13 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/belay-ha/belay/cluster/membership/memnet"
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 var testKey = bytes.Repeat([]byte{7}, KeySize)
@@ -242,7 +242,7 @@ func TestDetectionTime(t *testing.T) {
 		t.Run(fmt.Sprintf("%d members", c.members), func(t *testing.T) {
 			var suspect, dead []time.Duration
 			for i := range c.clusters {
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					r := newRig(t, c.members, uint64(i)+1)
 					defer r.close()
 					for range c.kills {

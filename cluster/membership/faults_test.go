@@ -3,8 +3,9 @@ package membership
 import (
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 // none fails the test for each event.
@@ -23,7 +24,7 @@ func TestNoDeathUnderLoss(t *testing.T) {
 	for _, n := range []int{3, 16} {
 		suspects := 0
 		for seed := range uint64(6) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := newRig(t, n, seed+1)
 				defer r.close()
 				at := time.Now()
@@ -43,7 +44,7 @@ func TestNoDeathUnderLoss(t *testing.T) {
 func TestShortPausesKillNobody(t *testing.T) {
 	for _, n := range []int{3, 16} {
 		for seed := range uint64(4) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := newRig(t, n, seed+1)
 				defer r.close()
 				at := time.Now()
@@ -65,7 +66,7 @@ func TestShortPausesKillNobody(t *testing.T) {
 func TestCutLinkIsBridged(t *testing.T) {
 	for name, both := range map[string]bool{"one way": false, "both ways": true} {
 		for _, n := range []int{3, 8} {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := newRig(t, n, 5)
 				defer r.close()
 				at := time.Now()
@@ -82,7 +83,7 @@ func TestCutLinkIsBridged(t *testing.T) {
 }
 
 func TestRelayedEvidenceNamesTheHelper(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 3, 5)
 		defer r.close()
 		a, b := r.nodes["n00"], r.nodes["n01"]
@@ -95,7 +96,7 @@ func TestRelayedEvidenceNamesTheHelper(t *testing.T) {
 }
 
 func TestDeafMemberAccusesNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 8, 3)
 		defer r.close()
 		at := time.Now()
@@ -122,7 +123,7 @@ func TestDeafMemberAccusesNobody(t *testing.T) {
 }
 
 func TestBlockedPacketsAreBridgedByStreams(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 5, 3)
 		defer r.close()
 		at := time.Now()
@@ -138,7 +139,7 @@ func TestBlockedPacketsAreBridgedByStreams(t *testing.T) {
 }
 
 func TestThawedMemberAccusesNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 5, 9)
 		defer r.close()
 		at := time.Now()
@@ -164,7 +165,7 @@ func TestThawedMemberAccusesNobody(t *testing.T) {
 }
 
 func TestThawedMemberVoidsOldSuspicions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 3, 9)
 		defer r.close()
 		observer := r.nodes["n00"]
@@ -173,7 +174,7 @@ func TestThawedMemberVoidsOldSuspicions(t *testing.T) {
 		r.net.Thaw(r.nodes["n01"].addr)
 		r.pause("n00", 2*time.Second)
 		at := time.Now()
-		synctest.Wait()
+		bubble.Wait()
 		time.Sleep(2 * tickInterval)
 		if got := r.verdict("n00", "n01"); got != Alive {
 			t.Errorf("after its own pause n00 holds n01 %s, want alive", got)
@@ -195,7 +196,7 @@ func TestThawedMemberVoidsOldSuspicions(t *testing.T) {
 }
 
 func TestFlappingIsDamped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 4, 11)
 		defer r.close()
 		at := time.Now()
@@ -225,7 +226,7 @@ func TestFlappingIsDamped(t *testing.T) {
 }
 
 func TestPartitionAndHeal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 16, 13)
 		defer r.close()
 		var left, right []string
@@ -258,7 +259,7 @@ func TestPartitionAndHeal(t *testing.T) {
 
 func TestLoadDoesNotGrowWithTheCluster(t *testing.T) {
 	for _, n := range []int{3, 16, 64} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			r := newRig(t, n, 2)
 			defer r.close()
 			time.Sleep(2 * time.Second)
@@ -279,7 +280,7 @@ func TestLoadDoesNotGrowWithTheCluster(t *testing.T) {
 func TestRackLoss(t *testing.T) {
 	var suspect, dead []time.Duration
 	for seed := range uint64(4) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			r := newRig(t, 16, seed+21)
 			defer r.close()
 			at := time.Now()

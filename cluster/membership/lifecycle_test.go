@@ -7,12 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 func valid() Config {
@@ -83,7 +84,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		"wrong label": {func(c *Config) { c.Label = "other" }, "check the gossip key, the cluster label"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := newRig(t, 2, 1)
 				defer r.close()
 				r.addName("n02")
@@ -105,7 +106,7 @@ func TestStrangersAreRefused(t *testing.T) {
 }
 
 func TestJoinWithoutPeersCallback(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 2, 1)
 		defer r.close()
 		r.addName("n02")
@@ -118,7 +119,7 @@ func TestJoinWithoutPeersCallback(t *testing.T) {
 }
 
 func TestMetadata(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 3, 1)
 		defer r.close()
 		a := r.nodes["n00"]
@@ -137,7 +138,7 @@ func TestMetadata(t *testing.T) {
 }
 
 func TestKeyRotation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 3, 1)
 		defer r.close()
 		at := time.Now()
@@ -171,7 +172,7 @@ func TestKeyRotation(t *testing.T) {
 }
 
 func TestLeaveIsNotDeath(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 8, 1)
 		defer r.close()
 		at := time.Now()
@@ -213,7 +214,7 @@ func TestRestartTakesItsName(t *testing.T) {
 		"forgotten, other address":       {45 * time.Second, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				r := newRig(t, 4, 1)
 				defer r.close()
 				before := r.nodes["n03"].Instance()
@@ -241,7 +242,7 @@ func TestRestartTakesItsName(t *testing.T) {
 }
 
 func TestConflictIsObservedAndLogged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.ErrorLevel)
 		r := newRig(t, 2, 1)
 		defer r.close()
@@ -263,7 +264,7 @@ func TestConflictIsObservedAndLogged(t *testing.T) {
 }
 
 func TestConfirm(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 3, 1)
 		defer r.close()
 		a := r.nodes["n00"]
@@ -296,7 +297,7 @@ func TestConfirm(t *testing.T) {
 }
 
 func TestWatchIsLevelTriggered(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 4, 1)
 		defer r.close()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -316,7 +317,7 @@ func TestWatchIsLevelTriggered(t *testing.T) {
 		r.kill("n02")
 		time.Sleep(3 * time.Second)
 		for done := false; !done; {
-			synctest.Wait()
+			bubble.Wait()
 			select {
 			case o := <-watch:
 				seen[o.Node] = o.Verdict
@@ -328,7 +329,7 @@ func TestWatchIsLevelTriggered(t *testing.T) {
 			t.Errorf("last view = %v", seen)
 		}
 		cancel()
-		synctest.Wait()
+		bubble.Wait()
 		for range watch { // closed, or the test hangs
 			continue
 		}
@@ -339,7 +340,7 @@ func TestWatchIsLevelTriggered(t *testing.T) {
 }
 
 func TestPeerNeverHeardIsUnknown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, 2, 1)
 		defer r.close()
 		r.addName("n02")

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/executor"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -48,7 +48,7 @@ func TestFencingOrdersThatAreNotObeyed(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				m := newMember(t)
 				order := m.lose(resources.FencingReboot)
 				c.change(m, &order)
@@ -66,7 +66,7 @@ func TestFencingOrdersThatAreNotObeyed(t *testing.T) {
 }
 
 func TestFencingSwitchesOffAndOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		order := m.lose(resources.FencingReboot)
 		answer, err := m.Fence(t.Context(), order)
@@ -88,7 +88,7 @@ func TestFencingSwitchesOffAndOn(t *testing.T) {
 }
 
 func TestFencingEndsWhenTheNodeComesBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		m.define(func(d *resources.Definition) { d.Fences[0].Delay = resources.Duration(10 * time.Second) })
 		order := m.lose(resources.FencingReboot)
@@ -111,7 +111,7 @@ func TestFencingEndsWhenTheNodeComesBack(t *testing.T) {
 // Both feeds of a node are of one level, whether it was written or not: one of
 // them off proves nothing.
 func TestDefaultLevelIsTheFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		m.define(func(d *resources.Definition) {
 			d.Fences = append(d.Fences, resources.FenceDevice{ID: "feed-2", Agent: "plug", Targets: []resources.NodeName{"b"}, Level: 1})
@@ -127,7 +127,7 @@ func TestDefaultLevelIsTheFirst(t *testing.T) {
 }
 
 func TestNextLevelIsTried(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		m.define(func(d *resources.Definition) {
 			d.Fences[0].Timeout = resources.Duration(5 * time.Second)
@@ -148,7 +148,7 @@ func TestNextLevelIsTried(t *testing.T) {
 }
 
 func TestNoDevice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		m.define(func(d *resources.Definition) { d.Fences = nil })
 		answer, err := m.Fence(t.Context(), m.lose(resources.FencingOff))

@@ -2,13 +2,13 @@ package node
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -59,7 +59,7 @@ func TestStaysFenced(t *testing.T) {
 }
 
 func TestRevokedCertificates(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		m.apply(&state.MemberRemoved{Node: "b"})
 		s := m.machine.current.Load()

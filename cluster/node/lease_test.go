@@ -2,10 +2,10 @@ package node
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -24,7 +24,7 @@ func TestNoQuorumPolicies(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				m := newMember(t)
 				m.define(func(d *resources.Definition) { d.Properties.NoQuorumPolicy = c.policy })
 				before := m.exec.Incarnation()
@@ -52,7 +52,7 @@ func TestNoQuorumPolicies(t *testing.T) {
 }
 
 func TestWhatCannotBeStoppedEndsTheHost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		m.agent.set(true, false)
 		defer m.run(m.watchLease)()
@@ -66,7 +66,7 @@ func TestWhatCannotBeStoppedEndsTheHost(t *testing.T) {
 // A daemon that ends while it stops things, as in an upgrade, has not failed to
 // stop them.
 func TestEndOfTheDaemonIsNoReasonToEndTheHost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		m.agent.set(false, true)
 		stop := m.run(m.watchLease)
@@ -79,7 +79,7 @@ func TestEndOfTheDaemonIsNoReasonToEndTheHost(t *testing.T) {
 }
 
 func TestShortLeasesAreNotObeyed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		m.define(func(d *resources.Definition) { d.Properties.Lease = resources.Duration(100 * time.Millisecond) })
 		defer m.run(m.watchLease)()
@@ -97,7 +97,7 @@ func TestShortLeasesAreNotObeyed(t *testing.T) {
 // The host has restarted since the state was true: nothing is left to stop, and
 // a stop that fails must not end the host again.
 func TestNothingToStopAfterARestartOfTheHost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		old := m.machine.current.Load()
 		m.restart(t.TempDir(), "boot-2")
@@ -122,7 +122,7 @@ func TestRestartedDaemonKnowsWhatToStop(t *testing.T) {
 		"the host has restarted": {"boot-2", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				m := newMember(t)
 				dir := m.config.RunDir
 				stop := m.run(m.keepBeliefs)
@@ -141,7 +141,7 @@ func TestRestartedDaemonKnowsWhatToStop(t *testing.T) {
 }
 
 func TestNewerStateReplacesWhatWasLeft(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := newMember(t)
 		if err := m.remember(m.machine.current.Load()); err != nil {
 			t.Fatal(err)
@@ -165,7 +165,7 @@ func TestNewerStateReplacesWhatWasLeft(t *testing.T) {
 func TestHostThatIsHeldForOffStopsEverything(t *testing.T) {
 	for name, refuses := range map[string]bool{"it can": false, "it cannot": true} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				m := newMember(t)
 				m.agent.set(refuses, false)
 				before := m.exec.Incarnation()

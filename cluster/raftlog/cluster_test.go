@@ -8,11 +8,12 @@ import (
 	"io"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
 	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 // listMachine keeps the entries it applied.
@@ -108,7 +109,7 @@ type group struct {
 func inBubble(t *testing.T, n int, f func(t *testing.T, g *group)) {
 	t.Helper()
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := &group{t: t, dirs: func(id string) string { return dir + "/" + id }}
 		defer g.shutdown()
 		for i := range n {

@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 func propose(t *testing.T, p *peer, data string) uint64 {
@@ -186,7 +187,7 @@ func (s failingStore) StoreLogs([]*raft.Log) error { return s.err }
 
 // A pause of the whole process must not look like a hung disk.
 func TestWatchdogCountsItsOwnTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		tripped := make(chan error, 1)
 		dog := &watchdog{limit: 2 * time.Second, trip: func(err error) { tripped <- err }}
 		f := dog.begin("write")

@@ -8,16 +8,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 // single runs one node on real files until f returns.
 func single(t *testing.T, dir string, m *listMachine, f func(t *testing.T, n *Node)) error {
 	t.Helper()
 	var err error
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		_, trans := raft.NewInmemTransport("n0:1")
 		var n *Node
 		n, err = New(Config{ID: "n0", DataDir: dir, Transport: trans, Machine: m, TrailingLogs: 1,
@@ -166,7 +167,7 @@ func TestRecoverSingle(t *testing.T) {
 		add(t, n, "a", "b")
 		// From now on it needs a majority that it will never have.
 		go n.AddVoter(context.Background(), "n1", "n1:1", 0)
-		synctest.Wait()
+		bubble.Wait()
 	}))
 	out, err := RecoverSingle(RecoverConfig{ID: "n0", Addr: "n0:2", DataDir: dir, Machine: &listMachine{}})
 	must(t, err)

@@ -6,8 +6,9 @@ import (
 	"os"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 const (
@@ -39,7 +40,7 @@ func TestPackets(t *testing.T) {
 		"slow, not off": {func(n *Network) { n.SetLatency(time.Second, 0) }, func(*Network) { time.Sleep(2 * time.Second) }, 0, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				n := New(1)
 				l, r := n.Transport(left), n.Transport(right)
 				c.fault(n)
@@ -61,7 +62,7 @@ func TestPackets(t *testing.T) {
 }
 
 func TestStreams(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := New(1)
 		l, r := n.Transport(left), n.Transport(right)
 		near, err := l.DialTimeout(right, time.Second)

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/belay-ha/belay/internal/bubble"
 )
 
 // fakeMachine is a host that switches at once. It is used inside one bubble; the
@@ -82,7 +83,7 @@ func TestChassis(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				machine := &fakeMachine{on: c.on}
 				chassis := NewChassis(machine, c.behaviour, func(err error) { t.Error(err) })
 				defer chassis.Close()
@@ -95,7 +96,7 @@ func TestChassis(t *testing.T) {
 				}
 				for i, look := range c.looks {
 					time.Sleep(look.after)
-					synctest.Wait()
+					bubble.Wait()
 					shown, err := chassis.Power(t.Context())
 					if err != nil || shown != look.shown || machine.power() != look.power {
 						t.Errorf("look %d: shown %v, power %v, %v; want %v, %v", i, shown, machine.power(), err, look.shown, look.power)
@@ -111,7 +112,7 @@ func do(requests ...func(*Chassis, context.Context) error) []func(*Chassis, cont
 }
 
 func TestChassisReportsErrors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		broken := errors.New("no such luck")
 		machine := &fakeMachine{on: true, broken: broken}
 		var late error
@@ -125,7 +126,7 @@ func TestChassisReportsErrors(t *testing.T) {
 			t.Errorf("delayed off: %v", err)
 		}
 		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		bubble.Wait()
 		if !errors.Is(late, broken) {
 			t.Errorf("the delayed error was reported as %v", late)
 		}
@@ -133,7 +134,7 @@ func TestChassisReportsErrors(t *testing.T) {
 }
 
 func TestCloseVoidsDelayedActions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		machine := &fakeMachine{on: true}
 		chassis := NewChassis(machine, Behaviour{OffDelay: time.Second}, func(err error) { t.Error(err) })
 		if err := chassis.Off(t.Context()); err != nil {
