@@ -37,6 +37,11 @@ type engine struct {
 	maySkipProbes bool
 
 	warnings []Warning
+
+	// notes collects what made each score; nil where nobody asks.
+	notes *scoreNotes
+	// pool holds tables that are not in use (see borrow).
+	pool []table
 }
 
 // options are the cluster's properties with their defaults.
@@ -94,7 +99,11 @@ func (e *engine) quorate() bool { return e.in.Quorum || e.opt.noQuorum == quorum
 // Compute decides. The Input is read only. It never panics on any Input that
 // has been read without error, and takes time bounded by the Input's size.
 func Compute(in *Input) *Plan {
-	e := newEngine(in)
+	return newEngine(in).compute()
+}
+
+// compute runs the phases after the reading ones.
+func (e *engine) compute() *Plan {
 	e.locate()
 	e.assign()
 	e.act()
@@ -108,7 +117,14 @@ func Inspect(in *Input) *Report { return newEngine(in).report() }
 // newEngine unpacks the configuration and the status.
 func newEngine(in *Input) *engine {
 	e := &engine{in: in, now: in.Now}
-	e.unpack()
-	e.unpackStatus()
+	e.read()
 	return e
+}
+
+// read unpacks. The tables of nodes stand between configuration and status:
+// they need all nodes, and histories ban some.
+func (e *engine) read() {
+	e.unpack()
+	e.makeTables()
+	e.unpackStatus()
 }

@@ -60,7 +60,7 @@ type resource struct {
 
 	// What was decided (locate and assign phases).
 	allowed      table
-	locations    []*location // for the promoted role: see locate.go
+	locations    []*location // of every role
 	tickets      []*ticketUse
 	dependents   []*colocation // of which this is the primary ("with this")
 	primaries    []*colocation // of which this is the dependent ("this with")
@@ -178,12 +178,27 @@ type nodeSet []uint64
 func (s nodeSet) has(n *node) bool { return s[n.index>>6]&(1<<(n.index&63)) != 0 }
 func (s nodeSet) add(n *node)      { s[n.index>>6] |= 1 << (n.index & 63) }
 
-// location is a scored preference of a resource for nodes in a role.
+// location is a scored preference of a resource for nodes in a role: either
+// for one node, or by rule for several.
 type location struct {
-	id     string
-	role   Role
-	scores []resources.Score // by node index
-	in     []bool
+	id        string
+	role      Role
+	discovery discovery
+	node      *node // nil: by rule
+	score     resources.Score
+	scores    []resources.Score // by node index, where by rule
+	in        []bool
+}
+
+// at returns the score that a location gives to a node, if it says anything.
+func (l *location) at(n *node) (score resources.Score, says bool) {
+	if l.node != nil {
+		return l.score, l.node == n
+	}
+	if n.index >= len(l.in) || !l.in[n.index] {
+		return 0, false
+	}
+	return l.scores[n.index], true
 }
 
 // ticketUse is a resource's dependency on a ticket.
