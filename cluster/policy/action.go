@@ -83,7 +83,9 @@ type action struct {
 	// before and after are what it waits for and what waits for it.
 	before, after []relation
 	number        int // in the graph
-	priority      int
+	// outline sums up a collection's action over its instances: order_outline.go.
+	outline  *outline
+	priority int
 }
 
 // relation is one ordering between two actions, seen from one of them.

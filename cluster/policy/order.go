@@ -31,10 +31,10 @@ func (e *engine) addOrdering(o ordering) {
 }
 
 // orderActions orders two actions at once. Repeating what an ordering between
-// them says already changes nothing.
-func (e *engine) orderActions(first, then *action, flags orderFlags) {
+// them says already changes nothing; it reports whether it did.
+func (e *engine) orderActions(first, then *action, flags orderFlags) bool {
 	if first == nil || then == nil || first == then || flags == 0 {
-		return
+		return false
 	}
 	// Both lists hold every ordering of the two: read the shorter.
 	list, other := first.after, then
@@ -43,9 +43,10 @@ func (e *engine) orderActions(first, then *action, flags orderFlags) {
 	}
 	for i := range list {
 		if list[i].action == other && list[i].flags&flags != 0 {
-			return
+			return false
 		}
 	}
 	first.after = append(first.after, relation{action: then, flags: flags})
 	then.before = append(then.before, relation{action: first, flags: flags})
+	return true
 }

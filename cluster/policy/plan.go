@@ -56,6 +56,9 @@ type Step struct {
 	// Digest of the parameters that the step brings into force, if known.
 	Digest, RestartDigest string
 	Reason                string
+	// Stuck steps wait for something that cannot happen: they are never carried
+	// out.
+	Stuck bool
 	// After holds the numbers of the steps that must come before.
 	After []int
 }

@@ -71,6 +71,13 @@ type resource struct {
 	promotedHere bool
 
 	actions []*action
+	// deeds are the actions that are neither monitors nor notifications, as far
+	// as deedsSeen: see deedsList.
+	deeds     []*action
+	deedsSeen int
+	// revision counts what has changed about the actions of an outermost
+	// collection and its parts (order phase).
+	revision uint32
 }
 
 // rscFlags are facts and decisions about a resource.
