@@ -21,6 +21,7 @@ type deep struct {
 const (
 	deepFile    = "deep.json"    // in RunDir
 	membersFile = "members.json" // in DataDir: outlives the host's restart
+	vhostsFile  = "vhosts.json"  // in DataDir: vhosts' configurations
 	joiningFile = "joining"      // in DataDir: what the node directory holds may be thrown away
 )
 

@@ -42,6 +42,9 @@ func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 		refused, _ := c.startable(state)
 		return refused
 	case state.Running():
+		if err := c.keepVhosts(); err != nil {
+			c.log.Warn("vhosts' configurations may not outlive a power cut", zap.String("resource", string(req.Instance)), zap.Error(err))
+		}
 		return c.lookBroker(ctx)
 	case state.Active == "activating":
 		// Booting: it may wait for the nodes that stopped after it. systemd bounds

@@ -173,6 +173,9 @@ func (c *call) served(ctx context.Context) agents.Result {
 	if err := c.remember(deep{At: c.host.Now(), Answer: a}); err != nil {
 		return c.failure(ctx, err)
 	}
+	if err := c.keepVhosts(); err != nil {
+		return c.failure(ctx, fmt.Errorf("start: %w", err))
+	}
 	if err := c.endJoin(); err != nil {
 		return c.failure(ctx, err)
 	}

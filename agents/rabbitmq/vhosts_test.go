@@ -45,6 +45,37 @@ func TestStartAfterAPowerCutEmptiedAVhost(t *testing.T) {
 	}
 }
 
+// What a running broker has written once outlives the power cut that empties it,
+// whether it was seen at the start or by a monitor later.
+func TestVhostsAreRememberedWhileTheBrokerRuns(t *testing.T) {
+	const first, second = "{segment_entry_count, 2048}.", "{segment_entry_count, 4096}."
+	h := newCluster(t, "n1").host("n1").holds("rabbit@n1")
+	file := func(vhost string) string { return h.dir() + "/msg_stores/vhosts/" + vhost + "/.config" }
+	h.write(file("A"), first)
+	if result := h.do(resources.OpStart); result.Outcome != agents.OutcomeOK {
+		t.Fatalf("start: %+v", result)
+	}
+	h.write(file("B"), second)
+	h.write(file("C"), "") // being created: not remembered as empty
+	if result := h.do(resources.OpMonitor); result.Outcome != agents.OutcomeOK {
+		t.Fatalf("monitor: %+v", result)
+	}
+	if result := h.do(resources.OpStop); result.Outcome != agents.OutcomeOK {
+		t.Fatalf("stop: %+v", result)
+	}
+	h.write(file("A"), "")
+	h.write(file("B"), "")
+	h.write(file("C"), second)
+	if result := h.do(resources.OpStart); result.Outcome != agents.OutcomeOK {
+		t.Fatalf("start after the power cut: %+v", result)
+	}
+	for vhost, want := range map[string]string{"A": first, "B": second, "C": second} {
+		if got := h.read(file(vhost)); got != want {
+			t.Errorf("vhost %s holds %q, want %q", vhost, got, want)
+		}
+	}
+}
+
 // What did not come up in time must not be taken for a broker that is on its way
 // up for ever.
 func TestStartThatHangsIsEnded(t *testing.T) {
