@@ -25,6 +25,10 @@ type leaderView struct {
 // tick is how often the leader looks at what no event announces.
 const tick = 100 * time.Millisecond
 
+// leadershipTick is how often leadership is looked at although Raft announced
+// nothing.
+const leadershipTick = 500 * time.Millisecond
+
 // leadWhenElected runs the leader loop during each term that this member leads.
 func (n *Node) leadWhenElected(ctx context.Context) error {
 	changed, stop := n.raft.Watch()
@@ -45,7 +49,7 @@ func (n *Node) leadWhenElected(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
-		case <-time.After(tick):
+		case <-time.After(leadershipTick):
 		case <-ctx.Done():
 			if end != nil {
 				end()
