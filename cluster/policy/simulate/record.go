@@ -1,0 +1,237 @@
+package simulate
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/belay-ha/belay/cluster/policy"
+)
+
+// record is an Input that changes as steps are carried out. It shares with the
+// Input that it began as whatever did not change.
+type record struct {
+	in *policy.Input
+	// byName leads to a node's entry in in.Status.
+	byName map[string]int
+	ids    map[string]string // of nodes, by name
+	remote map[string]bool   // names of remote nodes
+	// own marks the entries of in.Status whose history is this record's alone;
+	// histories leads to their resources by id.
+	own       []bool
+	histories []map[string]int
+	anonymous map[string]bool
+	agents    agents
+}
+
+func newRecord(in *policy.Input, present *policy.Report) *record {
+	changed := *in
+	changed.Status = append([]policy.NodeStatus(nil), in.Status...)
+	r := &record{
+		in: &changed, byName: map[string]int{}, ids: map[string]string{}, remote: map[string]bool{},
+		own: make([]bool, len(in.Status)), histories: make([]map[string]int, len(in.Status)), anonymous: map[string]bool{},
+		agents: agentsOf(in),
+	}
+	for _, n := range in.Nodes {
+		r.ids[n.Name] = n.ID
+	}
+	for _, n := range present.Nodes {
+		r.remote[n.Name] = n.Kind == policy.KindRemote
+		if n.ID != "" {
+			r.ids[n.Name] = n.ID
+		}
+	}
+	for i, s := range in.Status {
+		name := s.Name
+		if name == "" {
+			name = nameOf(in, s.ID)
+		}
+		if _, twice := r.byName[name]; !twice {
+			r.byName[name] = i
+		}
+	}
+	for _, id := range present.Anonymous {
+		r.anonymous[id] = true
+	}
+	return r
+}
+
+func nameOf(in *policy.Input, id string) string {
+	for _, n := range in.Nodes {
+		if n.ID == id {
+			return n.Name
+		}
+	}
+	return id
+}
+
+// status returns the node's entry, a new one if there is none.
+func (r *record) status(node string) *policy.NodeStatus {
+	i, found := r.byName[node]
+	if !found {
+		i = len(r.in.Status)
+		id := r.ids[node]
+		if id == "" || r.remote[node] {
+			id = node
+		}
+		r.in.Status = append(r.in.Status, policy.NodeStatus{ID: id, Name: node, Remote: r.remote[node]})
+		r.own = append(r.own, true)
+		r.histories = append(r.histories, nil)
+		r.byName[node] = i
+	}
+	return &r.in.Status[i]
+}
+
+// history returns what is recorded of a step's resource on a node, a new entry
+// if there is nothing. It is the record's own.
+func (r *record) history(step *policy.Step) *policy.ResourceHistory {
+	s := r.status(step.Node)
+	i := r.byName[step.Node]
+	if !r.own[i] {
+		s.History = append([]policy.ResourceHistory(nil), s.History...)
+		r.own[i] = true
+	}
+	if r.histories[i] == nil {
+		r.histories[i] = make(map[string]int, len(s.History))
+		for at := len(s.History) - 1; at >= 0; at-- {
+			h := s.History[at].Resource
+			r.histories[i][h] = at
+			// Copies without a meaning of their own may be recorded under any number.
+			if base := baseOf(h); base != h && r.anonymous[base] {
+				if _, plain := r.histories[i][base]; !plain {
+					r.histories[i][base] = at
+				}
+			}
+		}
+	}
+	name := step.Resource
+	at, found := r.histories[i][name]
+	if r.anonymous[step.Base] && !found {
+		name = step.Base
+		at, found = r.histories[i][name]
+	}
+	if !found {
+		agent := r.agents.of(step.Base)
+		at = len(s.History)
+		s.History = append(s.History, policy.ResourceHistory{Resource: name, Class: agent.class, Provider: agent.provider, Type: agent.kind})
+		r.histories[i][name] = at
+	}
+	h := &s.History[at]
+	h.Ops = append([]policy.HistoryOp(nil), h.Ops...)
+	return h
+}
+
+func baseOf(id string) string {
+	base, number, found := cutLast(id, ":")
+	if _, err := strconv.Atoi(number); !found || err != nil {
+		return id
+	}
+	return base
+}
+
+func cutLast(s, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(s, separator)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(separator):], true
+}
+
+// succeed records what a step leaves behind.
+func (r *record) succeed(step *policy.Step) {
+	switch step.Task {
+	case taskFence:
+		if step.FenceAction != fenceOn {
+			r.down(step.Node)
+		}
+	case taskShutdown, taskClear, taskDelete, taskNotify:
+		// The members do these themselves; they change no role.
+	case taskCancel:
+		r.cancel(step)
+	default:
+		r.result(step, step.Expected)
+	}
+}
+
+// down records a node as cleanly gone, with all that it remembered.
+func (r *record) down(node string) {
+	s := r.status(node)
+	i := r.byName[node]
+	s.InMembership, s.Peer, s.Join, s.Expected = "false", "offline", "down", "down"
+	s.History, s.Attributes = nil, nil
+	r.own[i], r.histories[i] = true, nil
+}
+
+// cancel forgets a recurring operation, unless it is all that is known of the
+// resource or tells of a failure.
+func (r *record) cancel(step *policy.Step) {
+	task := step.CancelTask
+	if task == "" {
+		task = taskMonitor
+	}
+	h := r.history(step)
+	for i, op := range h.Ops {
+		if op.Op == task && op.Interval == step.Interval && op.RC == op.Expected && len(h.Ops) > 1 {
+			h.Ops = append(h.Ops[:i], h.Ops[i+1:]...)
+			return
+		}
+	}
+}
+
+// result records that an operation ended with rc.
+func (r *record) result(step *policy.Step, rc int) {
+	h := r.history(step)
+	op := policy.HistoryOp{
+		Op: step.Task, Interval: step.Interval, CallID: 1, Status: policy.ExecDone, RC: rc, Expected: step.Expected,
+		Changed: r.in.Now, Ran: r.in.Now, OnNode: step.Node, Digest: step.Digest, RestartDigest: step.RestartDigest,
+	}
+	failed := rc != step.Expected
+	if step.Task == taskReload {
+		// A reload brings parameters into force as a start does.
+		op.Op = taskStart
+		if failed {
+			op.Op = taskMonitor
+		}
+	}
+	if step.Task == taskMigrateTo || step.Task == taskMigrateFrom {
+		op.MigrateSource, op.MigrateTarget = step.MigrateSource, step.MigrateTarget
+	}
+	op.Key = "0:-1:" + strconv.Itoa(step.Expected) + ":simulated"
+	op.Magic = "0:" + strconv.Itoa(rc) + ";" + op.Key
+	for _, earlier := range h.Ops {
+		op.CallID = max(op.CallID, earlier.CallID+1)
+	}
+	for _, id := range historyIDs(h.Resource, op, failed) {
+		op.ID = id
+		put(h, op)
+	}
+}
+
+// historyIDs are the entries that an operation is remembered under: one for
+// each recurring one, one for each half of a migration, the last failure and the
+// last of all others.
+func historyIDs(resource string, op policy.HistoryOp, failed bool) []string {
+	own := resource + "_" + op.Op + "_" + strconv.FormatInt(op.Interval.Milliseconds(), 10)
+	last := resource + "_last_0"
+	switch {
+	case op.Op == taskMigrateTo || op.Op == taskMigrateFrom:
+		return []string{own}
+	case failed && op.Interval > 0:
+		return []string{resource + "_last_failure_0"}
+	case failed:
+		return []string{resource + "_last_failure_0", last}
+	case op.Interval > 0:
+		return []string{own}
+	default:
+		return []string{last}
+	}
+}
+
+func put(h *policy.ResourceHistory, op policy.HistoryOp) {
+	for i := range h.Ops {
+		if h.Ops[i].ID == op.ID {
+			h.Ops[i] = op
+			return
+		}
+	}
+	h.Ops = append(h.Ops, op)
+}
