@@ -20,6 +20,17 @@ type engine struct {
 	top   []*resource // stable: by priority, then as configured, then removed ones
 	all   []*resource // every resource and member
 	rscBy map[string]*resource
+	// clones maps the base id of what is cloned to the clone.
+	clones map[string]*resource
+	// guests are the connections that guest nodes imply.
+	guests []ResourceConfig
+	// known is how many nodes are known so far.
+	known    int
+	metaBy   map[*ResourceConfig]map[string]string
+	paramsBy map[paramsKey]map[string]string
+	// Blocks of what is allocated often.
+	spareResources []resource
+	spareSets      []uint64
 	// anonymous maps the base id of instances of anonymous clones to the clone.
 	anonymous map[string]*resource
 

@@ -29,6 +29,9 @@ type Input struct {
 
 	// Quorum says that the membership is quorate.
 	Quorum bool
+	// QuorumPanic says that fencing everybody is in order without quorum
+	// (no-quorum-panic): the cluster had quorum before.
+	QuorumPanic bool
 	// Watchdog says that the nodes have hardware watchdogs (have-watchdog).
 	Watchdog bool
 	// DC is the id of the designated controller, or empty.

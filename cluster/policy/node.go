@@ -24,6 +24,10 @@ type node struct {
 	// noHistory: its history must not be read (a remote node that is down).
 	noHistory bool
 	unpacked  bool
+	// noProbes: nothing is looked for on this remote node.
+	noProbes bool
+	// born is the node's place in the order in which nodes become known.
+	born int
 
 	// attrs are permanent and transient attributes, transient ones winning, and
 	// the special ones (#uname, #kind, …).

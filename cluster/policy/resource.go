@@ -31,6 +31,7 @@ type resource struct {
 	stickiness     resources.Score
 	threshold      resources.Score // migration-threshold; Infinity when none
 	failureTimeout time.Duration
+	reconnect      time.Duration // of remote connections: how long to wait after a failure
 	requires       requirement
 	multiple       multiplePolicy
 	targetRole     Role // RoleUnknown: nothing said

@@ -6,11 +6,6 @@ import (
 	"github.com/belay-ha/belay/resources"
 )
 
-func (e *engine) unpack()                                       {}
-func (e *engine) unpackStatus()                                 {}
-func (e *engine) report() *Report                               { return nil }
-func (e *engine) find(id string) *resource                      { return e.rscBy[id] }
-func (e *engine) params(r *resource, n *node) map[string]string { return nil }
 func (e *engine) failures(r *resource, n *node) (count resources.Score, last time.Time) {
 	return 0, time.Time{}
 }
@@ -24,6 +19,5 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 func (e *engine) onFail(r *resource, task string, interval time.Duration, meta map[string]string) string {
 	return ""
 }
-func (e *engine) canFence(n *node) bool                       { return false }
-func (e *engine) fenceNode(n *node, reason string, lost bool) {}
-func (e *engine) history(r *resource, n *node) []HistoryOp    { return nil }
+func (e *engine) history(r *resource, n *node) []HistoryOp { return nil }
+func (e *engine) unpackHistories()                         {}
