@@ -153,6 +153,9 @@ type cloneInfo struct {
 	instances                    int  // instance numbers given so far
 	promoted                     int  // chosen for promotion
 	scoresMerged                 bool // promotion scores are in the tables
+	rolesSorted                  bool // instances are in the order of promotion
+	// What is told to the instances, nil without notify=true.
+	startNotice, stopNotice, promoteNotice, demoteNotice *notice
 }
 
 type groupInfo struct{ ordered, colocated bool }

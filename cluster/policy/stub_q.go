@@ -4,15 +4,8 @@ func (e *engine) assignClone(r *resource, prefer *node, keepIfFailed bool) *node
 func (e *engine) assignBundle(r *resource, prefer *node, keepIfFailed bool) *node { return nil }
 func (e *engine) setRoles(r *resource)                                            {}
 func (e *engine) addPromotionScores(r *resource)                                  {}
-func (e *engine) orderWithin(r *resource)                                         {}
-func (e *engine) actCollection(r *resource)                                       {}
 
-// notifyClone is called for each clone when the graph is made: its
-// notifications then depend on what is required and can run.
-func (e *engine) notifyClone(r *resource) {}
 
-// notifyAfterFencing makes the notifications of a stop that a fencing implies.
-func (e *engine) notifyAfterFencing(stop *action, r *resource, fence *action) {}
 
 // colocateWithClone is applyColocation for a clone as the primary: dependent is
 // a primitive (an instance or member where the constraint names a collection).
