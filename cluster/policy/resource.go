@@ -42,6 +42,10 @@ type resource struct {
 	role      Role
 	runningOn []*node
 	knownOn   nodeSet // nodes where the state is known: probed, or ran
+	// historyID is the id under which operations of an instance of an anonymous
+	// clone were recorded, "" while there are none: "galera", or in old clusters
+	// "galera:0", whatever number the instance has here.
+	historyID string
 	// pendingOp is what was in flight when the state was recorded, pendingNode
 	// where.
 	pendingOp   string

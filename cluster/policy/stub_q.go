@@ -5,8 +5,6 @@ func (e *engine) assignBundle(r *resource, prefer *node, keepIfFailed bool) *nod
 func (e *engine) setRoles(r *resource)                                            {}
 func (e *engine) addPromotionScores(r *resource)                                  {}
 
-
-
 // colocateWithClone is applyColocation for a clone as the primary: dependent is
 // a primitive (an instance or member where the constraint names a collection).
 func (e *engine) colocateWithClone(c *colocation, dependent, primary *resource) {}
