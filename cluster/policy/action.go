@@ -26,6 +26,7 @@ const (
 	taskShutdown      = "do_shutdown"
 	taskClearLock     = "clear_shutdown_lock" // lrm_delete with a lock
 	taskOneOrMore     = "one-or-more"         // enough of a set are up
+	taskLoadGone      = "load_stopped"        // what leaves a node has left it
 )
 
 // actionFlags are what is decided about an action.
@@ -78,6 +79,10 @@ type action struct {
 	meta map[string]string
 	// notify describes notifications that this action carries.
 	notify *notifyInfo
+	// migrateSource and migrateTarget are the nodes of a live migration's halves.
+	migrateSource, migrateTarget *node
+	// expected is the return code that counts as success.
+	expected int
 	// Counts for actMinRunnable.
 	required, runnable int
 	// before and after are what it waits for and what waits for it.

@@ -43,6 +43,9 @@ type engine struct {
 	singletons map[string]*action // actions of no resource and no node, by key
 	orderings  []ordering
 
+	deferred []deferredCheck
+	timeouts map[opKey]time.Duration
+
 	haveRemotes, haveUnfencing, haveFenceDevice bool
 	// blockedByStop: resources whose failed stop needs a fencing that cannot be.
 	maySkipProbes bool

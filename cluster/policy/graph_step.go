@@ -3,17 +3,15 @@ package policy
 // step describes an action of the plan.
 func (e *engine) step(a *action) Step {
 	s := Step{
-		Number:        a.number,
-		Pseudo:        a.is(actPseudo),
-		Task:          a.task,
-		Interval:      a.interval,
-		Timeout:       a.timeout,
-		FenceAction:   a.fenceOp,
-		CancelTask:    a.cancelOp,
-		Reason:        a.reason,
-		Role:          a.role,
-		MigrateSource: a.meta["migrate_source"],
-		MigrateTarget: a.meta["migrate_target"],
+		Number:      a.number,
+		Pseudo:      a.is(actPseudo),
+		Task:        a.task,
+		Interval:    a.interval,
+		Expected:    a.expected,
+		FenceAction: a.fenceOp,
+		CancelTask:  a.cancelOp,
+		Reason:      a.reason,
+		Role:        a.role,
 	}
 	if a.task == taskFence {
 		s.Task = "fence"
@@ -26,6 +24,12 @@ func (e *engine) step(a *action) Step {
 	}
 	if a.rsc != nil {
 		s.Resource, s.Base = a.rsc.id, a.rsc.base
+		if a.rsc.variant == Primitive && !s.Pseudo {
+			s.Timeout = e.opTimeout(a.rsc, a.rsc.configuredOp(a.task, a.interval), a.task, a.interval)
+		}
+	}
+	if a.migrateSource != nil && a.migrateTarget != nil {
+		s.MigrateSource, s.MigrateTarget = a.migrateSource.name, a.migrateTarget.name
 	}
 	if a.notify != nil {
 		s.Notify = [2]string{a.notify.kind, a.notify.operation}

@@ -185,6 +185,8 @@ type replica struct {
 	child      *resource // instance of the primitive inside
 	node       *node     // the guest node
 	address    string
+	// startsOrdered: the other containers' starts wait for this one's probes.
+	startsOrdered bool
 }
 
 // nodeSet is a set of nodes by index.
