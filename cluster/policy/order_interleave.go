@@ -1,7 +1,5 @@
 package policy
 
-import "strings"
-
 // instancesEffect treats an ordering of which the clone or bundle is a part:
 // instance by instance on each node where it is interleaved, otherwise for all
 // instances.
@@ -37,12 +35,7 @@ func interleaved(first, then *action) bool {
 	if then.key == taskStop || then.key == taskDemote {
 		r = first.rsc
 	}
-	switch strings.ToLower(r.meta["interleave"]) {
-	case "true", "on", "yes", "y", "1":
-		return true
-	default:
-		return false
-	}
+	return isTrue(r.meta["interleave"])
 }
 
 // interleave orders each instance of then after its neighbour among first's.

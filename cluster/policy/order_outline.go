@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // outline is what a collection's action comes to, given the actions of its
 // members, for the orderings that it is part of. It is computed again when an
 // action of the outermost collection has changed.
@@ -198,12 +200,9 @@ func laterOn(list []*action, a *action) bool {
 // to the collection's action; a notification counts as what it is about.
 func instanceTask(a *action) string {
 	task := a.task
-	if a.notify != nil && (task == taskNotify || task == taskNotified) {
-		task = a.notify.operation
-		if a.notify.kind == "post" {
-			if done := doneTask(task); done != "" {
-				task = done
-			}
+	if task == taskNotify || task == taskNotified {
+		if _, about, ok := strings.Cut(a.key, "_notify_"); ok {
+			task = about
 		}
 	}
 	if len(a.rsc.members) == 0 {

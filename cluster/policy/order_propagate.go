@@ -176,7 +176,7 @@ func (p *propagation) meant(first, then *action) *action {
 	}
 	var end *action
 	if r.variant == Clone && r.is(flagNotify) {
-		end = r.notified(task)
+		end = r.keyed("confirmed-post_notify_" + task)
 	} else {
 		end = r.keyed(task)
 	}
@@ -191,19 +191,6 @@ func (r *resource) keyed(task string) *action {
 	list := r.deedsList()
 	for i := len(list) - 1; i >= 0; i-- {
 		if a := list[i]; a.key == task && a.interval == 0 {
-			return a
-		}
-	}
-	return nil
-}
-
-// notified is the point where a clone's instances have been told of the end of
-// a task.
-func (r *resource) notified(done string) *action {
-	list := r.deedsList()
-	for i := len(list) - 1; i >= 0; i-- {
-		if a := list[i]; a.task == taskNotified && a.notify != nil && a.notify.kind == "post" &&
-			doneTask(a.notify.operation) == done {
 			return a
 		}
 	}

@@ -65,7 +65,7 @@ type telling struct {
 func (s *summary) instance(r *resource) {
 	t := &telling{r: r, to: r.assigned, role: r.role}
 	if len(r.runningOn) > 0 {
-		t.from = r.presentNode()
+		t.from = r.currentNode()
 		// A recovery begins with forgetting what was known.
 		t.role = max(t.role, RoleStarted)
 	}
@@ -221,20 +221,4 @@ func (r *resource) oldest(task string, n *node) *action {
 		}
 	}
 	return nil
-}
-
-// presentNode is where the instance counts as being: where it migrates from;
-// where it runs, rather on a node that can be asked.
-func (r *resource) presentNode() *node {
-	var best *node
-	for _, n := range r.runningOn {
-		if n == r.migrateFrom {
-			return n
-		}
-		happy := n.online && !n.unclean
-		if best == nil || happy && !r.is(flagNeedsFencing) && r.migrateFrom == nil && (!best.online || best.unclean) {
-			best = n
-		}
-	}
-	return best
 }
