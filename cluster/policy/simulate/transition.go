@@ -43,6 +43,9 @@ func newTransition(in *policy.Input, plan *policy.Plan, failures []Failure) *tra
 		met: make([]bool, len(failures)), waits: make([]int, len(plan.Steps)), next: make([][]int, len(plan.Steps)),
 	}
 	for number, step := range plan.Steps {
+		if step.Stuck {
+			t.waits[number]++
+		}
 		for _, before := range step.After {
 			if before >= 0 && before < len(plan.Steps) {
 				t.next[before] = append(t.next[before], number)
