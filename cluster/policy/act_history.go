@@ -55,22 +55,19 @@ func (e *engine) checkDigests() {
 }
 
 // instancesWith lists the primitives that a history with the id may belong to:
-// of an anonymous clone that is the instance that runs on the node, or any.
+// of an anonymous clone that is the instance that runs on the node, or else any
+// whose operations have that id.
 func (e *engine) instancesWith(id string, n *node) []*resource {
-	if r := e.find(id); r != nil && r.variant == Primitive && (r.is(flagUnique) || r.activeOn(n) || r.is(flagRemoved)) {
+	if r := e.rscBy[id]; r != nil && r.variant == Primitive && r.historyID == "" {
 		return []*resource{r}
 	}
-	base := baseOf(id)
-	clone := e.anonymous[base]
+	clone := e.anonymous[baseOf(id)]
 	if clone == nil {
 		return nil
 	}
 	var found *resource
 	clone.primitives(func(m *resource) {
-		if m.base != base || m.is(flagRemoved) {
-			return
-		}
-		if found == nil || !found.activeOn(n) && m.activeOn(n) {
+		if m.historyID == id && (found == nil || m.activeOn(n) && !found.activeOn(n)) {
 			found = m
 		}
 	})
