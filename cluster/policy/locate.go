@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,6 +83,7 @@ func (e *engine) unpackHealth() []placed {
 	}
 	var made []placed
 	for _, n := range e.nodes {
+		n.health = e.healthScore(n)
 		if n.health == 0 {
 			continue
 		}
@@ -95,6 +97,27 @@ func (e *engine) unpackHealth() []placed {
 		}
 	}
 	return made
+}
+
+// healthScore sums up what a node's health attributes say.
+func (e *engine) healthScore(n *node) resources.Score {
+	var names []string
+	for name := range n.attrs {
+		if strings.HasPrefix(name, "#health") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names) // clamped sums depend on their order
+	var sum resources.Score
+	if e.opt.health == healthProgressive {
+		sum = e.opt.healthBase
+	}
+	for _, name := range names {
+		if score, ok := e.readScore(n.attrs[name]); ok {
+			sum = sum.Add(score)
+		}
+	}
+	return sum
 }
 
 // applyLocation adds a location to the table of a resource and of what is in

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/belay-ha/belay/resources"
@@ -254,27 +253,27 @@ func parseDiscovery(word string) (discovery, bool) {
 	}
 }
 
-// parseScore reads a score of a constraint. The colours of node health are
-// scores, too; anything else counts as 0.
+// parseScore reads a score of a constraint; what is none counts as 0.
 func (e *engine) parseScore(text, subject string) resources.Score {
+	score, ok := e.readScore(text)
+	if !ok && text != "" {
+		e.warn("bad_score", subject, "no score: "+text)
+	}
+	return score
+}
+
+// readScore reads a score. The colours of node health are scores, too.
+func (e *engine) readScore(text string) (resources.Score, bool) {
 	switch strings.ToLower(text) {
-	case "":
-		return 0
 	case "red":
-		return e.opt.red
+		return e.opt.red, true
 	case "yellow":
-		return e.opt.yellow
+		return e.opt.yellow, true
 	case "green":
-		return e.opt.green
+		return e.opt.green, true
 	}
-	if score, err := resources.ParseScore(text); err == nil {
-		return score
-	}
-	if n, err := strconv.ParseFloat(text, 64); err == nil {
-		return resources.Score(max(min(n, float64(resources.Infinity)), float64(-resources.Infinity)))
-	}
-	e.warn("bad_score", subject, "no score: "+text)
-	return 0
+	score, err := resources.ParseScore(text)
+	return score, err == nil
 }
 
 // warn records something that has no effect.
