@@ -100,7 +100,10 @@ func (e *engine) sortForPromotion(r *resource) {
 	e.mergeForPromotion(r)
 	for _, t := range r.tickets {
 		if t.role == RolePromoted && (t.ticket == nil || !t.ticket.granted || t.ticket.standby) {
-			e.addScore(r, nil, -resources.Infinity, sourceNoTicket)
+			for i, n := range e.nodes {
+				r.allowed[i].in = true
+				e.ban(r, n, sourceNoTicket)
+			}
 		}
 	}
 	for _, m := range r.members {
