@@ -44,7 +44,6 @@ type engine struct {
 	orderings  []ordering
 
 	deferred []deferredCheck
-	timeouts map[opKey]time.Duration
 
 	haveRemotes, haveUnfencing, haveFenceDevice bool
 	// blockedByStop: resources whose failed stop needs a fencing that cannot be.
