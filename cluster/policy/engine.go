@@ -28,6 +28,11 @@ type engine struct {
 	known    int
 	metaBy   map[*ResourceConfig]map[string]string
 	paramsBy map[paramsKey]map[string]string
+	opMetaBy map[metaKey]map[string]string
+	// recorded finds histories by node and resource; it is made when needed.
+	recorded map[recordKey]*ResourceHistory
+	// containersToStop had failures in them while it was not known where they are.
+	containersToStop []*resource
 	// Blocks of what is allocated often.
 	spareResources []resource
 	spareSets      []uint64

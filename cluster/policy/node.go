@@ -24,6 +24,9 @@ type node struct {
 	// noHistory: its history must not be read (a remote node that is down).
 	noHistory bool
 	unpacked  bool
+	// counts are the node's fail counts, once they have been read.
+	counts     *failCounts
+	countsRead bool
 	// noProbes: nothing is looked for on this remote node.
 	noProbes bool
 	// born is the node's place in the order in which nodes become known.

@@ -42,6 +42,8 @@ type resource struct {
 	role      Role
 	runningOn []*node
 	knownOn   nodeSet // nodes where the state is known: probed, or ran
+	// records are the histories that make the resource active or failed.
+	records []record
 	// historyID is the id under which operations of an instance of an anonymous
 	// clone were recorded, "" while there are none: "galera", or in old clusters
 	// "galera:0", whatever number the instance has here.
