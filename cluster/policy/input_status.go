@@ -27,9 +27,9 @@ type ResourceHistory struct {
 	Class, Provider, Type string
 	// Container of the resource when it ran in one.
 	Container string
-	// Locked is when the node was shut down that keeps the resource; zero if it
-	// does not.
-	Locked time.Time
+	// ShutdownLock is when the resource was locked to the node as that was shut
+	// down; zero if it was not.
+	ShutdownLock time.Time
 	// Ops in no particular order.
 	Ops []HistoryOp
 }

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// defaultTimeout is an operation's where nothing is said.
+const defaultTimeout = 20 * time.Second
+
 // opConfig returns how an operation of the resource is configured, or nil. A
 // live migration's two halves may share one configuration.
 func (e *engine) opConfig(r *resource, task string, interval time.Duration) *OpConfig {
@@ -36,8 +39,8 @@ type metaKey struct {
 }
 
 // opMeta resolves an operation's meta-attributes: what stands in the operation,
-// its own sets, then the defaults. Times are valid and have units. Not to be
-// changed.
+// its own sets, then the defaults. Times are valid and in milliseconds. Not to
+// be changed.
 func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Duration) map[string]string {
 	key := metaKey{r.config, op, task, interval}
 	if meta, ok := e.opMetaBy[key]; ok {
@@ -84,7 +87,7 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 }
 
 func milliseconds(length time.Duration) string {
-	return strconv.FormatInt(length.Milliseconds(), 10) + "ms"
+	return strconv.FormatInt(length.Milliseconds(), 10)
 }
 
 // mostFrequentMonitor is the resource's monitor with the shortest interval, or

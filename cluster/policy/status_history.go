@@ -125,11 +125,11 @@ func (e *engine) unpackResourceHistory(n *node, h *ResourceHistory) *resource {
 // that was too long ago.
 func (e *engine) unpackLock(r *resource, n *node, h *ResourceHistory) {
 	switch {
-	case h.Locked.IsZero():
-	case e.opt.shutdownLockLimit > 0 && e.now.Unix() > h.Locked.Unix()+wholeSeconds(e.opt.shutdownLockLimit):
+	case h.ShutdownLock.IsZero():
+	case e.opt.shutdownLockLimit > 0 && e.now.Unix() > h.ShutdownLock.Unix()+wholeSeconds(e.opt.shutdownLockLimit):
 		e.newAction(r, taskClearLock, 0, n, false)
 	default:
-		r.lockNode, r.lockTime = n, h.Locked
+		r.lockNode, r.lockTime = n, h.ShutdownLock
 	}
 }
 
