@@ -125,8 +125,8 @@ func (e *engine) probePrimitive(r *resource, n *node) bool {
 	if n.guest() && !e.probeGuest(r, n) {
 		return false
 	}
-	a := e.newAction(r, taskMonitor, 0, n, false)
-	a.unset(actOptional) // also of what is not managed
+	a := e.makeAction(r, taskMonitor, taskMonitor, 0, n, false) // once for each node
+	a.unset(actOptional)                                        // also of what is not managed
 	e.orderAfterUnfencing(r, n, a, orderPlain)
 	if !r.activeOn(n) {
 		a.expected = rcNotRunning
@@ -204,26 +204,39 @@ func (e *engine) orderReplicaStarts(r *resource, part *replica) {
 // waits for a probe that cannot be made does not happen, unless the resource is
 // active already.
 func (e *engine) orderProbeStarts() {
-	for _, a := range e.actions {
-		if !a.isProbe() {
+	var then []*action
+	for _, r := range e.all {
+		if r.variant != Primitive {
 			continue
 		}
-		r := a.rsc
 		top := r.collection()
 		if top.variant != Clone {
 			top = r
 		}
-		flags := orderPlain
-		if !a.is(actRunnable) && len(top.runningOn) == 0 {
-			flags |= firstBlocksThen
-		}
-		for _, then := range top.actions {
-			if then.key == taskStart {
-				e.orderActions(a, then, flags)
-			} else if then.key == taskReload && top == r {
-				e.orderActions(a, then, orderPlain)
+		then = then[:0]
+		for _, a := range top.actions {
+			if a.key == taskStart || a.key == taskReload && top == r {
+				then = append(then, a)
 			}
 		}
+		if len(then) == 0 {
+			continue
+		}
+		for _, probe := range r.actions {
+			if probe.isProbe() {
+				e.orderProbeStart(probe, then, len(top.runningOn) > 0)
+			}
+		}
+	}
+}
+
+func (e *engine) orderProbeStart(probe *action, then []*action, active bool) {
+	for _, a := range then {
+		flags := orderPlain
+		if a.key == taskStart && !active && !probe.is(actRunnable) {
+			flags |= firstBlocksThen
+		}
+		e.orderActions(probe, a, flags)
 	}
 }
 

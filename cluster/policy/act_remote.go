@@ -170,14 +170,10 @@ func (e *engine) orderOnGuest(a *action) {
 			e.beforeDisconnect(a, c, 0)
 		}
 	default:
-		if a.interval == 0 || a.task == taskCancel {
+		if a.interval == 0 {
 			e.afterConnection(c, a, 0)
-		} else if knownTask(a.task) {
+		} else if a.task == taskMonitor || a.task == taskNotify {
 			e.afterConnection(c, a, firstImpliesThen)
 		}
 	}
 }
-
-// knownTask reports whether the task is one of the cluster's own, rather than an
-// operation that only the configuration names.
-func knownTask(task string) bool { return task == taskMonitor || task == taskNotify }

@@ -25,18 +25,26 @@ func (e *engine) newKeyedAction(r *resource, key, task string, interval time.Dur
 	}
 	a := findExisting(r.actions, key, interval, n)
 	if a == nil {
-		a = e.allocateAction()
-		a.rsc, a.key, a.task, a.interval, a.node = r, key, task, interval, n
-		a.set(actRunnable)
-		if optional {
-			a.set(actOptional)
-		}
-		if task == taskClearLock {
-			a.set(actOnDC)
-		}
-		a.needs = needsOf(r, task)
-		r.actions = append(r.actions, a)
+		return e.makeAction(r, key, task, interval, n, optional)
 	}
+	e.updateOptional(a, optional)
+	e.updateRunnable(a)
+	return a
+}
+
+// makeAction makes an action that is known not to be there yet.
+func (e *engine) makeAction(r *resource, key, task string, interval time.Duration, n *node, optional bool) *action {
+	a := e.allocateAction()
+	a.rsc, a.key, a.task, a.interval, a.node = r, key, task, interval, n
+	a.set(actRunnable)
+	if optional {
+		a.set(actOptional)
+	}
+	if task == taskClearLock {
+		a.set(actOnDC)
+	}
+	a.needs = needsOf(r, task)
+	r.actions = append(r.actions, a)
 	e.updateOptional(a, optional)
 	e.updateRunnable(a)
 	return a
