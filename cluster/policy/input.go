@@ -45,8 +45,8 @@ type Input struct {
 }
 
 // AttributeSet is a block of names and values, used only where its rule (nil:
-// always) holds. Sets with higher scores come first; among equals, the first.
-// The first set that gives a name wins.
+// always) holds. Sets with higher scores come first; among equals, the one that
+// is configured last. The first set that gives a name wins.
 type AttributeSet struct {
 	ID    string
 	Score resources.Score

@@ -24,6 +24,7 @@ type LocationConfig struct {
 	Score             string
 	Discovery         string // "", always, never, exclusive
 	Rules             []LocationRule
+	Lifetime          *Rule // the constraint holds only while this does; nil: always
 }
 
 // LocationRule gives its score to the nodes where its rule holds.
@@ -43,6 +44,7 @@ type ColocationConfig struct {
 	NodeAttribute              string
 	Influence                  *bool // nil: the dependent's critical
 	Sets                       []Set
+	Lifetime                   *Rule // as in LocationConfig
 }
 
 // OrderConfig says that an action of Then comes after one of First.
@@ -54,6 +56,7 @@ type OrderConfig struct {
 	Score                   string
 	Symmetrical, RequireAll *bool
 	Sets                    []Set
+	Lifetime                *Rule // as in LocationConfig
 }
 
 // TicketConfig binds resources to a ticket.
@@ -62,6 +65,7 @@ type TicketConfig struct {
 	Resource, Role string
 	LossPolicy     string
 	Sets           []Set
+	Lifetime       *Rule // as in LocationConfig
 }
 
 // TicketState is what is known of a ticket.

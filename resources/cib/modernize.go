@@ -1,0 +1,4 @@
+package cib
+
+// modernize brings obsolete spellings to those of today.
+func (r *reader) modernize(e *element) {}

@@ -1,0 +1,55 @@
+package cib
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxProblems is how many problems are told before reading is given up.
+const maxProblems = 100
+
+// Problem is one thing that is wrong with a CIB, and where.
+type Problem struct {
+	File      string
+	Line, Col int
+	Text      string
+}
+
+// String returns FILE:LINE:COL: TEXT.
+func (p Problem) String() string {
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Col, p.Text)
+}
+
+// Error is everything that is wrong with a CIB.
+type Error struct{ Problems []Problem }
+
+// Error lists the problems, one a line.
+func (e *Error) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// place is a line and a column, both from 1; columns count bytes.
+type place struct{ line, col int32 }
+
+// report collects problems.
+type report struct {
+	file     string
+	problems []Problem
+}
+
+func (r *report) add(at place, format string, args ...any) {
+	if len(r.problems) < maxProblems {
+		r.problems = append(r.problems, Problem{File: r.file, Line: int(at.line), Col: int(at.col), Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (r *report) err() error {
+	if len(r.problems) == 0 {
+		return nil
+	}
+	return &Error{Problems: r.problems}
+}

@@ -1,0 +1,135 @@
+package cib
+
+import (
+	"strconv"
+
+	"github.com/belay-ha/belay/cluster/policy"
+)
+
+// status reads <status>. Anything may stand there; only what is known counts.
+func (r *reader) status() error {
+	return r.each(func() error {
+		switch string(r.scan.name) {
+		case "node_state":
+			return r.nodeState()
+		case "tickets":
+			return r.tickets()
+		}
+		return r.skip()
+	})
+}
+
+// text returns the decoded value of an attribute of the current tag.
+func (r *reader) text(a *rawAttr) string {
+	text, err := r.texts.of(a.value)
+	r.badText(a, err)
+	return text
+}
+
+// rareText is text for values that hardly repeat.
+func (r *reader) rareText(a *rawAttr) string {
+	text, err := r.texts.once(a.value)
+	r.badText(a, err)
+	return text
+}
+
+func (r *reader) badText(a *rawAttr, err error) {
+	if err != nil {
+		r.add(r.scan.at(a.offset), "the value of attribute %.40s %v", a.name, err)
+	}
+}
+
+// truth reads a boolean of the current tag; what is none is false.
+func (r *reader) truth(a *rawAttr) bool {
+	value, _ := parseBool(r.text(a))
+	return value
+}
+
+// nodeState reads what is known of one node.
+func (r *reader) nodeState() error {
+	var s policy.NodeStatus
+	at := r.scan.at(r.scan.start)
+	for i := range r.scan.attrs {
+		a := &r.scan.attrs[i]
+		switch string(a.name) {
+		case "id":
+			s.ID = r.text(a)
+		case "uname":
+			s.Name = r.text(a)
+		case "remote_node":
+			s.Remote = r.truth(a)
+		case "in_ccm":
+			s.InMembership = r.text(a)
+		case "crmd":
+			s.Peer = r.text(a)
+		case "join":
+			s.Join = r.text(a)
+		case "expected":
+			s.Expected = r.text(a)
+		case "node_in_maintenance":
+			s.RemoteMaintenance = r.flag(a)
+		case "node_fenced":
+			s.RemoteFenced = r.flag(a)
+		}
+	}
+	if s.ID == "" {
+		r.add(at, "<node_state> has no id")
+	}
+	err := r.each(func() error {
+		switch string(r.scan.name) {
+		case "transient_attributes":
+			tree, err := r.tree()
+			if err == nil {
+				s.Attributes = append(s.Attributes, r.sets(tree, "instance_attributes")...)
+				s.Utilization = append(s.Utilization, r.sets(tree, "utilization")...)
+			}
+			return err
+		case "lrm":
+			return r.each(func() error {
+				if string(r.scan.name) == "lrm_resources" {
+					return r.each(func() error { return r.history(&s) })
+				}
+				return r.skip()
+			})
+		}
+		return r.skip()
+	})
+	r.in.Status = append(r.in.Status, s)
+	return err
+}
+
+// flag reads a number or Unix time that stands for true unless it is 0, or a
+// boolean.
+func (r *reader) flag(a *rawAttr) bool {
+	text := r.text(a)
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n > 0
+	}
+	value, _ := parseBool(text)
+	return value
+}
+
+// tickets reads what is known of tickets.
+func (r *reader) tickets() error {
+	return r.each(func() error {
+		if string(r.scan.name) != "ticket_state" {
+			return r.skip()
+		}
+		var t policy.TicketState
+		for i := range r.scan.attrs {
+			a := &r.scan.attrs[i]
+			switch string(a.name) {
+			case "id":
+				t.ID = r.text(a)
+			case "granted":
+				t.Granted = r.truth(a)
+			case "standby":
+				t.Standby = r.truth(a)
+			}
+		}
+		if t.ID != "" {
+			r.in.Tickets = append(r.in.Tickets, t)
+		}
+		return r.skip()
+	})
+}
