@@ -73,7 +73,7 @@ func (e *engine) opParams(r *resource, n *node, task string, interval time.Durat
 	for name, value := range p.resource {
 		add(name, value)
 	}
-	op := r.configuredOp(task, interval)
+	op := e.opConfig(r, task, interval)
 	if op != nil && len(op.Params) > 0 {
 		own := e.resolve(op.Params, "", ruleContext{node: n})
 		p.ofOp = len(own) > 0
@@ -179,28 +179,6 @@ func writeEscaped(b *bytes.Buffer, s string) {
 			b.WriteByte(c)
 		}
 	}
-}
-
-// configuredOp is the configured operation with the task and interval, switched
-// off or not; "migrate" stands for both halves of a migration.
-func (r *resource) configuredOp(task string, interval time.Duration) *OpConfig {
-	if r.config == nil {
-		return nil
-	}
-	var migrate *OpConfig
-	for i := range r.config.Ops {
-		op := &r.config.Ops[i]
-		if op.Interval == interval && op.Name == task {
-			return op
-		}
-		if op.Interval == 0 && op.Name == "migrate" && migrate == nil {
-			migrate = op
-		}
-	}
-	if task == taskMigrateTo || task == taskMigrateFrom {
-		return migrate
-	}
-	return nil
 }
 
 // hostAsAddress is the host that a bundle's connection is reached through, for

@@ -150,7 +150,7 @@ func (e *engine) agentChanged(r *resource, n *node, h *ResourceHistory, active b
 func (e *engine) checkOperation(r *resource, n *node, op *HistoryOp) bool {
 	task := op.Op
 	if op.Interval > 0 {
-		if c := r.configuredOp(task, op.Interval); c == nil || !c.enabled() {
+		if c := e.opConfig(r, task, op.Interval); c == nil || !c.enabled() {
 			if e.opt.cancelRemoved {
 				e.cancelAfterStop(r, task, op.Interval, n)
 			}

@@ -73,19 +73,9 @@ func (e *engine) orderContained(r *resource) {
 		// A container that was cleaned up is probed: let that show whether it still
 		// runs before its connection is recovered.
 		e.orderTasks(container, taskMonitor, r, taskStop, orderPlain)
-	} else if container.is(flagConnection) || connectionIn(container) != nil {
+	} else if container.is(flagConnection) || guestConnectionIn(container) != nil {
 		return
 	}
 	e.orderTasks(container, taskStart, r, taskStart, firstImpliesThen|firstBlocksThen)
 	e.orderTasks(r, taskStop, container, taskStop, thenImpliesFirst)
-}
-
-// connectionIn is the connection of the guest node that a container holds.
-func connectionIn(container *resource) *resource {
-	for _, r := range container.contains {
-		if r.is(flagConnection) {
-			return r
-		}
-	}
-	return nil
 }

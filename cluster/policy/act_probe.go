@@ -111,7 +111,7 @@ func (e *engine) probePrimitive(r *resource, n *node) bool {
 	if r.known(n) || r.is(flagRemoved) || r.container != nil && !r.is(flagConnection) {
 		return false
 	}
-	if n.remote() && (r.is(flagFenceDevice) || r.is(flagConnection) || n.guest() && connectionIn(r) != nil) {
+	if n.remote() && (r.is(flagFenceDevice) || r.is(flagConnection) || n.guest() && guestConnectionIn(r) != nil) {
 		return false
 	}
 	w := r.weightOf(n)

@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"slices"
-	"strings"
-	"time"
-)
+import "time"
 
 // recurring is an operation that is repeated while its resource has a role.
 type recurring struct {
@@ -77,7 +73,8 @@ func (op *OpConfig) attribute(name string) string {
 
 // enabled reports whether the operation is not switched off.
 func (op *OpConfig) enabled() bool {
-	return !slices.Contains([]string{"false", "off", "no", "n", "0"}, strings.ToLower(op.attribute("enabled")))
+	on, ok := parseTruth(op.attribute("enabled"))
+	return on || !ok
 }
 
 // activeAction finds an action bound to exactly this node.

@@ -25,7 +25,7 @@ func (e *engine) step(a *action) Step {
 	if a.rsc != nil {
 		s.Resource, s.Base = a.rsc.id, a.rsc.base
 		if a.rsc.variant == Primitive && !s.Pseudo {
-			s.Timeout = e.opTimeout(a.rsc, a.rsc.configuredOp(a.task, a.interval), a.task, a.interval)
+			s.Timeout = e.opTimeout(a.rsc, e.opConfig(a.rsc, a.task, a.interval), a.task, a.interval)
 		}
 	}
 	if a.migrateSource != nil && a.migrateTarget != nil {
