@@ -23,7 +23,7 @@ func newBench(t *testing.T, nodes ...string) *bench {
 func (b *bench) primitive(id string, flags rscFlags) *resource {
 	r := &resource{
 		id: id, base: id, flags: flags | flagManaged, role: RoleStopped, nextRole: RoleStarted,
-		allowed: make(table, len(b.nodes)), index: len(b.all),
+		allowed: make(table, len(b.nodes)), index: len(b.all), config: &ResourceConfig{ID: id},
 	}
 	b.all = append(b.all, r)
 	b.rscBy[id] = r
