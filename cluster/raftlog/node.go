@@ -99,8 +99,8 @@ func New(cfg Config) (*Node, error) {
 
 // Start opens and verifies the files, restores the newest snapshot into the
 // Machine and starts Raft. Without a log the node waits to be bootstrapped or
-// added. It fails with an error that wraps ErrCorrupt, ErrNewerFormat or
-// ErrLocked when the files cannot be trusted or used; the node is useless then.
+// added. It fails with an error that wraps ErrNoRoom when the disk is full, and
+// ErrCorrupt, ErrNewerFormat or ErrLocked when the files cannot be trusted or used; the node is useless then.
 func (n *Node) Start() error {
 	if !n.state.CompareAndSwap(notStarted, starting) {
 		return errors.New("start raft node: it was started before")
@@ -156,6 +156,9 @@ type disk struct {
 func openDisk(dir string, given LogStable, rc *raft.Config) (d disk, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return disk{}, fmt.Errorf("make data directory: %w", err)
+	}
+	if err := checkRoom(dir, freeBytes); err != nil {
+		return disk{}, err
 	}
 	d.snaps, d.last, err = openSnapshots(dir, rc.Logger.Named("snapshot"))
 	if err != nil {

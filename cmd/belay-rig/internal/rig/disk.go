@@ -115,6 +115,19 @@ func (r *Rig) checkBase(dir string) error {
 // for every thread and child process until fn returns; fn must leave nothing
 // open or running in it.
 func (r *Rig) Edit(ctx context.Context, host Host, fn func(root string) error) error {
+	return r.edit(ctx, host, r.mountHost, "root", fn)
+}
+
+// Rescue is Edit for a disk that is too full for its host to come up: fn sees
+// only what the host has written.
+func (r *Rig) Rescue(ctx context.Context, host Host, fn func(written string) error) error {
+	return r.edit(ctx, host, r.mountDisk, filepath.Join("disk", "upper"), fn)
+}
+
+// mounter mounts what a host's disk holds in the calling thread's namespace.
+type mounter func(ctx context.Context, host Host, image string) error
+
+func (r *Rig) edit(ctx context.Context, host Host, mount mounter, at string, fn func(root string) error) error {
 	unlock, err := r.lock(ctx, host.String())
 	if err != nil {
 		return err
@@ -126,7 +139,7 @@ func (r *Rig) Edit(ctx context.Context, host Host, fn func(root string) error) e
 	if err := r.checkBase(r.hostDir(host)); err != nil {
 		return err
 	}
-	if err := r.mounted(ctx, host, r.hostDir(host, "disk.img"), fn); err != nil {
+	if err := r.mountedAt(ctx, host, r.hostDir(host, "disk.img"), mount, at, fn); err != nil {
 		return fmt.Errorf("edit the disk of %s: %w", host, err)
 	}
 	return nil
@@ -136,11 +149,15 @@ func (r *Rig) Edit(ctx context.Context, host Host, fn func(root string) error) e
 // long as fn. A mount made in the machine's namespace would be copied into
 // that of every host started later, and stay pinned there.
 func (r *Rig) mounted(ctx context.Context, host Host, image string, fn func(root string) error) error {
+	return r.mountedAt(ctx, host, image, r.mountHost, "root", fn)
+}
+
+func (r *Rig) mountedAt(ctx context.Context, host Host, image string, mount mounter, at string, fn func(root string) error) error {
 	done := make(chan error, 1)
 	go func() {
 		// Never unlocked: the thread and its namespace end with the goroutine.
 		runtime.LockOSThread()
-		done <- r.mountedHere(ctx, host, image, fn)
+		done <- r.mountedHere(ctx, host, image, mount, at, fn)
 	}()
 	if err := <-done; err != nil {
 		return err
@@ -148,20 +165,21 @@ func (r *Rig) mounted(ctx context.Context, host Host, image string, fn func(root
 	return r.waitLoopFree(ctx, image)
 }
 
-func (r *Rig) mountedHere(ctx context.Context, host Host, image string, fn func(root string) error) error {
+func (r *Rig) mountedHere(ctx context.Context, host Host, image string, mount mounter, at string, fn func(root string) error) error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("make a mount namespace: %w", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	if err := r.mountHost(ctx, host, image); err != nil {
+	if err := mount(ctx, host, image); err != nil {
 		return err
 	}
-	err := r.callOn(r.hostDir(host, "root"), fn)
-	return errors.Join(err,
-		unmount(r.hostDir(host, "root")),
-		unmount(r.hostDir(host, "disk")))
+	err := r.callOn(r.hostDir(host, at), fn)
+	if at == "root" {
+		err = errors.Join(err, unmount(r.hostDir(host, "root")))
+	}
+	return errors.Join(err, unmount(r.hostDir(host, "disk")))
 }
 
 // callOn gives fn a path through a descriptor, which leads into this thread's
@@ -179,7 +197,7 @@ func (r *Rig) callOn(root string, fn func(root string) error) error {
 // calling thread, which must be private.
 func (r *Rig) mountHost(ctx context.Context, host Host, image string) error {
 	disk, root := r.hostDir(host, "disk"), r.hostDir(host, "root")
-	if err := runCommand(ctx, "mount", "-t", "ext4", "-o", "loop", image, disk); err != nil {
+	if err := r.mountDisk(ctx, host, image); err != nil {
 		return err
 	}
 	upper, work := filepath.Join(disk, "upper"), filepath.Join(disk, "work")
@@ -194,6 +212,11 @@ func (r *Rig) mountHost(ctx context.Context, host Host, image string) error {
 		return fmt.Errorf("mount %s over %s: %w", upper, lower, err)
 	}
 	return nil
+}
+
+// mountDisk mounts the host's disk alone.
+func (r *Rig) mountDisk(ctx context.Context, host Host, image string) error {
+	return runCommand(ctx, "mount", "-t", "ext4", "-o", "loop", image, r.hostDir(host, "disk"))
 }
 
 func unmount(path string) error {

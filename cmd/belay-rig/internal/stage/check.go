@@ -33,6 +33,7 @@ func Checks() []Check {
 		{Name: "a wrong BMC password is told, and fencing goes on when it is right", Run: wrongPassword},
 		{Name: "one DHCP door at most, through a power cut fenced by IPMI", Run: doorMoves},
 		{Name: "everything loses its power at once and comes back without a hand", Run: fullOutage},
+		{Name: "a host whose disk is full is given up, and comes back when there is room", Run: fullDisk, Extra: true},
 		{Name: "a host that was cut off and comes back rejoins", Run: cutOffHostReturns, Extra: true},
 		{Name: "a port that something else holds is told, and heals when it is free", Run: takenPort, Extra: true},
 	}
