@@ -130,3 +130,6 @@ func withAttribute(sets []policy.AttributeSet, name, value string) []policy.Attr
 	}
 	return slices.Insert(changed, 0, first)
 }
+
+// FailableTasks are the operations that a Failure can name.
+func FailableTasks() []string { return slices.Clone(failable) }

@@ -10,6 +10,8 @@ import (
 type Options struct {
 	// Failures are steps that do not succeed.
 	Failures []Failure
+	// Explain fills the plan's scores.
+	Explain bool
 }
 
 // Result is one simulated transition.
@@ -36,7 +38,11 @@ type Result struct {
 
 // Run computes a plan and carries it out. The input is not changed.
 func Run(in *policy.Input, opts Options) *Result {
-	plan := policy.Compute(in)
+	compute := policy.Compute
+	if opts.Explain {
+		compute = policy.Explain
+	}
+	plan := compute(in)
 	r := &Result{Input: in, Plan: plan}
 	if plan.Present == nil {
 		plan.Present = &policy.Report{}
