@@ -12,7 +12,10 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VE
 GOLDEN = $(shell grep -rl --include='*_test.go' 'flag.Bool."update"' . | xargs -r -n1 dirname | sort -u)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-unit test-system demo bench bench-failover lint check golden clean $(PROGRAMS)
+SEED ?= $(shell date +%s)
+N ?= 1000
+SIZES ?= openstack,16x500,32x1000,64x2000
+.PHONY: help build test test-unit test-system demo bench bench-failover bench-scheduler fuzz-pacemaker lint check golden clean $(PROGRAMS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +44,12 @@ demo: build ## Cut a controller's power and watch the cluster recover
 
 bench: ## Run the Go benchmarks (planning)
 	go test -run '^$$' -bench . -benchmem ./cluster/...
+
+bench-scheduler: build ## Compare planning with crm_simulate's (SIZES=100x5000 takes minutes)
+	go run ./cluster/policy/simulate/bench -belayctl bin/belayctl -sizes $(SIZES)
+
+fuzz-pacemaker: ## Find clusters that Belay and crm_simulate decide differently (N=1000 SEED=1)
+	go run ./cluster/policy/simulate/fuzz -n $(N) -seed $(SEED)
 
 bench-failover: build ## Measure failovers on three real hosts (root on Debian)
 	bin/belay-rig build

@@ -1,0 +1,190 @@
+// Fuzz makes random clusters, asks Pacemaker's crm_simulate and Belay what they
+// would do, and shows, made as small as possible, the clusters on which they
+// differ.
+//
+//	go run ./cluster/policy/simulate/fuzz -n 1000
+//
+// crm_simulate may be older than the release that Belay follows; what is known
+// to differ between them is not generated. See docs/scheduler.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/policy/simulate"
+	"github.com/belay-ha/belay/resources/cib"
+)
+
+type fuzzer struct {
+	pacemaker *pacemaker
+	levels    []string
+	shrink    bool
+	keep      string
+	show      int
+
+	same, differ, refused int
+	counts                map[string]int
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "fuzz:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	f := &fuzzer{counts: map[string]int{}}
+	flags := flag.NewFlagSet("fuzz", flag.ExitOnError)
+	first := flags.Uint64("seed", uint64(time.Now().UnixNano()), "the first cluster's seed; the others follow it")
+	n := flags.Int("n", 1000, "how many clusters")
+	program := flags.String("crm_simulate", "crm_simulate", "Pacemaker's simulator")
+	levels := flags.String("levels", "core,plan,exec,order", "what is compared: "+strings.Join(simulate.Levels, ", "))
+	flags.BoolVar(&f.shrink, "shrink", true, "make clusters with a difference as small as possible")
+	flags.StringVar(&f.keep, "keep", "", "a directory for clusters with a difference")
+	flags.IntVar(&f.show, "show", 5, "how many differences to show; the rest is counted")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	f.levels = strings.Split(*levels, ",")
+	path, err := exec.LookPath(*program)
+	if err != nil {
+		return fmt.Errorf("%w: install Pacemaker's command line tools", err)
+	}
+	dir, err := os.MkdirTemp("", "belay-fuzz-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	f.pacemaker = &pacemaker{program: path, dir: dir}
+	for i := range *n {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := f.try(ctx, *first+uint64(i)); err != nil {
+			return err
+		}
+	}
+	f.summary()
+	if f.differ > 0 {
+		return fmt.Errorf("%d clusters differ", f.differ)
+	}
+	return nil
+}
+
+// try compares one cluster.
+func (f *fuzzer) try(ctx context.Context, seed uint64) error {
+	cluster := newGenerator(seed).cib()
+	agreement, err := f.compare(ctx, cluster)
+	var refused *refusedError
+	switch {
+	case errors.As(err, &refused):
+		f.refused++
+		return nil
+	case err != nil:
+		return err
+	case f.agrees(agreement):
+		f.same++
+		return nil
+	}
+	f.differ++
+	for _, level := range f.levels {
+		if !agreement.On[level] {
+			f.counts[level]++
+		}
+	}
+	if f.differ > f.show {
+		return nil
+	}
+	level := f.worst(agreement)
+	if f.shrink {
+		cluster = shrink(cluster, func(smaller *element) bool {
+			if ctx.Err() != nil {
+				return false
+			}
+			a, err := f.compare(ctx, smaller)
+			return err == nil && !a.On[level]
+		})
+		if agreement, err = f.compare(ctx, cluster); err != nil {
+			return err
+		}
+	}
+	return f.report(seed, cluster, agreement)
+}
+
+func (f *fuzzer) agrees(a *simulate.Agreement) bool {
+	return !slices.ContainsFunc(f.levels, func(level string) bool { return !a.On[level] })
+}
+
+// worst is the level that a smaller cluster must differ on too.
+func (f *fuzzer) worst(a *simulate.Agreement) string {
+	for _, level := range f.levels {
+		if !a.On[level] {
+			return level
+		}
+	}
+	return ""
+}
+
+func (f *fuzzer) compare(ctx context.Context, cluster *element) (*simulate.Agreement, error) {
+	want, err := f.pacemaker.decide(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	got, err := belay(cluster)
+	if err != nil {
+		return &simulate.Agreement{On: map[string]bool{}, Differ: []string{err.Error()}}, nil
+	}
+	// crm_simulate does not say which guests it resets.
+	got.GuestsReset = nil
+	return simulate.Compare(want, got), nil
+}
+
+// belay decides about a cluster. A panic is a difference.
+func belay(cluster *element) (form *simulate.Form, err error) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			err = fmt.Errorf("panic: %v", caught)
+		}
+	}()
+	in, err := cib.Read(strings.NewReader(cluster.String()), "cluster.xml")
+	if err != nil {
+		return nil, err
+	}
+	if in.Now.IsZero() {
+		in.Now = time.Now()
+	}
+	return simulate.NewForm(simulate.Run(in, simulate.Options{}), in.Now), nil
+}
+
+func (f *fuzzer) report(seed uint64, cluster *element, a *simulate.Agreement) error {
+	fmt.Printf("seed %d\n  %s\n%s\n", seed, strings.Join(a.Differ, "\n  "), cluster)
+	if f.keep == "" {
+		return nil
+	}
+	if err := os.MkdirAll(f.keep, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(f.keep, fmt.Sprintf("seed-%d.xml", seed)), []byte(cluster.String()), 0o644)
+}
+
+func (f *fuzzer) summary() {
+	fmt.Printf("%d clusters alike, %d differ, %d refused by crm_simulate\n", f.same, f.differ, f.refused)
+	for _, level := range f.levels {
+		if f.counts[level] > 0 {
+			fmt.Printf("  %s: %d differ\n", level, f.counts[level])
+		}
+	}
+}
