@@ -125,8 +125,7 @@ var lengthUnits = map[string]time.Duration{
 }
 
 // parseISOLength reads what follows the P of an ISO 8601 duration. Years and
-// months have their usual rounded lengths. Hours and seconds, which cannot be
-// mistaken, may stand without a T, as they often do.
+// months have their usual rounded lengths.
 func parseISOLength(word string) (length time.Duration, ok bool) {
 	const day = 24 * time.Hour
 	inTime := false
@@ -145,11 +144,11 @@ func parseISOLength(word string) (length time.Duration, ok bool) {
 		}
 		var unit time.Duration
 		switch {
-		case word[end] == 'H':
+		case inTime && word[end] == 'H':
 			unit = time.Hour
 		case inTime && word[end] == 'M':
 			unit = time.Minute
-		case word[end] == 'S':
+		case inTime && word[end] == 'S':
 			unit = time.Second
 		case !inTime && word[end] == 'Y':
 			unit = 365 * day

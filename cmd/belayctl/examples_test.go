@@ -114,7 +114,7 @@ func TestExamples(t *testing.T) {
 	t.Chdir(t.TempDir())
 	parts := strings.SplitN(baseFile, "[[resource]]", 2)
 	for name, text := range map[string]string{
-		"cluster.toml": baseFile, "base.toml": parts[0], "site.toml": "[[resource]]" + parts[1], "password-file": "hunter2\n", "token": "belay-token\n",
+		"cluster.toml": baseFile, "base.toml": parts[0], "site.toml": "[[resource]]" + parts[1], "password-file": "hunter2\n", "token": "belay-token\n", "cluster.xml": baseCIB,
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

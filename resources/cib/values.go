@@ -36,10 +36,7 @@ func (r *reader) optionalBool(e *element, name string) *bool {
 	}
 	value, ok := parseBool(text)
 	if !ok {
-		if r.strict {
-			r.add(e.where(name), "%s %q is neither true nor false", name, text)
-		}
-		return nil
+		r.add(e.where(name), "%s %q is neither true nor false", name, text)
 	}
 	return &value
 }
@@ -87,9 +84,7 @@ func (r *reader) word(e *element, name string, words ...string) string {
 			return w
 		}
 	}
-	if r.strict {
-		r.add(e.where(name), "%s %q is none of %s", name, text, strings.Join(words, ", "))
-	}
+	r.add(e.where(name), "%s %q is none of %s", name, text, strings.Join(words, ", "))
 	return text
 }
 

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/belay-ha/belay/cluster/policy/simulate"
+)
+
+// baseCIB is a cluster of two nodes: web runs on the first.
+const baseCIB = `<cib crm_feature_set="3.19.0" validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0" have-quorum="1" dc-uuid="1">
+  <configuration>
+    <crm_config>
+      <cluster_property_set id="options"><nvpair id="fencing" name="stonith-enabled" value="false"/></cluster_property_set>
+    </crm_config>
+    <nodes><node id="1" uname="node-1"/><node id="2" uname="node-2"/></nodes>
+    <resources>
+      <primitive id="web" class="ocf" provider="pacemaker" type="Dummy">
+        <operations><op id="web-monitor" name="monitor" interval="10s" timeout="20s"/></operations>
+      </primitive>
+    </resources>
+    <constraints/>
+  </configuration>
+  <status>
+    <node_state id="1" uname="node-1" in_ccm="true" crmd="online" join="member" expected="member">
+      <lrm id="1"><lrm_resources><lrm_resource id="web" class="ocf" provider="pacemaker" type="Dummy">
+        <lrm_rsc_op id="web_last_0" operation="start" call-id="2" rc-code="0" op-status="0" interval="0" transition-key="1:1:0:x" transition-magic="0:0;1:1:0:x" op-digest="f2317cad3d54cec5d7d7aa7d0bf35cf8"/>
+      </lrm_resource></lrm_resources></lrm>
+    </node_state>
+    <node_state id="2" uname="node-2" in_ccm="true" crmd="online" join="member" expected="member">
+      <lrm id="2"><lrm_resources><lrm_resource id="web" class="ocf" provider="pacemaker" type="Dummy">
+        <lrm_rsc_op id="web_last_0" operation="monitor" call-id="1" rc-code="7" op-status="0" interval="0" transition-key="1:1:7:x" transition-magic="0:7;1:1:7:x" op-digest="f2317cad3d54cec5d7d7aa7d0bf35cf8"/>
+      </lrm_resource></lrm_resources></lrm>
+    </node_state>
+  </status>
+</cib>
+`
+
+func simulating(t *testing.T) *console {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("cluster.xml", []byte(baseCIB), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return newConsole(t)
+}
+
+func TestSimulate(t *testing.T) {
+	c := simulating(t)
+	cases := []struct {
+		name  string
+		args  string
+		where string // of web, "" for nowhere
+	}{
+		{"as it is", "", "node-1"},
+		{"a node leaves", "--node-down node-1", "node-2"},
+		{"a node in standby", "--standby node-1", "node-2"},
+		{"no node is left", "--node-down node-1 --node-down node-2", ""},
+		{"the start fails", "--standby node-1 --op-fail web:start:node-2", "node-2"},
+		{"no quorum", "--quorum lost", ""},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			args := append([]string{"simulate", "--cib", "cluster.xml", "-o", "json"}, strings.Fields(tc.args)...)
+			var form simulate.Form
+			if err := json.Unmarshal([]byte(c.must(t, args...)), &form); err != nil {
+				t.Fatal(err)
+			}
+			where := ""
+			for _, at := range form.Final["web"] {
+				if at.Node != nil {
+					where = *at.Node
+				}
+			}
+			if where != tc.where {
+				t.Errorf("web is on %q, want %q: %+v", where, tc.where, form)
+			}
+			if fails := strings.Contains(tc.args, "op-fail"); fails != (len(form.Failures) == 1) || fails == form.Complete {
+				t.Errorf("failures %v, complete %v", form.Failures, form.Complete)
+			}
+		})
+	}
+}
+
+func TestSimulateOutputs(t *testing.T) {
+	c := simulating(t)
+	text := c.must(t, "simulate", "--cib", "cluster.xml", "--standby", "node-1", "--save", "r.json", "--save", "r.dot", "--save", "r.txt")
+	for _, want := range []string{"1 change is due", "node-1 -> node-2", "start web node-2", "node-1: online, standby", "└─ web Started"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for name, want := range map[string]string{"r.json": `"final"`, "r.dot": "digraph transition", "r.txt": "then"} {
+		got, err := os.ReadFile(name)
+		if err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("%s: %v, %s", name, err, got)
+		}
+	}
+	if dot := c.must(t, "simulate", "--cib", "cluster.xml", "-o", "dot"); !strings.HasPrefix(dot, "digraph") {
+		t.Errorf("dot output:\n%s", dot)
+	}
+}
+
+func TestSimulateRefuses(t *testing.T) {
+	c := simulating(t)
+	if err := os.WriteFile("bad.xml", []byte("<cib>\n  <configuration>\n    <oops></wrong>\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"":                                    "write: belayctl simulate --cib FILE",
+		"--cib none.xml":                      "none.xml",
+		"--cib bad.xml":                       "bad.xml:3:",
+		"--cib cluster.xml --node-down nod-1": `did you mean "node-1"?`,
+		"--cib cluster.xml --op-fail web":     "RESOURCE:OPERATION:NODE",
+		"--cib cluster.xml --quorum maybe":    "write lost or ok",
+		"--cib cluster.xml --at noon":         `time "noon"`,
+		"--cib cluster.xml --save result.pdf": "ends in .json, .dot or .txt",
+		"--cib cluster.xml -o yaml":           "write text, json, dot",
+	} {
+		if code := c.run(t, append([]string{"simulate"}, strings.Fields(args)...)...); code != exitInput || !strings.Contains(c.err.String(), want) {
+			t.Errorf("%s: exit %d: %s; want %q", args, code, c.err.String(), want)
+		}
+	}
+}
+
+func TestSimulateCompletes(t *testing.T) {
+	c := simulating(t)
+	for args, want := range map[string]string{
+		"--node-down ":         "node-2\n",
+		"--op-fail w":          "web:\n",
+		"--op-fail web:st":     "web:start:\n",
+		"--op-fail web:start:": "web:start:node-1\n",
+		"--quorum ":            "lost\n",
+	} {
+		flag, value, _ := strings.Cut(args, " ")
+		if got := c.must(t, "__complete", "simulate", "--cib", "cluster.xml", flag, value); !strings.Contains(got, want) {
+			t.Errorf("%s completes to %q, want %q", args, got, want)
+		}
+	}
+}
