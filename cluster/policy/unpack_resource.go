@@ -217,25 +217,28 @@ func (e *engine) setFailureTimeout(r *resource) {
 }
 
 // unpackPrimitive checks that the primitive's agent can be used as asked: only
-// OCF agents have instances that differ, and roles.
+// OCF agents have roles, and only they and fence devices instances that differ.
 func (e *engine) unpackPrimitive(r *resource) bool {
 	if strings.EqualFold(r.config.Class, "ocf") {
 		return true
 	}
 	outer := r.collection()
-	if r.is(flagUnique) && outer.variant == Clone {
+	if r.is(flagUnique) && outer.variant == Clone && !r.is(flagFenceDevice) {
 		outer.clone.nodeMax = 1
 		outer.clone.max = min(outer.clone.max, e.known)
-		outer.walk(makeAnonymous)
-		makeAnonymous(r)
-		e.anonymous[r.base] = outer
+		outer.meta["globally-unique"] = "false"
+		outer.walk(e.makeAnonymous)
+		e.makeAnonymous(r)
 	}
 	return !outer.is(flagPromotable)
 }
 
-func makeAnonymous(r *resource) {
+// makeAnonymous takes back that an instance is unlike the others.
+func (e *engine) makeAnonymous(r *resource) {
 	r.unset(flagUnique)
-	r.meta["globally-unique"] = "false"
+	if r.parent != nil {
+		e.anonymous[r.base] = r.collection()
+	}
 }
 
 // unpackGroup makes a group's members, in order.

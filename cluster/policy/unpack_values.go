@@ -125,7 +125,8 @@ var lengthUnits = map[string]time.Duration{
 }
 
 // parseISOLength reads what follows the P of an ISO 8601 duration. Years and
-// months have their usual rounded lengths.
+// months have their usual rounded lengths; hours and seconds need no T before
+// them.
 func parseISOLength(word string) (length time.Duration, ok bool) {
 	const day = 24 * time.Hour
 	inTime := false
@@ -144,12 +145,12 @@ func parseISOLength(word string) (length time.Duration, ok bool) {
 		}
 		var unit time.Duration
 		switch {
-		case inTime && word[end] == 'H':
+		case word[end] == 'H':
 			unit = time.Hour
+		case word[end] == 'S':
+			unit = time.Second
 		case inTime && word[end] == 'M':
 			unit = time.Minute
-		case inTime && word[end] == 'S':
-			unit = time.Second
 		case !inTime && word[end] == 'Y':
 			unit = 365 * day
 		case !inTime && word[end] == 'M':
