@@ -245,21 +245,20 @@ func hasFailures(n *node) bool {
 }
 
 // applyDiscovery keeps resources that are looked for on some nodes only off the
-// others.
+// others. It goes down only where the resource itself, or the outermost one, is
+// exclusive: a member's own discovery does not count.
 func (e *engine) applyDiscovery() {
 	for _, r := range e.top {
-		e.applyExclusive(r, r.is(flagExclusive))
+		e.applyExclusive(r)
 	}
 }
 
-// applyExclusive goes down only where the resource itself, or the outermost
-// one, is exclusive: a member's own discovery does not count.
-func (e *engine) applyExclusive(r *resource, outermost bool) {
-	if !outermost && !r.is(flagExclusive) {
+func (e *engine) applyExclusive(r *resource) {
+	if !r.is(flagExclusive) && !r.outermost().is(flagExclusive) {
 		return
 	}
 	for _, m := range r.members {
-		e.applyExclusive(m, outermost)
+		e.applyExclusive(m)
 	}
 	for _, n := range e.nodes {
 		if w := &r.allowed[n.index]; w.in && w.discovery != discoverExclusive {
