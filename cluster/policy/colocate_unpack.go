@@ -6,6 +6,9 @@ import "github.com/belay-ha/belay/resources"
 func (e *engine) unpackColocations() {
 	for i := range e.in.Colocations {
 		c := &e.in.Colocations[i]
+		if !e.holds(c.Lifetime, ruleContext{}) {
+			continue
+		}
 		if len(c.Sets) > 0 {
 			e.unpackColocationSets(c)
 		} else {

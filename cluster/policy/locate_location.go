@@ -12,7 +12,9 @@ import (
 func (e *engine) unpackLocations() []placed {
 	u := locationUnpacker{e: e}
 	for i := range e.in.Locations {
-		u.unpack(&e.in.Locations[i])
+		if c := &e.in.Locations[i]; e.holds(c.Lifetime, ruleContext{}) {
+			u.unpack(c)
+		}
 	}
 	return u.made
 }

@@ -19,7 +19,7 @@ const (
 func (e *engine) bindTickets() {
 	for i := range e.in.TicketUses {
 		c := &e.in.TicketUses[i]
-		if c.Ticket == "" {
+		if c.Ticket == "" || !e.holds(c.Lifetime, ruleContext{}) {
 			continue
 		}
 		t := e.ticketNamed(c.Ticket)

@@ -28,6 +28,9 @@ const (
 func (e *engine) configuredOrders() {
 	for i := range e.in.Orders {
 		c := &e.in.Orders[i]
+		if !e.holds(c.Lifetime, ruleContext{}) {
+			continue
+		}
 		if len(c.Sets) > 0 {
 			e.orderSets(c)
 		} else {
