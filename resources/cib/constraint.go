@@ -74,7 +74,7 @@ func (r *reader) colocation(e *element) policy.ColocationConfig {
 		PrimaryRole:   r.role(e, "with-rsc-role"),
 		Score:         r.scoreText(e),
 		NodeAttribute: e.get("node-attribute"),
-		Influence:     r.optionalBool(e, "influence"),
+		Influence:     lenientBool(e.get("influence")),
 		Lifetime:      r.lifetime(e),
 		Sets:          r.resourceSets(e),
 	}
@@ -160,4 +160,14 @@ func (r *reader) lifetime(e *element) *policy.Rule {
 		return nil
 	}
 	return any
+}
+
+// lenientBool reads a boolean that the schemas do not restrict: what is none
+// says nothing.
+func lenientBool(text string) *bool {
+	value, ok := parseBool(text)
+	if !ok {
+		return nil
+	}
+	return &value
 }

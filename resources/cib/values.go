@@ -36,7 +36,10 @@ func (r *reader) optionalBool(e *element, name string) *bool {
 	}
 	value, ok := parseBool(text)
 	if !ok {
-		r.add(e.where(name), "%s %q is neither true nor false", name, text)
+		if r.strict {
+			r.add(e.where(name), "%s %q is neither true nor false", name, text)
+		}
+		return nil
 	}
 	return &value
 }
@@ -84,7 +87,9 @@ func (r *reader) word(e *element, name string, words ...string) string {
 			return w
 		}
 	}
-	r.add(e.where(name), "%s %q is none of %s", name, text, strings.Join(words, ", "))
+	if r.strict {
+		r.add(e.where(name), "%s %q is none of %s", name, text, strings.Join(words, ", "))
+	}
 	return text
 }
 
