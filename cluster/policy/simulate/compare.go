@@ -177,12 +177,36 @@ func (v *Agreement) nodes(want, got map[string]NodeForm) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		w, g := want[name], got[name]
-		w.DC, g.DC, w.Health, g.Health = false, false, "", ""
-		if w != g {
-			v.Differ = append(v.Differ, fmt.Sprintf("nodes %s is at first %+v, not %+v", name, w, g))
+		w, g := nodeWords(want[name]), nodeWords(got[name])
+		if _, known := got[name]; !known {
+			g = []string{"unknown"}
+		}
+		if !slices.Equal(w, g) {
+			v.Differ = append(v.Differ, fmt.Sprintf("nodes at first %s is %s, want %s", name, words(g...), words(w...)))
 		}
 	}
+}
+
+func nodeWords(n NodeForm) []string {
+	list := []string{n.Type, "offline"}
+	if n.Online {
+		list[1] = "online"
+	}
+	if n.GuestOf != "" {
+		list = append(list, "in "+n.GuestOf)
+	}
+	for _, w := range []struct {
+		is   bool
+		word string
+	}{
+		{n.Standby, "standby"}, {n.StandbyOnFail, "standby-onfail"}, {n.Maintenance, "maintenance"},
+		{n.Pending, "pending"}, {n.Unclean, "unclean"}, {n.Shutdown, "shutdown"},
+	} {
+		if w.is {
+			list = append(list, w.word)
+		}
+	}
+	return list
 }
 
 // order checks that whatever must come before something else still does.
