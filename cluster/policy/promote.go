@@ -130,20 +130,11 @@ func (e *engine) sortForPromotion(r *resource) {
 	r.unset(flagUpdating)
 }
 
-// mergeForPromotion adds the wishes of what is colocated with promoted
-// instances to the clone's table.
+// mergeForPromotion adds the wishes of what is with promoted instances to the
+// clone's table. What these are with is placed already: it has its say in what
+// each instance deserves, and must not have it twice.
 func (e *engine) mergeForPromotion(r *resource) {
-	primaries, dependents := e.colocationsOf(r)
-	for _, c := range primaries {
-		if c.dependentRole != RolePromoted {
-			continue
-		}
-		var how mergeKind
-		if c.score < resources.Infinity {
-			how = mergeOptional
-		}
-		e.mergeDependents(c.primary, r, c, c.factor(), how)
-	}
+	_, dependents := e.colocationsOf(r)
 	for _, c := range dependents {
 		if c.primaryRole == RolePromoted && c.influences(nil) {
 			e.mergeDependents(c.dependent, r, c, c.factor(), mergeOptional|mergeNoNegative)
