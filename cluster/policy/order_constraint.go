@@ -69,7 +69,7 @@ func (e *engine) orderPair(c *OrderConfig) {
 
 // orderEnough puts then after a number of first's instances instead of all.
 func (e *engine) orderEnough(id string, first *resource, firstTask string, then *resource, thenTask string, flags orderFlags, least int) {
-	enough := e.newPseudo(nil, taskOneOrMore+":"+id, true, true)
+	enough := e.newPseudo(nil, "clone-"+taskOneOrMore+":"+id, true, true)
 	enough.required = least
 	enough.set(actMinRunnable)
 	for _, m := range first.members {

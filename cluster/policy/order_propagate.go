@@ -7,7 +7,11 @@ type propagation struct {
 	e     *engine
 	stack []*action
 	left  int // looks that are left, a bound on what cannot happen
+	depth int // looks that have begun and not ended
 }
+
+// maxDepth bounds how deep a change is followed at once; beyond, it waits.
+const maxDepth = 2000
 
 // changes says which side of an ordering has changed.
 type changes uint8
@@ -47,13 +51,31 @@ func (p *propagation) pushAfter(a *action) {
 	p.push(a)
 }
 
-func (p *propagation) run() {
-	for len(p.stack) > 0 && p.left > 0 {
+func (p *propagation) run() { p.runDownTo(0) }
+
+// runDownTo looks at what has been put on the stack since it had a height.
+func (p *propagation) runDownTo(height int) {
+	for len(p.stack) > height && p.left > 0 {
 		p.left--
 		a := p.stack[len(p.stack)-1]
 		p.stack = p.stack[:len(p.stack)-1]
 		a.unset(actQueued)
+		p.depth++
 		p.look(a)
+		p.depth--
+	}
+}
+
+// followFirst looks at once at what follows from an earlier action that has
+// changed, so that a person is told the nearest cause.
+func (p *propagation) followFirst(first *action) {
+	height := len(p.stack)
+	p.push(first)
+	for i := range first.after {
+		p.push(first.after[i].action)
+	}
+	if p.depth < maxDepth {
+		p.runDownTo(height)
 	}
 }
 
@@ -73,7 +95,7 @@ func (p *propagation) look(then *action) {
 			changed = true
 		}
 		if got&firstChanged != 0 {
-			p.pushAfter(p.meant(then.before[i].action, then))
+			p.followFirst(p.meant(then.before[i].action, then))
 		}
 	}
 	if counting {
