@@ -30,6 +30,9 @@ type ResourceHistory struct {
 	// ShutdownLock is when the resource was locked to the node as that was shut
 	// down; zero if it was not.
 	ShutdownLock time.Time
+	// Held instances are left as they are on this node, whatever their
+	// configuration says.
+	Held bool
 	// Ops in no particular order.
 	Ops []HistoryOp
 }

@@ -26,11 +26,24 @@ const (
 	sourceCapacity   = "utilization"
 )
 
-// locate collects what the configuration and the status say about where
-// resources should run, before anything is placed: scores in their tables, and
-// colocations. Then come the orderings that resources have by their nature, and
-// the check for parameters that changed.
+// locate collects what is needed before anything is placed: scores and
+// colocations, then the orderings that resources have by their nature, and the
+// check for parameters that changed.
 func (e *engine) locate() {
+	e.locateScores()
+	for _, r := range e.top {
+		if r.variant == Primitive {
+			e.orderPrimitive(r)
+		} else {
+			e.orderWithin(r)
+		}
+	}
+	e.checkDigests()
+}
+
+// locateScores collects what the configuration and the status say about where
+// resources should run: scores in their tables, and colocations.
+func (e *engine) locateScores() {
 	for _, r := range e.all {
 		if r != nil {
 			r.set(flagUnassigned)
@@ -59,14 +72,6 @@ func (e *engine) locate() {
 	for _, r := range e.top {
 		e.colocateImplicitly(r)
 	}
-	for _, r := range e.top {
-		if r.variant == Primitive {
-			e.orderPrimitive(r)
-		} else {
-			e.orderWithin(r)
-		}
-	}
-	e.checkDigests()
 }
 
 // placed is a location and the resource that it is for.

@@ -114,6 +114,10 @@ func (e *engine) unpackResourceHistory(n *node, h *ResourceHistory) *resource {
 		r.records = append(r.records, record{n, p.ops})
 	}
 	p.settle()
+	if h.Held {
+		r.unset(flagManaged)
+		r.set(flagBlocked)
+	}
 	if wanted := r.wantedRole(); wanted != RoleUnknown && (r.nextRole == RoleUnknown || wanted < r.nextRole) {
 		r.nextRole = wanted
 	}
