@@ -55,6 +55,8 @@ type engine struct {
 	maySkipProbes bool
 
 	warnings []Warning
+	// present is what was known before anything was decided.
+	present *Report
 
 	// notes collects what made each score; nil where nobody asks.
 	notes *scoreNotes
@@ -122,6 +124,8 @@ func Compute(in *Input) *Plan {
 
 // compute runs the phases after the reading ones.
 func (e *engine) compute() *Plan {
+	// What is known is told as it was found: deciding changes it.
+	e.present = e.report()
 	e.locate()
 	e.assign()
 	e.act()

@@ -2,7 +2,7 @@ package policy
 
 // graph makes the plan: what is needed and can happen, and what waits for what.
 func (e *engine) graph() *Plan {
-	plan := &Plan{Present: e.report(), Summary: e.summary()}
+	plan := &Plan{Present: e.present, Summary: e.summary()}
 	g := &grapher{e: e, plan: plan}
 	for _, r := range e.top {
 		g.resource(r)

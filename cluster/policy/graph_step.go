@@ -24,6 +24,9 @@ func (e *engine) step(a *action) Step {
 	}
 	if a.rsc != nil {
 		s.Resource, s.Base = a.rsc.id, a.rsc.base
+		if a.node != nil {
+			s.Recorded = a.rsc.recordedAs(a.node)
+		}
 		if a.rsc.variant == Primitive && !s.Pseudo {
 			s.Timeout = e.opTimeout(a.rsc, e.opConfig(a.rsc, a.task, a.interval), a.task, a.interval)
 		}

@@ -34,7 +34,10 @@ type Step struct {
 	// Resource is the instance; empty for actions on nodes.
 	Resource string
 	// Base is the resource's id without an instance number.
-	Base     string
+	Base string
+	// Recorded is the name of the history on the node that the step goes on
+	// with, if there is one; it can have another number than Resource.
+	Recorded string
 	Node     string
 	Interval time.Duration
 	Timeout  time.Duration

@@ -5,6 +5,7 @@ import "slices"
 // record is the history of an instance on a node.
 type record struct {
 	node *node
+	name string      // of the resource, as it was recorded
 	ops  []HistoryOp // as they ran; shared with the Input
 }
 
@@ -111,7 +112,7 @@ func (e *engine) unpackResourceHistory(n *node, h *ResourceHistory) *resource {
 	}
 	e.keepRecurring(r, n, p.ops)
 	if len(p.ops) > 1 || r.role != RoleStopped || p.changed {
-		r.records = append(r.records, record{n, p.ops})
+		r.records = append(r.records, record{n, h.Resource, p.ops})
 	}
 	p.settle()
 	if h.Held {
@@ -167,6 +168,18 @@ func (e *engine) history(r *resource, n *node) []HistoryOp {
 		}
 	}
 	return nil
+}
+
+// recordedAs returns the name that the resource's history on the node has, or
+// "" where nothing tells of it: a copy of an anonymous clone can be recorded
+// under another number than it has now.
+func (r *resource) recordedAs(n *node) string {
+	for i := range r.records {
+		if r.records[i].node == n {
+			return r.records[i].name
+		}
+	}
+	return ""
 }
 
 // recordedOn finds a history by names.

@@ -104,6 +104,9 @@ func (r *record) history(step *policy.Step) *policy.ResourceHistory {
 		}
 	}
 	name := step.Resource
+	if step.Recorded != "" {
+		name = step.Recorded
+	}
 	at, found := r.histories[i][name]
 	if r.anonymous[step.Base] && !found {
 		name = step.Base
