@@ -148,6 +148,15 @@ func (e *engine) compatibleInstance(r, collection *resource, role Role) *resourc
 	return nil
 }
 
+// hostOf is the node that holds the container of a bundle's node; other nodes
+// stand for themselves. It is nil for a container that will be nowhere.
+func (n *node) hostOf() *node {
+	if n.ofBundle() {
+		return n.connection.container.placeNext()
+	}
+	return n
+}
+
 // sortedNodes lists the nodes of a resource's table, best first.
 func (e *engine) sortedNodes(r *resource) []*node {
 	list := make([]*node, 0, len(e.nodes))
@@ -167,6 +176,12 @@ func (e *engine) sortedNodes(r *resource) []*node {
 }
 
 func instanceIn(collection *resource, at *node, role Role) *resource {
+	if collection.bndl != nil {
+		// Containers are on hosts, and what goes with them may be in others.
+		if at = at.hostOf(); at == nil {
+			return nil
+		}
+	}
 	for _, m := range collection.instances() {
 		if role != RoleUnknown && m.nextRoleOf() != role {
 			continue
