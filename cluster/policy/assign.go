@@ -91,7 +91,7 @@ func (e *engine) mayRun(r *resource, n *node) bool {
 	if !n.guest() && !n.usable() {
 		return false
 	}
-	return r.allowed.score(n) > -resources.Infinity
+	return r.allowed.score(n) >= 0
 }
 
 // cannotRun adapts actions that were made already to a resource that has no

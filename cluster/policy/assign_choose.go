@@ -31,7 +31,7 @@ func (e *engine) chooseNode(r *resource, prefer *node) *node {
 	score := r.allowed.score(best)
 	if prefer != nil {
 		w := r.allowed[prefer.index]
-		if w.in && w.score >= score && prefer.usable() && w.score > -resources.Infinity {
+		if w.in && w.score >= max(score, 0) && prefer.usable() {
 			return prefer
 		}
 	}

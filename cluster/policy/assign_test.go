@@ -91,7 +91,7 @@ func TestPlacement(t *testing.T) {
 			p.on(p.rsc("a", 0, 50), 0).stickiness = 100
 		}, map[string]string{"a": "n1"}},
 		{"banned everywhere", func(p *placing) { p.rsc("a", -inf, -inf, -inf) }, map[string]string{"a": ""}},
-		{"negative scores do not ban", func(p *placing) { p.rsc("a", -5, -inf, -inf) }, map[string]string{"a": "n1"}},
+		{"negative scores rule out", func(p *placing) { p.rsc("a", -5, -inf, -inf) }, map[string]string{"a": ""}},
 		{"a node in standby is none", func(p *placing) {
 			p.nodes[0].standby = true
 			p.rsc("a", 100)
