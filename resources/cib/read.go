@@ -19,6 +19,7 @@ type reader struct {
 	// strict readings refuse what no schema knows. A CIB that declines
 	// validation is read as Pacemaker would: such things mean nothing.
 	strict bool
+	schema string // validate-with
 
 	attrs    slab[attr]
 	expanded int // elements read by reference
@@ -130,7 +131,10 @@ func (r *reader) each(do func() error) error {
 
 // root takes what the root element says.
 func (r *reader) root(e *element) {
-	r.strict = e.get("validate-with") != "none"
+	r.schema = e.get("validate-with")
+	r.strict = r.schema != "none"
+	e.rename("have_quorum", "have-quorum")
+	e.rename("dc_uuid", "dc-uuid")
 	r.in.Quorum = r.boolean(e, "have-quorum", false)
 	r.in.QuorumPanic = r.boolean(e, "no-quorum-panic", false)
 	r.in.DC = e.get("dc-uuid")

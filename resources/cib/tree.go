@@ -159,7 +159,10 @@ func (r *reader) skip() error {
 
 // index notes every element with an id below e, for references.
 func (r *reader) index(e *element) {
-	if id := e.id(); id != "" {
+	if e.name == "acls" || e.name == "alerts" {
+		return
+	}
+	if id := e.id(); id != "" && unique(e.name) {
 		r.byID[id] = append(r.byID[id], e)
 	}
 	for _, c := range e.children {
