@@ -47,34 +47,29 @@ func (e *engine) checkDigests() {
 			if len(h.Ops) == 0 {
 				continue
 			}
-			for _, r := range e.instancesWith(h.Resource, n) {
+			if r := e.instanceWith(h.Resource, n); r != nil {
 				e.checkHistory(r, n, h)
 			}
 		}
 	}
 }
 
-// instancesWith lists the primitives that a history with the id may belong to:
-// of an anonymous clone that is the instance that runs on the node, or else any
-// whose operations have that id.
-func (e *engine) instancesWith(id string, n *node) []*resource {
-	if r := e.rscBy[id]; r != nil && r.variant == Primitive && r.historyID == "" {
-		return []*resource{r}
+// instanceWith is the primitive that a history with the id belongs to, or nil: of
+// an anonymous clone the instance that runs on the node, or else any that has
+// that id or whose operations were recorded with it.
+func (e *engine) instanceWith(id string, n *node) *resource {
+	found := e.rscBy[id]
+	if found != nil && found.variant != Primitive {
+		found = nil
 	}
-	clone := e.anonymous[baseOf(id)]
-	if clone == nil {
-		return nil
+	if clone := e.anonymous[baseOf(id)]; clone != nil {
+		clone.primitives(func(m *resource) {
+			if (m.historyID == id || m.id == id) && (found == nil || m.activeOn(n) && !found.activeOn(n)) {
+				found = m
+			}
+		})
 	}
-	var found *resource
-	clone.primitives(func(m *resource) {
-		if m.historyID == id && (found == nil || m.activeOn(n) && !found.activeOn(n)) {
-			found = m
-		}
-	})
-	if found == nil {
-		return nil
-	}
-	return []*resource{found}
+	return found
 }
 
 // checkHistory checks what is recorded of a resource on a node.
