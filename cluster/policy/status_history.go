@@ -112,7 +112,7 @@ func (e *engine) unpackResourceHistory(n *node, h *ResourceHistory) *resource {
 	}
 	e.keepRecurring(r, n, p.ops)
 	if len(p.ops) > 1 || r.role != RoleStopped || p.changed {
-		r.records = append(r.records, record{n, h.Resource, p.ops})
+		r.remember(record{n, h.Resource, p.ops})
 	}
 	p.settle()
 	if h.Held {
@@ -157,6 +157,20 @@ func (e *engine) keepRecurring(r *resource, n *node, ops []HistoryOp) {
 		}
 		e.newAction(r, op.Op, op.Interval, n, true)
 	}
+}
+
+// remember keeps a history. Of two on one node, which a clone can leave when its
+// instances had numbers of their own, the active one counts.
+func (r *resource) remember(of record) {
+	for i := range r.records {
+		if r.records[i].node == of.node {
+			if r.role.active() {
+				r.records[i] = of
+			}
+			return
+		}
+	}
+	r.records = append(r.records, of)
 }
 
 // history returns the operations that ran of the resource on the node, in their
