@@ -188,7 +188,7 @@ func (e *engine) history(r *resource, n *node) []HistoryOp {
 // "" where nothing tells of it: a copy of an anonymous clone can be recorded
 // under another number than it has now.
 func (r *resource) recordedAs(n *node) string {
-	for i := range r.records {
+	for i := len(r.records) - 1; i >= 0; i-- {
 		if r.records[i].node == n {
 			return r.records[i].name
 		}

@@ -92,16 +92,7 @@ func (r *record) history(step *policy.Step) *policy.ResourceHistory {
 	}
 	if r.histories[i] == nil {
 		r.histories[i] = make(map[string]int, len(s.History))
-		for at := len(s.History) - 1; at >= 0; at-- {
-			h := s.History[at].Resource
-			r.histories[i][h] = at
-			// Copies without a meaning of their own may be recorded under any number.
-			if base := baseOf(h); base != h && r.anonymous[base] {
-				if _, plain := r.histories[i][base]; !plain {
-					r.histories[i][base] = at
-				}
-			}
-		}
+		r.index(i)
 	}
 	name := step.Resource
 	if step.Recorded != "" {
@@ -112,7 +103,7 @@ func (r *record) history(step *policy.Step) *policy.ResourceHistory {
 		name = step.Base
 		at, found = r.histories[i][name]
 	}
-	if !found {
+	if !found || at == ambiguous {
 		agent := r.agents.of(step.Base)
 		at = len(s.History)
 		s.History = append(s.History, policy.ResourceHistory{Resource: name, Class: agent.class, Provider: agent.provider, Type: agent.kind})
@@ -121,6 +112,32 @@ func (r *record) history(step *policy.Step) *policy.ResourceHistory {
 	h := &s.History[at]
 	h.Ops = append([]policy.HistoryOp(nil), h.Ops...)
 	return h
+}
+
+// ambiguous stands for several entries of one name, of which none is the one to
+// go on with.
+const ambiguous = -1
+
+// index notes where a node's histories are, by their names. Copies without a
+// meaning of their own may be recorded under any number.
+func (r *record) index(i int) {
+	by := r.histories[i]
+	list := r.in.Status[i].History
+	for at := range list {
+		name := list[at].Resource
+		if _, twice := by[name]; twice {
+			by[name] = ambiguous
+		} else {
+			by[name] = at
+		}
+	}
+	for at := range list {
+		if base := baseOf(list[at].Resource); base != list[at].Resource && r.anonymous[base] {
+			if _, plain := by[base]; !plain {
+				by[base] = at
+			}
+		}
+	}
 }
 
 func baseOf(id string) string {
@@ -202,6 +219,10 @@ func (r *record) result(step *policy.Step, rc int) {
 	op.Magic = "0:" + strconv.Itoa(rc) + ";" + op.Key
 	for _, earlier := range h.Ops {
 		op.CallID = max(op.CallID, earlier.CallID+1)
+		// The instant of judgement may lie before what is recorded.
+		if earlier.Changed.After(op.Changed) {
+			op.Changed, op.Ran = earlier.Changed, earlier.Changed
+		}
 	}
 	for _, id := range historyIDs(h.Resource, op, failed) {
 		op.ID = id
