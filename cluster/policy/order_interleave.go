@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // instancesEffect treats an ordering of which the clone or bundle is a part:
 // instance by instance on each node where it is interleaved, otherwise for all
 // instances.
@@ -32,17 +34,22 @@ func interleaved(first, then *action) bool {
 		return false
 	}
 	r := then.rsc
-	if then.key == taskStop || then.key == taskDemote {
+	if about(then, taskStop) || about(then, taskDemote) {
 		r = first.rsc
 	}
 	return isTrue(r.meta["interleave"])
+}
+
+// about reports whether the action is a task, or marks a notification of it.
+func about(a *action, task string) bool {
+	return a.key == task || strings.HasSuffix(a.key, "_"+task)
 }
 
 // interleave orders each instance of then after its neighbour among first's.
 func (p *propagation) interleave(first, then *action, n *node, filter actionFlags, what orderFlags) changes {
 	var got changes
 	task := instanceTask(first)
-	goingDown := first.key == taskStopped || first.key == taskDemoted
+	goingDown := about(first, taskStopped) || about(first, taskDemoted)
 	for _, inst := range then.rsc.instances() {
 		other := p.neighbour(inst, first.rsc, goingDown)
 		if other == nil {
