@@ -110,8 +110,11 @@ func (s *simulated) form() *simulate.Form {
 	}
 	for _, a := range s.Actions.Resources {
 		action := simulate.ActionForm{Task: a.Action, Resource: a.Resource, Node: a.Node, Blocked: a.Blocked}
-		if a.Dest != "" {
+		switch {
+		case a.Dest != "":
 			action.Node, action.From = a.Dest, a.Source
+		case a.Node == "":
+			action.Node = a.Source
 		}
 		f.Actions = append(f.Actions, action)
 	}
