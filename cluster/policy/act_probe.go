@@ -119,7 +119,7 @@ func (e *engine) probePrimitive(r *resource, n *node) bool {
 		if !w.in || w.discovery != discoverExclusive {
 			return false
 		}
-	} else if w.in && w.discovery == discoverNever {
+	} else if w.discovery == discoverNever { // of bundles' nodes also where they are not in the table
 		return false
 	}
 	if n.guest() && !e.probeGuest(r, n) {

@@ -50,7 +50,7 @@ func (e *engine) fillTable(r *resource) {
 				*w = weight{score: bundleNodeScore, in: true, discovery: discoverExclusive}
 			}
 		case n.ofBundle():
-			*w = weight{score: -resources.Infinity, in: e.opt.symmetric || inner, discovery: discoverNever}
+			*w = weight{score: -resources.Infinity, in: inner, discovery: discoverNever}
 		case e.opt.symmetric:
 			*w = weight{score: n.ownScore(), in: true}
 		}
@@ -84,6 +84,9 @@ func (n *node) ofBundle() bool {
 }
 
 func (n *node) ownScore() resources.Score {
+	if n.ofBundle() {
+		return -resources.Infinity
+	}
 	if n.config == nil {
 		return 0
 	}
