@@ -47,6 +47,10 @@ func (r *reader) history(s *policy.NodeStatus) error {
 		h.Ops = r.ops.take(n)
 		copy(h.Ops, r.opBuf)
 	}
+	if s.History == nil {
+		// Nodes know of about as many resources as each other.
+		s.History = make([]policy.ResourceHistory, 0, max(r.histories, 8))
+	}
 	s.History = append(s.History, h)
 	return err
 }

@@ -32,6 +32,8 @@ type reader struct {
 	ops slab[policy.HistoryOp]
 	// opBuf collects the operations of one resource.
 	opBuf []policy.HistoryOp
+	// histories is how many resources the node before had a history of.
+	histories int
 }
 
 // Read reads a CIB, plain or compressed with bzip2. The name stands in errors,

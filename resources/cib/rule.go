@@ -20,14 +20,16 @@ func (r *reader) rule(e *element, depth int) *policy.Rule {
 	}
 	rule := &policy.Rule{ID: e.id(), Or: r.word(e, "boolean-op", "and", "or") == "or"}
 	for _, c := range e.children {
-		if c = r.deref(c); c == nil {
-			continue
+		if c.name != "rule" { // which says where it is referred to
+			if c = r.deref(c); c == nil {
+				continue
+			}
 		}
 		if part := r.condition(c, depth); part != (policy.Condition{}) {
 			rule.Parts = append(rule.Parts, part)
 		}
 	}
-	if len(rule.Parts) == 0 && r.strict {
+	if len(e.children) == 0 && r.strict {
 		r.add(e.at, "rule %q has no conditions", rule.ID)
 	}
 	return rule

@@ -94,6 +94,7 @@ func (r *reader) nodeState() error {
 		}
 		return r.skip()
 	})
+	r.histories = len(s.History)
 	r.in.Status = append(r.in.Status, s)
 	return err
 }
