@@ -47,7 +47,7 @@ func (e *engine) checkDigests() {
 			if len(h.Ops) == 0 {
 				continue
 			}
-			if r := e.instanceWith(h.Resource, n); r != nil {
+			if r := e.instanceWith(j, h.Resource, n); r != nil {
 				e.checkHistory(r, n, h)
 			}
 		}
@@ -57,8 +57,11 @@ func (e *engine) checkDigests() {
 // instanceWith is the primitive that a history with the id belongs to, or nil: of
 // an anonymous clone the instance that runs on the node, or else any that has
 // that id or whose operations were recorded with it.
-func (e *engine) instanceWith(id string, n *node) *resource {
-	found := e.rscBy[id]
+func (e *engine) instanceWith(place int, id string, n *node) *resource {
+	found := e.findAt(place, id)
+	if found != nil && found.is(flagUnique) && found.variant == Primitive {
+		return found
+	}
 	if found != nil && found.variant != Primitive {
 		found = nil
 	}

@@ -31,6 +31,8 @@ type engine struct {
 	opMetaBy map[metaKey]map[string]string
 	// recorded finds histories by node and resource; it is made when needed.
 	recorded map[recordKey]*ResourceHistory
+	// foundAt is what was found at each place of the last node's history.
+	foundAt []*resource
 	// containersToStop had failures in them while it was not known where they are.
 	containersToStop []*resource
 	// Blocks of what is allocated often.

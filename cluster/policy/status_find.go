@@ -2,11 +2,25 @@ package policy
 
 import "github.com/belay-ha/belay/resources"
 
+// findAt is find for the id at a place in a node's history. Histories of
+// different nodes are alike: mostly it is what was there before.
+func (e *engine) findAt(place int, id string) *resource {
+	for place >= len(e.foundAt) {
+		e.foundAt = append(e.foundAt, nil)
+	}
+	if r := e.foundAt[place]; r != nil && r.id == id {
+		return r
+	}
+	r := e.find(id)
+	e.foundAt[place] = r
+	return r
+}
+
 // findRecorded returns the instance that an id in a node's history stands for,
 // or nil if it is no longer configured. The numbers of anonymous instances
 // carry no meaning there.
-func (e *engine) findRecorded(n *node, id string) *resource {
-	r := e.find(id)
+func (e *engine) findRecorded(n *node, place int, id string) *resource {
+	r := e.findAt(place, id)
 	var clone *resource
 	switch {
 	case r == nil:

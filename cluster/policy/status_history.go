@@ -66,7 +66,7 @@ func (e *engine) reachable(n *node) bool {
 func (e *engine) unpackHistory(n *node, s *NodeStatus) {
 	launched := false
 	for i := range s.History {
-		r := e.unpackResourceHistory(n, &s.History[i])
+		r := e.unpackResourceHistory(n, i, &s.History[i])
 		launched = launched || r != nil && r.leftInContainer()
 	}
 	if !launched {
@@ -88,11 +88,11 @@ func (r *resource) leftInContainer() bool { return r.is(flagRemovedCopy) && r.pa
 
 // unpackResourceHistory reads what ran of one resource on a node. It returns
 // the resource, or nil if there is nothing to read.
-func (e *engine) unpackResourceHistory(n *node, h *ResourceHistory) *resource {
+func (e *engine) unpackResourceHistory(n *node, place int, h *ResourceHistory) *resource {
 	if len(h.Ops) == 0 && !e.opt.shutdownLock {
 		return nil
 	}
-	r := e.findRecorded(n, h.Resource)
+	r := e.findRecorded(n, place, h.Resource)
 	if r == nil {
 		if len(h.Ops) == 0 {
 			return nil
@@ -119,7 +119,7 @@ func (e *engine) unpackResourceHistory(n *node, h *ResourceHistory) *resource {
 		r.unset(flagManaged)
 		r.set(flagBlocked)
 	}
-	if wanted := r.wantedRole(); wanted != RoleUnknown && (r.nextRole == RoleUnknown || wanted < r.nextRole) {
+	if wanted := r.targetRole; wanted != RoleUnknown && (r.nextRole == RoleUnknown || wanted < r.nextRole) {
 		r.nextRole = wanted
 	}
 	r.role = max(r.role, before)

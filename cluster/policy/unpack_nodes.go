@@ -95,7 +95,7 @@ func (e *engine) addForgottenNodes() {
 	for i := range e.in.Status {
 		for j := range e.in.Status[i].History {
 			h := &e.in.Status[i].History[j]
-			if len(h.Ops) > 0 && isRemoteAgent(h.Class, h.Provider, h.Type) {
+			if len(h.Type) == len("remote") && len(h.Ops) > 0 && isRemoteAgent(h.Class, h.Provider, h.Type) {
 				e.addNode(h.Resource, h.Resource, KindRemote, nil)
 			}
 		}
