@@ -197,7 +197,9 @@ func (p *propagation) meant(first, then *action) *action {
 		return first
 	}
 	var end *action
-	if r.variant == Clone && r.is(flagNotify) {
+	if r.variant >= Clone && r.is(flagNotify) {
+		// A bundle has no such point: those that wait for it do not wait for the
+		// end, as the clone inside does the notifying.
 		end = r.keyed("confirmed-post_notify_" + task)
 	} else {
 		end = r.keyed(task)
