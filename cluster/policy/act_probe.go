@@ -187,9 +187,10 @@ func (e *engine) probeBundle(r *resource, n *node) bool {
 }
 
 // orderReplicaStarts keeps the other containers of a bundle from being started
-// on a node where this one is still being looked for.
+// on a node where this one is still being looked for, if a node may have only
+// one.
 func (e *engine) orderReplicaStarts(r *resource, part *replica) {
-	if part.startsOrdered {
+	if part.startsOrdered || r.bndl.perHost != 1 {
 		return
 	}
 	part.startsOrdered = true
