@@ -47,32 +47,26 @@ func (e *engine) checkDigests() {
 			if len(h.Ops) == 0 {
 				continue
 			}
-			if r := e.instanceWith(j, h.Resource, n); r != nil {
-				e.checkHistory(r, n, h)
-			}
+			e.eachWith(j, h.Resource, func(r *resource) { e.checkHistory(r, n, h) })
 		}
 	}
 }
 
-// instanceWith is the primitive that a history with the id belongs to, or nil: of
-// an anonymous clone the instance that runs on the node, or else any that has
-// that id or whose operations were recorded with it.
-func (e *engine) instanceWith(place int, id string, n *node) *resource {
-	found := e.findAt(place, id)
-	if found != nil && found.is(flagUnique) && found.variant == Primitive {
-		return found
-	}
-	if found != nil && found.variant != Primitive {
-		found = nil
+// eachWith calls do for the primitives that a history with the id may belong to:
+// the one with that id, and all instances of an anonymous clone whose operations
+// were recorded with it on any node.
+func (e *engine) eachWith(place int, id string, do func(*resource)) {
+	own := e.findAt(place, id)
+	if own != nil && own.variant == Primitive {
+		do(own)
 	}
 	if clone := e.anonymous[baseOf(id)]; clone != nil {
 		clone.primitives(func(m *resource) {
-			if (m.historyID == id || m.id == id) && (found == nil || m.activeOn(n) && !found.activeOn(n)) {
-				found = m
+			if m != own && m.historyID == id {
+				do(m)
 			}
 		})
 	}
-	return found
 }
 
 // checkHistory checks what is recorded of a resource on a node.
