@@ -43,8 +43,19 @@ type report struct {
 
 func (r *report) add(at place, format string, args ...any) {
 	if len(r.problems) < maxProblems {
-		r.problems = append(r.problems, Problem{File: r.file, Line: int(at.line), Col: int(at.col), Text: fmt.Sprintf(format, args...)})
+		r.tell(at, fmt.Sprintf(format, args...))
 	}
+}
+
+// tell adds a problem. What it quotes of the file must not break its line.
+func (r *report) tell(at place, text string) {
+	text = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(text, "?"))
+	r.problems = append(r.problems, Problem{File: r.file, Line: int(at.line), Col: int(at.col), Text: text})
 }
 
 func (r *report) err() error {

@@ -50,7 +50,7 @@ func Read(src io.Reader, name string) (*policy.Input, error) {
 	r.scan = newScanner(decompress(src))
 	err := r.document()
 	if syntax := (*syntaxError)(nil); errors.As(err, &syntax) {
-		r.problems = append(r.problems, Problem{File: name, Line: int(syntax.at.line), Col: int(syntax.at.col), Text: syntax.text})
+		r.tell(syntax.at, syntax.text)
 	}
 	if err := r.err(); err != nil {
 		return nil, err
