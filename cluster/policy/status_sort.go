@@ -64,8 +64,8 @@ func compareChanges(a, b *HistoryOp) int {
 // comparePending compares operations of which one is pending. A transition
 // without a number is a shutdown, which comes last.
 func comparePending(a, b *HistoryOp) int {
-	fromA, numberA, okA := transitionOf(a.Key)
-	fromB, numberB, okB := transitionOf(b.Key)
+	fromA, numberA, okA := transitionOf(a)
+	fromB, numberB, okB := transitionOf(b)
 	switch {
 	case !okA || !okB:
 		return 0
@@ -82,9 +82,13 @@ func comparePending(a, b *HistoryOp) int {
 	}
 }
 
-// transitionOf reads a transition key: action, transition, expected result and
-// the engine that made it.
-func transitionOf(key string) (engine string, number int, ok bool) {
+// transitionOf reads an operation's transition key: action, transition, expected
+// result and the engine that made it. The magic has it behind the result.
+func transitionOf(op *HistoryOp) (engine string, number int, ok bool) {
+	key := op.Key
+	if _, rest, found := strings.Cut(op.Magic, ";"); found {
+		key = rest
+	}
 	parts := strings.SplitN(key, ":", 4)
 	if len(parts) != 4 {
 		return "", 0, false
