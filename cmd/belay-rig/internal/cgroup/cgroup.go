@@ -227,6 +227,25 @@ func (g Group) LimitCPU(percent int) error {
 	return nil
 }
 
+// Throttled returns in how many periods the group has waited for LimitCPU's
+// bound.
+func (g Group) Throttled() (int, error) {
+	file := g.path("cpu.stat")
+	if dir, ok := g.legacyPath("cpu"); ok {
+		file = filepath.Join(dir, "cpu.stat")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, found := strings.CutPrefix(line, "nr_throttled "); found {
+			return strconv.Atoi(strings.TrimSpace(value))
+		}
+	}
+	return 0, fmt.Errorf("%s names no throttled periods: does this machine have the cpu controller?", file)
+}
+
 // Memory returns the bytes charged to the host, page cache included.
 func (g Group) Memory() (int64, bool) {
 	file := g.path("memory.current")

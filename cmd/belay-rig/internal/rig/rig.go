@@ -232,6 +232,20 @@ func (r *Rig) DialContext(ctx context.Context, network, address string) (net.Con
 	return r.netns().DialContext(ctx, network, address)
 }
 
+// DialICMP opens a raw socket for ICMP to an address, inside the rig's
+// namespace.
+func (r *Rig) DialICMP(ctx context.Context, address string) (*net.IPConn, error) {
+	var conn net.Conn
+	err := r.netns().Do(func() (err error) {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "ip4:icmp", address)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.IPConn), nil
+}
+
 func (r *Rig) logf(format string, args ...any) {
 	fmt.Fprintf(r.options.Log, format+"\n", args...)
 }

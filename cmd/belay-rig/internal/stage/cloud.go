@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -100,7 +101,17 @@ func Whole(st api.Status) bool {
 	return len(st.Actions) == 0 && len(st.Defined) > 0
 }
 
-// secret stores a secret without showing it to the process list.
+// secret stores a secret without showing it to the process list. Any host that
+// can answer serves.
 func (s *Stage) secret(ctx context.Context, name, value string) error {
-	return s.ctlInput(ctx, rig.Hosts()[0], value, "secret", "set", name)
+	err := errors.New("no host is on")
+	for _, host := range rig.Hosts() {
+		if !s.able(ctx, host) {
+			continue
+		}
+		if err = s.ctlInput(ctx, host, value, "secret", "set", name); err == nil {
+			return nil
+		}
+	}
+	return err
 }

@@ -58,14 +58,15 @@ func (s *Stage) CutPower(ctx context.Context, node resources.NodeName, limit tim
 	if err := s.warm(ctx, pings, writer); err != nil {
 		return cut, err
 	}
+	cutting := time.Now() // the others may notice before the last of it is gone
 	if err := s.rig.PowerOff(ctx, host); err != nil {
 		return cut, fmt.Errorf("cut the power of %s: %w", node, err)
 	}
 	gone := time.Now()
 	s.Say("power of %s is cut%s", node, map[bool]string{true: ": it held the address and led the cluster", false: ": it held the address"}[cut.Leader])
 	after, err := s.Until(ctx, limit, "the address moves and writes go on", func(st api.Status) bool {
-		_, answered := pings.FirstAfter(gone.Add(settle))
-		_, written := writer.FirstAfter(gone.Add(settle))
+		_, answered := pings.FirstAfter(gone)
+		_, written := writer.FirstAfter(gone)
 		return answered && written && Holder(st, Address) != "" && Holder(st, Address) != node
 	})
 	if err != nil {
@@ -75,11 +76,8 @@ func (s *Stage) CutPower(ctx context.Context, node resources.NodeName, limit tim
 	s.Say("the address is on %s and the database takes writes", Holder(after, Address))
 	_, err = s.Until(ctx, limit, "the fenced node and every instance are back", Whole)
 	cut.Whole = time.Since(gone)
-	return s.tally(ctx, cut, gone, pings, writer, caller, err)
+	return s.tally(ctx, cut, cutting, gone, pings, writer, caller, err)
 }
-
-// settle is how long after the cut an answer may still be on its way.
-const settle = 50 * time.Millisecond
 
 // warm waits until the watchers are being answered.
 func (s *Stage) warm(ctx context.Context, pings *Pinger, writer *Writer) error {
@@ -100,11 +98,11 @@ func (s *Stage) warm(ctx context.Context, pings *Pinger, writer *Writer) error {
 }
 
 // tally takes the times from the watchers and from the cluster's own history.
-func (s *Stage) tally(ctx context.Context, cut Cut, gone time.Time, pings *Pinger, writer *Writer, caller *Caller, earlier error) (Cut, error) {
-	if at, answered := pings.FirstAfter(gone.Add(settle)); answered {
+func (s *Stage) tally(ctx context.Context, cut Cut, cutting, gone time.Time, pings *Pinger, writer *Writer, caller *Caller, earlier error) (Cut, error) {
+	if at, answered := pings.FirstAfter(gone); answered {
 		cut.Address = at.Sub(gone)
 	}
-	if at, written := writer.FirstAfter(gone.Add(settle)); written {
+	if at, written := writer.FirstAfter(gone); written {
 		cut.Write = at.Sub(gone)
 	}
 	cut.WriteGap, cut.CallGap = writer.Longest(gone).Length(), caller.Longest(gone).Length()
@@ -114,16 +112,16 @@ func (s *Stage) tally(ctx context.Context, cut Cut, gone time.Time, pings *Pinge
 	cut.Writes, cut.Lost, err = writer.Stop(ctx)
 	current, stateErr := s.State(ctx)
 	if stateErr == nil {
-		cut.history(current, gone)
+		cut.history(current, cutting, gone)
 	}
 	return cut, errors.Join(earlier, err, stateErr)
 }
 
-// history reads the verdicts and the fencing of the node after the cut. Hosts
-// of a rig share one clock.
-func (c *Cut) history(s *state.State, gone time.Time) {
+// history reads the verdicts and the fencing of the node since its power was
+// being cut. Hosts of a rig share one clock.
+func (c *Cut) history(s *state.State, cutting, gone time.Time) {
 	for _, e := range s.Events {
-		if e.Node != c.Node || e.Kind != "verdict" || e.At.Before(gone) {
+		if e.Node != c.Node || e.Kind != "verdict" || e.At.Before(cutting) {
 			continue
 		}
 		switch {
@@ -134,7 +132,7 @@ func (c *Cut) history(s *state.State, gone time.Time) {
 		}
 	}
 	for _, f := range s.FenceHistory {
-		if f.Node == c.Node && f.RequestedAt.After(gone) && c.Asked == 0 {
+		if f.Node == c.Node && f.RequestedAt.After(cutting) && c.Asked == 0 {
 			c.Asked = f.RequestedAt.Sub(gone)
 			if !f.OffAt.IsZero() {
 				c.Off = f.OffAt.Sub(gone)

@@ -127,10 +127,10 @@ func cutOffHost(ctx context.Context, s *Stage) (err error) {
 	if err := s.rig.PowerOff(ctx, c.host); err != nil {
 		return err
 	}
+	confirmed := time.Now() // the address may be back before belayctl is
 	if _, err := s.anyHost(ctx, "belayctl", "fence", "confirm", c.host.String(), "--reason", "its power cord is in my hand", "--yes"); err != nil {
 		return err
 	}
-	confirmed := time.Now()
 	if err := await(ctx, maxAddress, "the address is on another host", func() bool {
 		_, elsewhere := c.addresses.FirstElsewhere(c.host, confirmed)
 		return elsewhere

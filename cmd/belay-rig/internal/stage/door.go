@@ -27,10 +27,10 @@ func doorMoves(ctx context.Context, s *Stage) (err error) {
 		return err
 	}
 	host := doors.Now()[0]
+	gone := time.Now() // the others may notice before the last of it is gone
 	if err := s.rig.PowerOff(ctx, host); err != nil {
 		return err
 	}
-	gone := time.Now()
 	s.Say("power of %s is cut: it had the open DHCP door", host)
 	if err := await(ctx, maxDoor, "the door is open on another host", func() bool {
 		_, elsewhere := doors.FirstElsewhere(host, gone)

@@ -24,10 +24,10 @@ func frozenHost(ctx context.Context, s *Stage) (err error) {
 	before, _ := s.rig.Leader(host)
 	addresses := Count(ctx, 10*time.Millisecond, func(h rig.Host) bool { return s.hasAddress(h, VIP) })
 	defer func() { err = errors.Join(err, addresses.Stop("the address")) }()
+	frozen := time.Now() // the others may notice before the last process stands still
 	if err := s.rig.Freeze(ctx, host); err != nil {
 		return err
 	}
-	frozen := time.Now()
 	s.aside[host] = true
 	defer delete(s.aside, host)
 	s.Say("%s is frozen: it held the address, and its kernel goes on answering", host)

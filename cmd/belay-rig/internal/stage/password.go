@@ -23,10 +23,10 @@ func wrongPassword(ctx context.Context, s *Stage) (err error) {
 	}
 	addresses := Count(ctx, 20*time.Millisecond, func(h rig.Host) bool { return s.hasAddress(h, VIP) })
 	defer func() { err = errors.Join(err, addresses.Stop("the address")) }()
+	gone := time.Now() // the others may notice before the last of it is gone
 	if err := s.rig.PowerOff(ctx, host); err != nil {
 		return err
 	}
-	gone := time.Now()
 	s.Say("power of %s is cut: it held the address, and the cluster has a wrong password for its BMC", host)
 	status, err := s.Until(ctx, 30*time.Second, "the status says that the BMC refuses the login", func(st api.Status) bool {
 		_, told := problemOf(st, nodeName(host), "HTTP 401")
@@ -40,10 +40,10 @@ func wrongPassword(ctx context.Context, s *Stage) (err error) {
 	if at, elsewhere := addresses.FirstElsewhere(host, gone); elsewhere {
 		return fmt.Errorf("another host took the address %s after the cut, without proof", at.Sub(gone))
 	}
+	mended := time.Now() // the address may be back before belayctl is
 	if err := s.secret(ctx, secret, rig.BMCPassword); err != nil {
 		return err
 	}
-	mended := time.Now()
 	if err := await(ctx, time.Minute, "the address is on another host", func() bool {
 		_, elsewhere := addresses.FirstElsewhere(host, gone)
 		return elsewhere

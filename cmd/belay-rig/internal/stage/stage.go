@@ -192,7 +192,7 @@ func (s *Stage) State(ctx context.Context) (*state.State, error) {
 func (s *Stage) anyHost(ctx context.Context, name string, args ...string) (string, error) {
 	var errs []error
 	for _, host := range rig.Hosts() {
-		if on, err := s.rig.Power(ctx, host); err != nil || !on || s.aside[host] {
+		if !s.able(ctx, host) {
 			continue
 		}
 		attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -204,6 +204,12 @@ func (s *Stage) anyHost(ctx context.Context, name string, args ...string) (strin
 		errs = append(errs, fmt.Errorf("%s: %w", host, err))
 	}
 	return "", errors.Join(errs...)
+}
+
+// able reports whether a host is on and no check has made it unable to answer.
+func (s *Stage) able(ctx context.Context, host rig.Host) bool {
+	on, err := s.rig.Power(ctx, host)
+	return err == nil && on && !s.aside[host]
 }
 
 // Until waits until the status is as wanted. Errors on the way are patience:

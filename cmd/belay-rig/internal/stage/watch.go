@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"errors"
@@ -9,9 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os/exec"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,14 +23,16 @@ func (g Gap) Length() time.Duration { return g.To.Sub(g.From) }
 // record holds when a client was answered.
 type record struct {
 	mu       sync.Mutex
-	answered []time.Time
+	answered []answer
 	errors   int
 }
 
-func (r *record) good(at time.Time) {
+type answer struct{ asked, at time.Time }
+
+func (r *record) good(asked, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.answered = append(r.answered, at)
+	r.answered = append(r.answered, answer{asked, at})
 }
 
 func (r *record) bad() {
@@ -48,26 +46,27 @@ func (r *record) Longest(since time.Time) Gap {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last, longest := since, Gap{since, since}
-	for _, at := range append(r.answered[:len(r.answered):len(r.answered)], time.Now()) {
-		if at.Before(since) {
+	for _, a := range append(r.answered[:len(r.answered):len(r.answered)], answer{at: time.Now()}) {
+		if a.at.Before(since) {
 			last = since
 			continue
 		}
-		if at.Sub(last) > longest.Length() {
-			longest = Gap{last, at}
+		if a.at.Sub(last) > longest.Length() {
+			longest = Gap{last, a.at}
 		}
-		last = at
+		last = a.at
 	}
 	return longest
 }
 
-// FirstAfter returns the first answer at or after a moment.
+// FirstAfter returns when the first answer came that was asked for at or after a
+// moment.
 func (r *record) FirstAfter(moment time.Time) (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, at := range r.answered {
-		if !at.Before(moment) {
-			return at, true
+	for _, a := range r.answered {
+		if !a.asked.Before(moment) {
+			return a.at, true
 		}
 	}
 	return time.Time{}, false
@@ -78,55 +77,6 @@ func (r *record) Count() (answers, errs int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.answered), r.errors
-}
-
-// Pinger asks the address every 20 ms from outside.
-type Pinger struct {
-	record
-	command *exec.Cmd
-	done    chan struct{}
-}
-
-// Ping starts a Pinger.
-func (s *Stage) Ping(ctx context.Context) (*Pinger, error) {
-	p := &Pinger{command: s.rig.Outside(ctx, "ping", "-n", "-D", "-i", "0.02", "-W", "1", VIP), done: make(chan struct{})}
-	out, err := p.command.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.command.Start(); err != nil {
-		return nil, fmt.Errorf("ping the address: %w", err)
-	}
-	go func() {
-		defer close(p.done)
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if at, answered := pinged(lines.Text()); answered {
-				p.good(at)
-			}
-		}
-	}()
-	return p, nil
-}
-
-// pinged reads a line of ping -D: "[1763700000.123456] 64 bytes from …".
-func pinged(line string) (time.Time, bool) {
-	stamp, rest, found := strings.Cut(strings.TrimPrefix(line, "["), "] ")
-	if !found || !strings.Contains(rest, "bytes from") {
-		return time.Time{}, false
-	}
-	seconds, err := strconv.ParseFloat(stamp, 64)
-	if err != nil {
-		return time.Time{}, false
-	}
-	return time.UnixMicro(int64(seconds * 1e6)), true
-}
-
-// Stop ends the pinger.
-func (p *Pinger) Stop() {
-	p.command.Process.Kill() //nolint:errcheck // it may have ended
-	<-p.done
-	p.command.Wait() //nolint:errcheck // it was killed
 }
 
 // Writer writes numbered rows through the address, one after another, and
@@ -189,12 +139,13 @@ func (log0) Print(...any) {}
 func (w *Writer) run(ctx context.Context) {
 	defer close(w.done)
 	for seq := int64(1); ctx.Err() == nil; seq++ {
+		asked := time.Now()
 		attempt, cancel := context.WithTimeout(ctx, writeTimeout)
 		_, err := w.db.ExecContext(attempt, "INSERT INTO demo.writes (seq) VALUES (?)", seq)
 		cancel()
 		if err == nil {
 			w.acked = append(w.acked, seq)
-			w.good(time.Now())
+			w.good(asked, time.Now())
 		} else if ctx.Err() == nil {
 			w.bad()
 		}
@@ -247,8 +198,9 @@ func (s *Stage) Call(ctx context.Context) *Caller {
 	go func() {
 		defer close(c.done)
 		for ctx.Err() == nil {
+			asked := time.Now()
 			if err := ask(ctx, client); err == nil {
-				c.good(time.Now())
+				c.good(asked, time.Now())
 			} else if ctx.Err() == nil {
 				c.bad()
 			}
