@@ -195,7 +195,7 @@ func (e *engine) colocatePromotion(c *colocation, dependent, primary *resource) 
 		change = -change
 	}
 	dependent.promotion = dependent.promotion.Add(change)
-	e.note(dependent, dependent.assigned, c.id+" (promotion)", change)
+	e.notePromotion(dependent, dependent.assigned, c.id, change)
 }
 
 // together reports whether both sides of a colocation were put together.

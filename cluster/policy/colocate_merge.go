@@ -48,7 +48,7 @@ func (e *engine) mergeDependents(source, target *resource, c *colocation, factor
 	m := merge{e: e, target: target, how: how, budget: maxMerges}
 	after := m.from(source, c, target.allowed, factor, how)
 	if !sameTable(after, target.allowed) {
-		e.noteChange(target, target.allowed, after, c.id)
+		e.noteChange(target, target.allowed, after, "wish of "+c.dependent.id+" by "+c.id)
 		copy(target.allowed, after)
 		e.giveBack(after)
 	}

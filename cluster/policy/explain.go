@@ -13,6 +13,8 @@ type scoreNote struct {
 	n      *node
 	source string
 	value  resources.Score
+	// promotion: it counts for the promotion of what is placed there.
+	promotion bool
 }
 
 // scoreNotes collects contributions in the order in which they are made. There
@@ -24,7 +26,15 @@ func (e *engine) note(r *resource, n *node, source string, value resources.Score
 	if e.notes == nil || value == 0 {
 		return
 	}
-	e.notes.list = append(e.notes.list, scoreNote{r, n, source, value})
+	e.notes.list = append(e.notes.list, scoreNote{r: r, n: n, source: source, value: value})
+}
+
+// notePromotion records a contribution to how much an instance deserves
+// promotion.
+func (e *engine) notePromotion(r *resource, n *node, source string, value resources.Score) {
+	if e.notes != nil && value != 0 {
+		e.notes.list = append(e.notes.list, scoreNote{r: r, n: n, source: source, value: value, promotion: true})
+	}
 }
 
 // noteChange records the difference between two states of a resource's table:
@@ -60,7 +70,7 @@ func (e *engine) scores() []Score {
 	parts := map[scoreKey][]Part{}
 	for _, s := range e.notes.list {
 		key := scoreKey{s.r, s.n}
-		parts[key] = append(parts[key], Part{Source: s.source, Value: s.value})
+		parts[key] = append(parts[key], Part{Source: s.source, Value: s.value, Promotion: s.promotion})
 	}
 	var list []Score
 	for _, r := range e.all {
@@ -73,7 +83,7 @@ func (e *engine) scores() []Score {
 				continue
 			}
 			list = append(list, Score{
-				Resource: r.id, Node: n.name, Role: r.nextRole, Value: w.score,
+				Resource: r.id, Node: n.name, Role: r.nextRole, Value: w.score, Placed: r.assigned == n,
 				Parts: parts[scoreKey{r, n}],
 			})
 		}

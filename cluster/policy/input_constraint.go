@@ -29,7 +29,10 @@ type LocationConfig struct {
 
 // LocationRule gives its score to the nodes where its rule holds.
 type LocationRule struct {
-	Rule           *Rule
+	Rule *Rule
+	// Nodes, where not nil, says for each of Input.Nodes whether the rule holds
+	// there: for callers that judge their rules themselves.
+	Nodes          []bool
 	Score          string
 	ScoreAttribute string
 	Role           string

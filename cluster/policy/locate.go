@@ -21,6 +21,8 @@ const (
 	sourceNoTicket   = "no ticket"
 	sourceStandby    = "ticket standby"
 	sourceTarget     = "target-role"
+	sourcePromotion  = "promotion score"
+	sourceUnmanaged  = "unmanaged: stays"
 	sourceRemote     = "remote node"
 	sourceContainer  = "container"
 	sourceCapacity   = "utilization"

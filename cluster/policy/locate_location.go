@@ -21,8 +21,9 @@ func (e *engine) unpackLocations() []placed {
 
 // locationUnpacker turns location constraints into locations.
 type locationUnpacker struct {
-	e    *engine
-	made []placed
+	e      *engine
+	made   []placed
+	shared map[*LocationRule]*location
 }
 
 func (u *locationUnpacker) unpack(c *LocationConfig) {
@@ -145,6 +146,10 @@ func (u *locationUnpacker) unpackRule(c *LocationConfig, rule *LocationRule, r *
 	if rule.Rule != nil && rule.Rule.ID != "" {
 		id = rule.Rule.ID
 	}
+	if rule.Nodes != nil {
+		u.add(r, u.judged(id, where, d, rule))
+		return
+	}
 	width := len(u.e.nodes)
 	l := &location{
 		id: id, role: where, discovery: d,
@@ -176,6 +181,30 @@ func (u *locationUnpacker) unpackRule(c *LocationConfig, rule *LocationRule, r *
 		l.in[n.index], l.scores[n.index] = true, score
 	}
 	u.add(r, l)
+}
+
+// judged makes the location of a rule that the caller has judged. Resources that
+// share the rule share what it says.
+func (u *locationUnpacker) judged(id string, role Role, d discovery, rule *LocationRule) *location {
+	if l := u.shared[rule]; l != nil {
+		return l
+	}
+	width := len(u.e.nodes)
+	l := &location{id: id, role: role, discovery: d, scores: make([]resources.Score, width), in: make([]bool, width)}
+	score := u.e.parseScore(rule.Score, id)
+	for i, holds := range rule.Nodes {
+		if i >= len(u.e.in.Nodes) || !holds {
+			continue
+		}
+		if n := u.e.nodeBy[u.e.in.Nodes[i].Name]; n != nil {
+			l.in[n.index], l.scores[n.index] = true, score
+		}
+	}
+	if u.shared == nil {
+		u.shared = map[*LocationRule]*location{}
+	}
+	u.shared[rule] = l
+	return l
 }
 
 func (u *locationUnpacker) add(r *resource, l *location) {

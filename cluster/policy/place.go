@@ -32,9 +32,14 @@ func Place(in *Input, explain bool) *Placement {
 	e.assign()
 	out := &Placement{Warnings: e.warnings}
 	for _, r := range e.all {
-		if r != nil && r.variant == Primitive && r.assigned != nil && r.nextRole.active() {
-			out.Placed = append(out.Placed, Placed{Resource: r.id, Base: r.base, Node: r.assigned.name, Role: r.nextRole})
+		if r == nil || r.variant != Primitive || r.assigned == nil || r.nextRole == RoleStopped {
+			continue
 		}
+		role := r.nextRole
+		if role == RoleUnknown {
+			role = RoleStarted // nothing says otherwise
+		}
+		out.Placed = append(out.Placed, Placed{Resource: r.id, Base: r.base, Node: r.assigned.name, Role: role})
 	}
 	if explain {
 		out.Scores = e.scores()

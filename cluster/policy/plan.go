@@ -134,11 +134,15 @@ type Score struct {
 	Node     string
 	Role     Role
 	Value    resources.Score
-	Parts    []Part
+	// Placed says that the instance was put on this node.
+	Placed bool
+	Parts  []Part
 }
 
 // Part is one contribution to a score.
 type Part struct {
 	Source string
 	Value  resources.Score
+	// Promotion parts count for the instance's promotion, not for its place.
+	Promotion bool
 }

@@ -60,6 +60,7 @@ func (e *engine) setPromotionPriority(r, m *resource, view *promotionView) {
 			score = -1
 		}
 		m.promotion = score
+		e.notePromotion(m, at, sourcePromotion, score)
 	case RoleUnpromoted, RoleStopped:
 		m.promotion = -resources.Infinity
 	}
@@ -71,7 +72,7 @@ func (e *engine) setPromotionPriority(r, m *resource, view *promotionView) {
 		for _, l := range list {
 			if score, says := l.at(at); says && l.role == RolePromoted {
 				m.promotion = m.promotion.Add(score)
-				e.note(m, at, l.id+" (promotion)", score)
+				e.notePromotion(m, at, l.id, score)
 			}
 		}
 	}

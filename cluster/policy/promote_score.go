@@ -62,7 +62,7 @@ func (e *engine) addPromotionScores(r *resource) {
 			score, _ := e.promotionScore(m, n, view)
 			if score > 0 {
 				w.score = w.score.Add(score)
-				e.note(m, n, "promotion", score)
+				e.note(m, n, sourcePromotion, score)
 			}
 			m.promotion = max(m.promotion, score)
 		}

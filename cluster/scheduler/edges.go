@@ -174,10 +174,10 @@ func (p *planner) orderedClones() {
 func (p *planner) apart() {
 	for k := range p.colocations {
 		c := &p.colocations[k]
-		if c.score > -resources.Infinity || c.attr != "" {
+		if !c.apart || c.attr != "" {
 			continue
 		}
-		dep, with := p.prims[p.units[c.dep].prims[c.depMember]].insts, p.prims[p.units[c.with].prims[c.withMember]].insts
+		dep, with := p.prims[c.dep].insts, p.prims[c.with].insts
 		for _, d := range dep {
 			for _, w := range with {
 				if a, b := &p.insts[d], &p.insts[w]; a.node == b.node {

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,83 +9,98 @@ import (
 	"github.com/belay-ha/belay/resources"
 )
 
-type scoreKey struct {
-	unit, node int
-	role       resources.Role
-}
-
-// note records what gave a part of a score. It costs nothing unless an
-// explanation was asked for.
-func (p *planner) note(unit, node int, role resources.Role, value resources.Score, source ...string) {
-	if !p.opts.Explain || value == 0 {
-		return
-	}
-	s := p.score(unit, node, role)
-	s.Parts = append(s.Parts, transition.Part{Source: strings.Join(source, ""), Value: value})
-}
-
-func (p *planner) score(unit, node int, role resources.Role) *transition.Score {
-	if role != resources.RolePromoted {
-		role = resources.RoleUnknown
-	}
-	if p.explains == nil {
-		p.explains = map[scoreKey]*transition.Score{}
-	}
-	key := scoreKey{unit, node, role}
-	if p.explains[key] == nil {
-		p.explains[key] = &transition.Score{Resource: p.units[unit].id, Node: p.nodes[node].name, Role: role}
-	}
-	return p.explains[key]
-}
-
-// scored records the sums that a placement was made by.
-func (p *planner) scored(unit int, row []resources.Score, role resources.Role) {
-	if !p.opts.Explain {
-		return
-	}
-	for n := range row {
-		p.score(unit, n, role).Value = row[n]
-	}
-}
-
-func (p *planner) scoredPromotion(unit int, value []resources.Score) {
-	if !p.opts.Explain {
-		return
-	}
-	for k, n := range p.units[unit].at {
-		if n >= 0 {
-			p.score(unit, n, resources.RolePromoted).Value = value[k]
-		}
-	}
-}
-
 // explain writes the placements and the scores, in the definition's order.
 func (p *planner) explain() {
 	if !p.opts.Explain {
 		return
 	}
 	for ui := range p.units {
-		u := &p.units[ui]
-		for k, n := range u.at {
-			placement := transition.Placement{Resource: u.id, Role: resources.RoleStopped, Reason: p.unplacedReason(u)}
-			if u.unique {
-				placement.Instance = resources.NumberedInstance(u.id, k)
-			}
-			if n >= 0 {
-				placement.Node, placement.Role, placement.Reason = p.nodes[n].name, resources.RoleStarted, p.placedReason(u, k, n)
-				if u.prom[k] {
-					placement.Role = resources.RolePromoted
-				}
-			}
-			p.t.Placements = append(p.t.Placements, placement)
+		p.explainUnit(&p.units[ui])
+	}
+	p.explainScores()
+}
+
+func (p *planner) explainUnit(u *unit) {
+	placement := transition.Placement{Resource: u.id, Role: resources.RoleStopped}
+	runs := make([]bool, u.max)
+	for _, key := range p.placedOf(u) {
+		if key.prim != u.prims[0] {
+			continue // the others of a group follow the first
+		}
+		here := placement
+		if u.unique {
+			here.Instance = resources.NumberedInstance(u.id, key.copy)
+		}
+		runs[key.copy] = true
+		here.Node, here.Role, here.Reason = p.nodes[key.node].name, u.at[key], p.placedReason(key)
+		p.t.Placements = append(p.t.Placements, here)
+	}
+	placement.Reason = p.unplacedReason(u)
+	for copy := range runs {
+		if runs[copy] || (!u.unique && slices.Contains(runs, true)) {
+			continue
+		}
+		if u.unique {
+			placement.Instance = resources.NumberedInstance(u.id, copy)
+		}
+		p.t.Placements = append(p.t.Placements, placement)
+		if !u.unique {
+			break
 		}
 	}
-	keys := slices.SortedFunc(maps.Keys(p.explains), func(a, b scoreKey) int {
-		return cmp.Or(cmp.Compare(a.unit, b.unit), cmp.Compare(a.role, b.role), cmp.Compare(a.node, b.node))
-	})
-	for _, key := range keys {
-		p.t.Scores = append(p.t.Scores, *p.explains[key])
+}
+
+// explainScores gives each primitive's scores. The copies of an anonymous clone
+// differ in nothing but where they were put: the one on a node speaks for it.
+func (p *planner) explainScores() {
+	type key struct {
+		resource string
+		node     string
 	}
+	best := map[key]int{}
+	for i, s := range p.scores {
+		id := s.Resource
+		if base, _, numbered := strings.Cut(id, ":"); numbered && !p.numbered(base) {
+			id = base
+		}
+		k := key{id, s.Node}
+		if old, found := best[k]; !found || (s.Placed && !p.scores[old].Placed) {
+			best[k] = i
+		}
+	}
+	for k, i := range best {
+		s := p.scores[i]
+		place := transition.Score{Resource: resources.ResourceID(k.resource), Node: resources.NodeName(k.node), Value: s.Value}
+		promotion := transition.Score{Resource: place.Resource, Node: place.Node, Role: resources.RolePromoted}
+		for _, part := range s.Parts {
+			told := transition.Part{Source: part.Source, Value: part.Value}
+			if part.Promotion {
+				promotion.Value = promotion.Value.Add(part.Value)
+				promotion.Parts = append(promotion.Parts, told)
+			} else {
+				place.Parts = append(place.Parts, told)
+			}
+		}
+		p.t.Scores = append(p.t.Scores, place)
+		if len(promotion.Parts) > 0 {
+			p.t.Scores = append(p.t.Scores, promotion)
+		}
+	}
+	slices.SortFunc(p.t.Scores, func(a, b transition.Score) int {
+		return cmp.Or(cmp.Compare(p.rank(a.Resource), p.rank(b.Resource)), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Node, b.Node))
+	})
+}
+
+// numbered reports whether the copies of a primitive have numbers of their own.
+func (p *planner) numbered(id string) bool {
+	qi, found := p.byPrim[resources.ResourceID(id)]
+	return found && p.units[p.prims[qi].unit].unique
+}
+
+// rank is a primitive's place in the definition.
+func (p *planner) rank(id resources.ResourceID) int {
+	base, _, _ := strings.Cut(string(id), ":")
+	return p.byPrim[resources.ResourceID(base)]
 }
 
 func (p *planner) unplacedReason(u *unit) string {
@@ -99,8 +113,8 @@ func (p *planner) unplacedReason(u *unit) string {
 	return "no node may run it"
 }
 
-func (p *planner) placedReason(u *unit, k, n int) string {
-	i := p.at(u.prims[0], p.copyOf(u, k), n)
+func (p *planner) placedReason(key placeKey) string {
+	i := p.at(key.prim, key.copy, key.node)
 	switch {
 	case i == nil:
 		return ""

@@ -52,8 +52,10 @@ func TestExplain(t *testing.T) {
 			together b a`, `
 			a on "": stopped, target_role is stopped
 			b on "": stopped, no node may run it
-			b n1 = -INFINITY; -INFINITY colocation together-b-a: a runs nowhere
-			b n2 = -INFINITY; -INFINITY colocation together-b-a: a runs nowhere`},
+			a n1 = -INFINITY; -INFINITY target-role
+			a n2 = -INFINITY; -INFINITY target-role
+			b n1 = -INFINITY; -INFINITY colocation together-b-a
+			b n2 = -INFINITY; -INFINITY colocation together-b-a`},
 		{"wish", `
 			nodes n1 n2
 			rsc a
@@ -75,7 +77,7 @@ func TestExplain(t *testing.T) {
 			g on "n2": promoted, runs here
 			g n1 = 1; 1 stickiness
 			g n2 = 11; 1 stickiness; 10 promotion score
-			g n1 promoted = -INFINITY; -1 promotion score
+			g n1 promoted = -INFINITY; -1 promotion score; -INFINITY not asked for promotion
 			g n2 promoted = 10; 10 promotion score`},
 		{"pinned", `
 			nodes n1 n2
@@ -83,7 +85,11 @@ func TestExplain(t *testing.T) {
 			rsc b managed=false
 			is a@n1 started`, `
 			a on "n1": started, left as it is: a is unmanaged
-			b on "": stopped, it is unmanaged and was not running`},
+			b on "": stopped, it is unmanaged and was not running
+			a n1 = INFINITY; INFINITY unmanaged: stays
+			a n2 = 0
+			b n1 = 0
+			b n2 = 0`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := explain(cluster3().parse(c.in))

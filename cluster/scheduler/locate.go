@@ -1,17 +1,14 @@
 package scheduler
 
 import (
+	"github.com/belay-ha/belay/cluster/policy"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
 )
 
-// place is where a location's score goes: to a whole unit, or to one of its
-// primitives (prim -1: the unit).
-type place struct{ unit, prim int }
-
-// unpackLocations turns locations and moves into rows of scores, and finds
-// where nobody probes.
+// unpackLocations turns locations and moves into what the policy engine places
+// by, and finds where nobody probes.
 func (p *planner) unpackLocations() {
 	exclusive := map[int][]bool{} // by primitive: the nodes that an exclusive location names
 	for i := range p.def.Locations {
@@ -20,9 +17,12 @@ func (p *planner) unpackLocations() {
 		if !ok {
 			continue
 		}
-		for _, to := range p.located(l) {
-			p.locate(l, to, matched, exclusive)
-		}
+		located := p.located(l)
+		p.locations = append(p.locations, policy.LocationConfig{
+			ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery),
+			Rules: []policy.LocationRule{{Nodes: matched, Score: l.Score.String(), Role: policyRole(l.Role)}},
+		})
+		p.discover(l, located, matched, exclusive)
 	}
 	for qi := range p.prims {
 		named, found := exclusive[qi]
@@ -31,7 +31,6 @@ func (p *planner) unpackLocations() {
 		}
 		for n := range p.nodes {
 			if !named[n] {
-				p.ban(qi, n, "resource_discovery exclusive elsewhere")
 				p.hide(qi, n)
 			}
 		}
@@ -40,23 +39,20 @@ func (p *planner) unpackLocations() {
 }
 
 // located returns what a location places.
-func (p *planner) located(l *resources.Location) []place {
-	if l.Selector != nil {
-		var all []place
-		for i := range p.prims {
-			if l.Selector.Matches(p.prims[i].res) {
-				all = append(all, place{p.prims[i].unit, i})
-			}
+func (p *planner) located(l *resources.Location) []string {
+	if l.Selector == nil {
+		if p.members(l.Resource) == nil {
+			return nil
 		}
-		return all
+		return []string{string(l.Resource)}
 	}
-	if u, found := p.byUnit[l.Resource]; found {
-		return []place{{u, -1}}
+	var all []string
+	for i := range p.prims {
+		if l.Selector.Matches(p.prims[i].res) {
+			all = append(all, string(p.prims[i].id))
+		}
 	}
-	if i, found := p.byPrim[l.Resource]; found {
-		return []place{{p.prims[i].unit, i}}
-	}
-	return nil
+	return all
 }
 
 func (p *planner) locationNodes(l *resources.Location) ([]bool, bool) {
@@ -82,58 +78,49 @@ func (p *planner) locationNodes(l *resources.Location) ([]bool, bool) {
 	return matched, true
 }
 
-func (p *planner) locate(l *resources.Location, to place, matched []bool, exclusive map[int][]bool) {
-	u := &p.units[to.unit]
-	prims := u.prims
-	row := u.row
-	if to.prim >= 0 {
-		prims, row = []int{to.prim}, p.prims[to.prim].row
+// discover hides what a location wants not to be looked for from the nodes, and
+// notes the nodes of exclusive ones.
+func (p *planner) discover(l *resources.Location, located []string, matched []bool, exclusive map[int][]bool) {
+	if l.Discovery != resources.DiscoveryNever && l.Discovery != resources.DiscoveryExclusive {
+		return
 	}
-	if l.Role == resources.RolePromoted {
-		first := &p.prims[prims[0]]
-		if first.promo == nil {
-			first.promo = make([]resources.Score, len(p.nodes))
-		}
-		row = first.promo
-	}
-	for n, match := range matched {
-		if !match {
-			continue
-		}
-		row[n] = row[n].Add(l.Score)
-		u.named[n] = true
-		p.note(to.unit, n, l.Role, l.Score, "location ", l.ID)
-		if l.Discovery == resources.DiscoveryNever {
-			for _, qi := range prims {
-				p.hide(qi, n)
-			}
-		}
-	}
-	if l.Discovery == resources.DiscoveryExclusive {
-		for _, qi := range prims {
-			if exclusive[qi] == nil {
+	for _, id := range located {
+		for _, qi := range p.members(resources.ResourceID(id)) {
+			if exclusive[qi] == nil && l.Discovery == resources.DiscoveryExclusive {
 				exclusive[qi] = make([]bool, len(p.nodes))
 			}
 			for n, match := range matched {
-				exclusive[qi][n] = exclusive[qi][n] || match
+				switch {
+				case !match:
+				case l.Discovery == resources.DiscoveryNever:
+					p.hide(qi, n)
+				default:
+					exclusive[qi][n] = true
+				}
 			}
 		}
 	}
+}
+
+// prefer adds a score for a resource on a node.
+func (p *planner) prefer(source string, id resources.ResourceID, n int, score resources.Score) {
+	p.locations = append(p.locations, policy.LocationConfig{ID: source, Resource: string(id), Node: string(p.nodes[n].name), Score: score.String()})
 }
 
 // unpackMoves turns operators' temporary wishes into infinite scores.
 func (p *planner) unpackMoves() {
-	for _, u := range p.placing {
-		p.unpackMove(p.s.Moves[p.units[u].id], u)
-		for _, qi := range p.units[u].prims {
-			if id := p.prims[qi].id; id != p.units[u].id {
-				p.unpackMove(p.s.Moves[id], u)
+	for ui := range p.units {
+		u := &p.units[ui]
+		p.unpackMove(p.s.Moves[u.id], u.id)
+		for _, qi := range u.prims {
+			if id := p.prims[qi].id; id != u.id {
+				p.unpackMove(p.s.Moves[id], u.id)
 			}
 		}
 	}
 }
 
-func (p *planner) unpackMove(m *state.Move, u int) {
+func (p *planner) unpackMove(m *state.Move, id resources.ResourceID) {
 	if m == nil {
 		return
 	}
@@ -143,23 +130,18 @@ func (p *planner) unpackMove(m *state.Move, u int) {
 		}
 		p.recheck(m.Until)
 	}
-	row := p.units[u].row
 	if n, found := p.byNode[m.To]; found {
-		row[n] = row[n].Add(resources.Infinity)
-		p.units[u].named[n] = true
-		p.note(u, n, 0, resources.Infinity, "move by ", m.By)
+		p.prefer("move by "+m.By, id, n, resources.Infinity)
 	}
 	if n, found := p.byNode[m.From]; found {
-		row[n] = -resources.Infinity
-		p.note(u, n, 0, -resources.Infinity, "move away by ", m.By)
+		p.prefer("move away by "+m.By, id, n, -resources.Infinity)
 	}
 }
 
 // ban keeps a primitive off a node.
 func (p *planner) ban(prim, node int, source string) {
-	p.prims[prim].row[node] = -resources.Infinity
-	if p.opts.Explain && p.prims[prim].unit >= 0 {
-		p.note(p.prims[prim].unit, node, 0, -resources.Infinity, source)
+	if p.prims[prim].unit >= 0 {
+		p.prefer(source, p.prims[prim].id, node, -resources.Infinity)
 	}
 }
 

@@ -158,7 +158,7 @@ func (p *planner) capTargets() {
 			}
 		}
 		for k := range p.colocations {
-			if c := &p.colocations[k]; c.score >= resources.Infinity && p.capByColocation(c) {
+			if c := &p.colocations[k]; !c.apart && p.capByColocation(c) {
 				changed = true
 			}
 		}
@@ -169,7 +169,7 @@ func (p *planner) capTargets() {
 // with: the primary was placed, but an order keeps it from running.
 func (p *planner) capByColocation(c *colocation) (changed bool) {
 	needed, wanted := max(c.withRole, resources.RoleStarted), max(c.depRole, resources.RoleStarted)
-	dep, with := p.units[c.dep].prims[c.depMember], p.units[c.with].prims[c.withMember]
+	dep, with := c.dep, c.with
 	for _, k := range p.prims[dep].insts {
 		d := &p.insts[k]
 		if d.tgt < wanted || d.pinned {

@@ -26,6 +26,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/belay-ha/belay/cluster/policy"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
@@ -56,9 +57,7 @@ func Plan(s *state.State, now time.Time, opts Options) transition.Transition {
 	p.compareDigests()
 
 	p.unpackColocations()
-	for _, u := range p.placing {
-		p.place(u)
-	}
+	p.placeAll()
 	p.setTargets()
 	p.unpackOrders()
 	p.capTargets()
@@ -80,13 +79,14 @@ type planner struct {
 	opts Options
 	t    transition.Transition
 
-	nodes   []node
-	byNode  map[resources.NodeName]int
-	prims   []prim
-	byPrim  map[resources.ResourceID]int
-	units   []unit
-	byUnit  map[resources.ResourceID]int
-	placing []int // units by priority
+	nodes  []node
+	byNode map[resources.NodeName]int
+	prims  []prim
+	byPrim map[resources.ResourceID]int
+	units  []unit
+	byUnit map[resources.ResourceID]int
+	// locations say where resources may run, for the policy engine.
+	locations []policy.LocationConfig
 
 	insts []inst
 	slots []int32 // prim's copies × nodes → index into insts, or -1
@@ -94,8 +94,8 @@ type planner struct {
 	colocations []colocation
 	orders      []order
 
-	acts     []action
-	explains map[scoreKey]*transition.Score
+	acts   []action
+	scores []policy.Score // what the policy engine chose by, where asked for
 }
 
 // problem records what an operator should know.

@@ -1,7 +1,9 @@
 package scheduler
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/belay-ha/belay/cluster/state"
@@ -55,20 +57,11 @@ func (p *planner) judgeCopies(q *prim, copy int) {
 // setTargets turns the placement into each instance's target role.
 func (p *planner) setTargets() {
 	for ui := range p.units {
-		u := &p.units[ui]
-		for k, n := range u.at {
-			if n < 0 {
-				continue
-			}
-			for member, qi := range u.prims {
-				if !p.memberRuns(u, member, p.copyOf(u, k), n) {
-					break
-				}
-				i := p.need(qi, p.copyOf(u, k), n)
+		for _, key := range p.placedOf(&p.units[ui]) {
+			i := p.need(key.prim, key.copy, key.node)
+			i.tgt = p.units[ui].at[key]
+			if i.tgt == resources.RolePromoted && len(p.units[ui].prims) > 1 && !p.prims[key.prim].facts.Promotable {
 				i.tgt = resources.RoleStarted
-				if u.prom[k] && (len(u.prims) == 1 || p.prims[qi].facts.Promotable) {
-					i.tgt = resources.RolePromoted
-				}
 			}
 		}
 	}
@@ -84,12 +77,19 @@ func (p *planner) setTargets() {
 	}
 }
 
+// placedOf lists where a unit's copies were put: by copy, then node, then member.
+func (p *planner) placedOf(u *unit) []placeKey {
+	return slices.SortedFunc(maps.Keys(u.at), func(a, b placeKey) int {
+		return cmp.Or(cmp.Compare(a.copy, b.copy), cmp.Compare(a.node, b.node), cmp.Compare(a.prim, b.prim))
+	})
+}
+
 // reportUnplaced names what no node may run although it should run.
 func (p *planner) reportUnplaced() {
-	for _, ui := range p.placing {
+	for ui := range p.units {
 		u := &p.units[ui]
 		wanted := !p.unitStopped(u) && p.managed(u) && (u.clone == nil || u.max > 0)
-		if wanted && !slices.ContainsFunc(u.at, func(n int) bool { return n >= 0 }) {
+		if wanted && len(u.at) == 0 {
 			p.problem(transition.Problem{
 				Code: "unplaced", Severity: transition.SeverityCritical, Resource: u.id,
 				Text: "no node may run " + string(u.id), Next: "belayctl resource show " + string(u.id),

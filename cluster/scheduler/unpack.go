@@ -1,9 +1,7 @@
 package scheduler
 
 import (
-	"cmp"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
@@ -30,7 +28,6 @@ type node struct {
 	// waited for instead.
 	fence int
 	hold  string
-	load  int // instances that this run has put here
 }
 
 // usable reports whether new instances may be put on the node.
@@ -93,10 +90,6 @@ type prim struct {
 	// slot is where its copies × nodes begin in planner.slots.
 	slot  int
 	insts []int
-	// row holds its own scores by node: locations and bans, without its unit's.
-	row []resources.Score
-	// promo holds the scores of locations for the promoted role; nil for none.
-	promo []resources.Score
 	// hidden nodes are not probed; nil for none.
 	hidden []bool
 	// stopped says that no copy may run, stopWhy because of what.
@@ -111,34 +104,16 @@ type prim struct {
 type unit struct {
 	id       resources.ResourceID
 	prims    []int
+	group    bool
 	clone    *resources.Clone
 	priority resources.Score
 
 	unique, promotable, interleave bool
 	max, nodeMax, min              int
 	promotedMax, promotedNodeMax   int
-	// row and named are what locations say to the whole unit.
-	row   []resources.Score
-	named []bool
-
-	state placeState
-	// at holds the node of each copy, or -1: of each numbered copy of a unique
-	// clone, of each chosen node of an anonymous one, or of the only copy.
-	at   []int
-	prom []bool
-	wish []resources.Score // see planner.wishes
-	// deps are the colocations that it is the dependent of, withs those that
-	// others want to be with it by.
-	deps, withs []int
+	// at holds the roles that the policy engine gave its copies.
+	at map[placeKey]resources.Role
 }
-
-type placeState uint8
-
-const (
-	unplaced placeState = iota
-	inPlacement
-	placed
-)
 
 // unpackUnits reads the definition: each resource that is in no group is a
 // unit, each group is one, at the place of its first member.
@@ -162,7 +137,7 @@ func (p *planner) unpackUnits() {
 		r := &d.Resources[i]
 		group := groupOf[r.ID]
 		if group == nil {
-			p.addUnit(r.ID, r.Meta, resources.Meta{}, r.Clone, []*resources.Resource{r})
+			p.addUnit(unit{id: r.ID, clone: r.Clone}, r.Meta, resources.Meta{}, []*resources.Resource{r})
 			continue
 		}
 		if _, known := p.byUnit[group.ID]; known {
@@ -174,21 +149,16 @@ func (p *planner) unpackUnits() {
 				members = append(members, member)
 			}
 		}
-		p.addUnit(group.ID, group.Meta, group.Meta, group.Clone, members)
+		p.addUnit(unit{id: group.ID, clone: group.Clone, group: true}, group.Meta, group.Meta, members)
 	}
-	p.placing = make([]int, len(p.units))
-	for u := range p.units {
-		p.placing[u] = u
-	}
-	slices.SortStableFunc(p.placing, func(a, b int) int { return cmp.Compare(p.units[b].priority, p.units[a].priority) })
-	p.makeRows()
+	p.makeSlots()
 }
 
 // addUnit adds a unit and its primitives. parent is what the members inherit.
-func (p *planner) addUnit(id resources.ResourceID, own, parent resources.Meta, clone *resources.Clone, members []*resources.Resource) {
-	u := unit{id: id, clone: clone, max: 1, nodeMax: 1}
+func (p *planner) addUnit(u unit, own, parent resources.Meta, members []*resources.Resource) {
+	u.max, u.nodeMax = 1, 1
 	u.priority = meta(own.Priority, nil, p.def.Defaults.Resource.Priority, 0)
-	if clone != nil {
+	if clone := u.clone; clone != nil {
 		u.nodeMax = resources.Or(clone.NodeMax, 1)
 		u.max = resources.Or(clone.Max, len(p.def.Nodes))
 		u.min = resources.Or(clone.Min, 0)
@@ -203,7 +173,7 @@ func (p *planner) addUnit(id resources.ResourceID, own, parent resources.Meta, c
 		u.prims = append(u.prims, len(p.prims))
 		p.prims = append(p.prims, p.newPrim(r, parent, &u, index))
 	}
-	p.byUnit[id] = index
+	p.byUnit[u.id] = index
 	p.units = append(p.units, u)
 }
 
@@ -252,20 +222,12 @@ func meta[T any](own, parent, byDefault *T, last T) T {
 	return last
 }
 
-// makeRows makes the tables that are as wide as the cluster in one piece each.
-func (p *planner) makeRows() {
-	width := len(p.nodes)
-	scores := make([]resources.Score, width*(len(p.prims)+len(p.units)))
-	named := make([]bool, width*len(p.units))
+// makeSlots makes the table of instances in one piece.
+func (p *planner) makeSlots() {
 	cells := 0
 	for i := range p.prims {
-		p.prims[i].row, scores = scores[:width:width], scores[width:]
 		p.prims[i].slot = cells
-		cells += width * len(p.prims[i].ids)
-	}
-	for i := range p.units {
-		p.units[i].row, scores = scores[:width:width], scores[width:]
-		p.units[i].named, named = named[:width:width], named[width:]
+		cells += len(p.nodes) * len(p.prims[i].ids)
 	}
 	p.slots = make([]int32, cells)
 	for i := range p.slots {

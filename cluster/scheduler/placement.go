@@ -1,0 +1,256 @@
+package scheduler
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/belay-ha/belay/cluster/policy"
+	"github.com/belay-ha/belay/resources"
+)
+
+// The policy engine decides where everything runs. It is told of a cluster in
+// its own terms: what runs where (with what is in flight counted as done), what
+// is to be left alone, which nodes take resources, and who was banned. What led
+// to that, failures, fencing and unknown outcomes, is judged here.
+
+// cloneSuffix tells a clone from what is cloned: they share an id in
+// definitions, and no id holds the sign.
+const cloneSuffix = "*"
+
+// placeAll asks the engine and files its answer with the units.
+func (p *planner) placeAll() {
+	in := p.policyInput()
+	answer := policy.Place(in, p.opts.Explain)
+	for ui := range p.units {
+		p.units[ui].at = map[placeKey]resources.Role{}
+	}
+	for _, placed := range answer.Placed {
+		qi, known := p.byPrim[resources.ResourceID(placed.Base)]
+		n, found := p.byNode[resources.NodeName(placed.Node)]
+		if !known || !found {
+			continue
+		}
+		u := &p.units[p.prims[qi].unit]
+		role := resources.RoleStarted
+		if placed.Role == policy.RolePromoted {
+			role = resources.RolePromoted
+		}
+		u.at[placeKey{qi, p.copyNumber(u, placed.Resource), n}] = role
+	}
+	p.scores = answer.Scores
+}
+
+// placeKey is one copy of a primitive on a node.
+type placeKey struct{ prim, copy, node int }
+
+// copyNumber reads an instance's number; copies of anonymous clones have none
+// that means anything.
+func (p *planner) copyNumber(u *unit, instance string) int {
+	if !u.unique {
+		return 0
+	}
+	_, number, _ := strings.Cut(instance, ":")
+	copy, err := strconv.Atoi(number)
+	if err != nil || copy >= u.max {
+		return 0
+	}
+	return copy
+}
+
+// policyInput describes the cluster to the engine.
+func (p *planner) policyInput() *policy.Input {
+	in := &policy.Input{Quorum: true, Now: p.now, Locations: p.locations, Options: []policy.AttributeSet{{Pairs: p.policyOptions()}}}
+	in.Nodes = make([]policy.NodeConfig, len(p.nodes))
+	in.Status = make([]policy.NodeStatus, len(p.nodes))
+	for n := range p.nodes {
+		name := string(p.nodes[n].name)
+		in.Nodes[n] = policy.NodeConfig{ID: name, Name: name, Attributes: set(attributePairs(p.nodes[n].attrs))}
+		in.Status[n] = p.policyStatus(n)
+	}
+	in.Resources = make([]policy.ResourceConfig, len(p.units))
+	for ui := range p.units {
+		in.Resources[ui] = p.policyResource(&p.units[ui])
+		p.policyPromotion(in, &p.units[ui])
+	}
+	for qi := range p.prims {
+		p.policyHistory(in, qi)
+	}
+	for i := range p.def.Colocations {
+		in.Colocations = append(in.Colocations, policyColocation(&p.def.Colocations[i]))
+	}
+	return in
+}
+
+// policyOptions says that nothing but placing is the engine's: neither quorum
+// nor fencing.
+func (p *planner) policyOptions() []policy.Pair {
+	return []policy.Pair{
+		{Name: "fencing-enabled", Value: "false"}, {Name: "no-quorum-policy", Value: "ignore"},
+		{Name: "symmetric-cluster", Value: strconv.FormatBool(resources.Or(p.def.Properties.SymmetricCluster, true))},
+	}
+}
+
+// policyStatus describes a node: one that takes nothing new is in standby, one
+// that may run nothing any more, or whose end is awaited, is gone.
+func (p *planner) policyStatus(n int) policy.NodeStatus {
+	node := &p.nodes[n]
+	s := policy.NodeStatus{ID: string(node.name), Name: string(node.name), InMembership: "true", Peer: "online", Join: "member", Expected: "member"}
+	switch {
+	case node.unclean || !node.alive:
+		s.InMembership, s.Peer, s.Join, s.Expected = "false", "offline", "down", "down"
+	case !node.usable():
+		s.Attributes = set([]policy.Pair{{Name: "standby", Value: "true"}})
+	}
+	return s
+}
+
+func (p *planner) policyResource(u *unit) policy.ResourceConfig {
+	members := make([]policy.ResourceConfig, len(u.prims))
+	for k, qi := range u.prims {
+		q := &p.prims[qi]
+		members[k] = policy.ResourceConfig{ID: string(q.id), Variant: policy.Primitive, Class: "ocf", Provider: "belay", Type: q.res.Agent, Meta: set(p.policyMeta(u, q))}
+	}
+	var whole policy.ResourceConfig
+	switch {
+	case u.group:
+		whole = policy.ResourceConfig{ID: string(u.id), Variant: policy.Group, Members: members}
+	case len(members) > 0:
+		whole = members[0]
+	}
+	if u.clone != nil {
+		whole = policy.ResourceConfig{ID: string(u.id) + cloneSuffix, Variant: policy.Clone, Members: []policy.ResourceConfig{whole}, Meta: set(cloneMeta(u))}
+	}
+	whole.Meta = append(whole.Meta, policy.AttributeSet{Pairs: []policy.Pair{{Name: "priority", Value: u.priority.String()}}})
+	return whole
+}
+
+func (p *planner) policyMeta(u *unit, q *prim) []policy.Pair {
+	pairs := []policy.Pair{
+		{Name: "resource-stickiness", Value: q.stickiness.String()}, {Name: "critical", Value: strconv.FormatBool(q.critical)},
+		{Name: "is-managed", Value: strconv.FormatBool(q.managed)}, {Name: "priority", Value: u.priority.String()},
+	}
+	if q.stopped {
+		pairs = append(pairs, policy.Pair{Name: "target-role", Value: "Stopped"})
+	}
+	return pairs
+}
+
+func cloneMeta(u *unit) []policy.Pair {
+	number := func(name string, n int) policy.Pair { return policy.Pair{Name: name, Value: strconv.Itoa(n)} }
+	flag := func(name string, on bool) policy.Pair { return policy.Pair{Name: name, Value: strconv.FormatBool(on)} }
+	return []policy.Pair{
+		number("clone-max", u.max), number("clone-node-max", u.nodeMax), number("clone-min", u.min),
+		number("promoted-max", u.promotedMax), number("promoted-node-max", u.promotedNodeMax),
+		flag("globally-unique", u.unique), flag("interleave", u.interleave), flag("ordered", u.clone.Ordered), flag("promotable", u.promotable),
+	}
+}
+
+// policyHistory says where a primitive runs, as far as that counts for placing
+// it: also where it was stopped a moment ago, so that a restart stays where it
+// is although the plan is made anew after its stop.
+func (p *planner) policyHistory(in *policy.Input, qi int) {
+	q := &p.prims[qi]
+	if q.unit < 0 {
+		return
+	}
+	u := &p.units[q.unit]
+	active := make([]int, len(q.ids))
+	for _, k := range q.insts {
+		i := &p.insts[k]
+		n := &p.nodes[i.node]
+		if i.copy < 0 || !i.active() || n.gone || n.unclean {
+			continue
+		}
+		active[i.copy]++
+		record(in, i.node, q.ids[i.copy], i.cur == resources.RolePromoted, i.pinned)
+	}
+	for copy, count := range active {
+		wanted := 1
+		if u.clone != nil && !u.unique {
+			wanted = u.max
+		}
+		for _, n := range p.lastRan(qi, copy, wanted-count) {
+			record(in, n, q.ids[copy], false, false)
+		}
+	}
+}
+
+// record adds a history that amounts to: it runs there.
+func record(in *policy.Input, n int, id resources.InstanceID, promoted, held bool) {
+	h := policy.ResourceHistory{Resource: string(id), Held: held, Ops: []policy.HistoryOp{{ID: "start", Op: "start", CallID: 1}}}
+	if promoted {
+		h.Ops = append(h.Ops, policy.HistoryOp{ID: "promote", Op: "promote", CallID: 2})
+	}
+	in.Status[n].History = append(in.Status[n].History, h)
+}
+
+// policyPromotion turns what is known of the members' wish to be promoted into
+// the node attributes that the engine reads. Nobody is promoted who does not
+// ask, whatever constraints say.
+func (p *planner) policyPromotion(in *policy.Input, u *unit) {
+	if !u.promotable || len(u.prims) == 0 {
+		return
+	}
+	allowed := p.promotionAllowed(u)
+	copies := 1
+	if u.unique {
+		copies = u.max
+	}
+	for n := range p.nodes {
+		node := string(p.nodes[n].name)
+		asks := false
+		for copy := range copies {
+			for _, qi := range u.prims {
+				score := p.promotionScore(qi, copy, n)
+				if p.promotedNow(qi, copy, n) && (!allowed || p.pinnedAt(qi, copy, n)) {
+					score = resources.Infinity
+				} else if !allowed {
+					score = noScore
+				}
+				if score == noScore {
+					continue
+				}
+				asks = true
+				in.Status[n].Attributes = append(in.Status[n].Attributes, policy.AttributeSet{
+					Pairs: []policy.Pair{{Name: "master-" + string(p.prims[qi].ids[copy]), Value: score.String()}},
+				})
+			}
+		}
+		if !asks {
+			in.Locations = append(in.Locations, policy.LocationConfig{
+				ID: "not asked for promotion", Resource: string(u.id), Role: "Promoted", Node: node, Score: (-resources.Infinity).String(),
+			})
+		}
+	}
+}
+
+func policyColocation(c *resources.Colocation) policy.ColocationConfig {
+	out := policy.ColocationConfig{
+		ID: "colocation " + c.ID, Dependent: string(c.Resource), Primary: string(c.With), DependentRole: policyRole(c.Role), PrimaryRole: policyRole(c.WithRole),
+		Score: c.Score.String(), NodeAttribute: c.NodeAttribute,
+	}
+	if c.Influence != nil {
+		out.Influence = c.Influence
+	}
+	return out
+}
+
+// policyRole names a role in a constraint; only promotion makes a difference.
+func policyRole(role resources.Role) string {
+	if role == resources.RolePromoted {
+		return "Promoted"
+	}
+	return ""
+}
+
+func set(pairs []policy.Pair) []policy.AttributeSet { return []policy.AttributeSet{{Pairs: pairs}} }
+
+func attributePairs(attrs map[string]string) []policy.Pair {
+	pairs := make([]policy.Pair, 0, len(attrs))
+	for name, value := range attrs {
+		if !strings.HasPrefix(name, "#") && !strings.HasPrefix(name, "master-") {
+			pairs = append(pairs, policy.Pair{Name: name, Value: value})
+		}
+	}
+	return pairs // one set: their order means nothing
+}
