@@ -154,6 +154,14 @@ func (e *engine) unknownOn(r *resource, node string) bool {
 	return true
 }
 
+// migratedAt reports whether the half of a migration ran on the node.
+func migratedAt(op *HistoryOp, node string) bool {
+	if op.Op == taskMigrateTo {
+		return strings.EqualFold(node, op.MigrateSource)
+	}
+	return strings.EqualFold(node, op.MigrateTarget)
+}
+
 // actedAfter reports whether something happened to the resource on the node
 // after the operation.
 func (e *engine) actedAfter(r *resource, node string, op *HistoryOp) bool {
@@ -165,7 +173,7 @@ func (e *engine) actedAfter(r *resource, node string, op *HistoryOp) bool {
 		later := &h.Ops[i]
 		switch later.Op {
 		case taskStart, taskStop, taskMigrateTo, taskMigrateFrom:
-			if compareOps(later, op) > 0 {
+			if compareWhere(later, op, migratedAt(op, node)) > 0 {
 				return true
 			}
 		}
@@ -187,5 +195,5 @@ func (e *engine) newerAfterMigration(r *resource, node string, to, from *History
 		return true
 	}
 	gone := e.onlyOp(r, node, func(o *HistoryOp) bool { return o.Op == taskMonitor })
-	return gone != nil && gone.RC == rcNotRunning && gone.Status == ExecDone && compareOps(gone, op) > 0
+	return gone != nil && gone.RC == rcNotRunning && gone.Status == ExecDone && compareWhere(gone, op, migratedAt(op, node)) > 0
 }

@@ -36,7 +36,16 @@ func sortedOps(ops []HistoryOp) []HistoryOp {
 // compared by the time of their results, and pending ones by the transition
 // that started them.
 func compareOps(a, b *HistoryOp) int {
-	sameNode := strings.EqualFold(a.OnNode, b.OnNode)
+	return compareWhere(a, b, true)
+}
+
+// compareWhere is compareOps of operations that come from one node's history or
+// from two: where a record does not say, oneHistory does.
+func compareWhere(a, b *HistoryOp, oneHistory bool) int {
+	sameNode := oneHistory
+	if a.OnNode != "" && b.OnNode != "" {
+		sameNode = strings.EqualFold(a.OnNode, b.OnNode)
+	}
 	switch {
 	case sameNode && a.ID == b.ID, a.CallID < 0 && b.CallID < 0:
 		return 0

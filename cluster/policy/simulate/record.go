@@ -202,7 +202,7 @@ func (r *record) result(step *policy.Step, rc int) {
 	h := r.history(step)
 	op := policy.HistoryOp{
 		Op: step.Task, Interval: step.Interval, CallID: 1, Status: policy.ExecDone, RC: rc, Expected: step.Expected,
-		Changed: r.in.Now, Ran: r.in.Now, OnNode: step.Node, Digest: step.Digest, RestartDigest: step.RestartDigest,
+		Changed: r.in.Now, Ran: r.in.Now, Digest: step.Digest, RestartDigest: step.RestartDigest,
 	}
 	failed := rc != step.Expected
 	if step.Task == taskReload {

@@ -32,8 +32,8 @@ type fuzzer struct {
 	keep      string
 	show      int
 
-	same, differ, refused int
-	counts                map[string]int
+	same, differ, refused, older int
+	counts                       map[string]int
 }
 
 func main() {
@@ -93,6 +93,9 @@ func (f *fuzzer) try(ctx context.Context, seed uint64) error {
 	case errors.As(err, &refused):
 		f.refused++
 		return nil
+	case errors.Is(err, errOlder):
+		f.older++
+		return nil
 	case err != nil:
 		return err
 	case f.agrees(agreement):
@@ -108,14 +111,14 @@ func (f *fuzzer) try(ctx context.Context, seed uint64) error {
 	if f.differ > f.show {
 		return nil
 	}
-	level := f.worst(agreement)
 	if f.shrink {
+		level, original := f.worst(agreement), agreement.Differ
 		cluster = shrink(cluster, func(smaller *element) bool {
 			if ctx.Err() != nil {
 				return false
 			}
 			a, err := f.compare(ctx, smaller)
-			return err == nil && !a.On[level]
+			return err == nil && !a.On[level] && sharesDifference(original, a.Differ, level)
 		})
 		if agreement, err = f.compare(ctx, cluster); err != nil {
 			return err
@@ -138,10 +141,24 @@ func (f *fuzzer) worst(a *simulate.Agreement) string {
 	return ""
 }
 
+// sharesDifference reports whether a smaller cluster still shows a part of the
+// original difference, and not only one of its own.
+func sharesDifference(original, smaller []string, level string) bool {
+	if level == "core" {
+		level = "place"
+	}
+	return slices.ContainsFunc(smaller, func(line string) bool {
+		return (strings.HasPrefix(line, level) || level == "place" && strings.HasPrefix(line, "fence")) && slices.Contains(original, line)
+	})
+}
+
 func (f *fuzzer) compare(ctx context.Context, cluster *element) (*simulate.Agreement, error) {
 	want, err := f.pacemaker.decide(ctx, cluster)
 	if err != nil {
 		return nil, err
+	}
+	if shuffles(want) {
+		return nil, errOlder
 	}
 	got, err := belay(cluster)
 	if err != nil {
@@ -181,7 +198,7 @@ func (f *fuzzer) report(seed uint64, cluster *element, a *simulate.Agreement) er
 }
 
 func (f *fuzzer) summary() {
-	fmt.Printf("%d clusters alike, %d differ, %d refused by crm_simulate\n", f.same, f.differ, f.refused)
+	fmt.Printf("%d clusters alike, %d differ, %d refused by crm_simulate, %d decided as older releases do\n", f.same, f.differ, f.refused, f.older)
 	for _, level := range f.levels {
 		if f.counts[level] > 0 {
 			fmt.Printf("  %s: %d differ\n", level, f.counts[level])
