@@ -57,9 +57,6 @@ func (c failCount) plus(other failCount) failCount {
 	return failCount{c.count.Add(other.count), max(c.last, other.last)}
 }
 
-// forgetCounts makes a node's fail counts be read again: its attributes changed.
-func (n *node) forgetCounts() { n.counts, n.countsRead = nil, false }
-
 // allFailures is how often the resource failed on the node, expired failures
 // included. op narrows down which operation's on-fail=block forbids expiry; nil
 // is any.

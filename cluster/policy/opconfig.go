@@ -167,9 +167,6 @@ func parseMoment(word string) (moment time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// requiresFor is what an operation needs before it may run.
-func (e *engine) requiresFor(r *resource, task string) requirement { return needsOf(r, task) }
-
 // onFail is what is done when the operation fails, as a word: ignore, demote,
 // restart, reset-remote, restart-container, migrate, block, stop, standby or
 // fence.
