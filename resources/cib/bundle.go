@@ -10,7 +10,7 @@ func (r *reader) bundle(e *element) policy.ResourceConfig {
 		switch part.name {
 		case "docker", "podman", "rkt":
 			if c.Bundle.Launcher != "" {
-				r.add(part.at, "bundle %q has both %s and %s", c.ID, c.Bundle.Launcher, part.name)
+				r.fault(part.at, "bundle %q has both %s and %s", c.ID, c.Bundle.Launcher, part.name)
 			}
 			r.launcher(part, c.Bundle)
 		case "network":
@@ -18,14 +18,14 @@ func (r *reader) bundle(e *element) policy.ResourceConfig {
 		case "storage":
 			r.storage(part, c.Bundle)
 		case "primitive":
-			c.Members = append(c.Members, r.primitive(part))
+			member(&c, r.primitive(part))
 		}
 	}
 	if c.Bundle.Launcher == "" {
-		r.add(e.at, "bundle %q has none of docker, podman, rkt", c.ID)
+		r.fault(e.at, "bundle %q has none of docker, podman, rkt", c.ID)
 	}
 	if len(c.Members) > 1 {
-		r.add(e.at, "bundle %q has more than one primitive", c.ID)
+		r.fault(e.at, "bundle %q has more than one primitive", c.ID)
 	}
 	return c
 }
@@ -63,7 +63,7 @@ func (r *reader) storage(e *element, b *policy.BundleConfig) {
 			TargetDir: r.need(m, "target-dir"), Options: m.get("options"),
 		}
 		if s.SourceDir == "" && s.SourceDirRoot == "" {
-			r.add(m.at, "<storage-mapping> %q has neither source-dir nor source-dir-root", s.ID)
+			r.fault(m.at, "<storage-mapping> %q has neither source-dir nor source-dir-root", s.ID)
 		}
 		b.Storage = append(b.Storage, s)
 	}

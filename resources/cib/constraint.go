@@ -13,7 +13,9 @@ func (r *reader) constraints(list *element) {
 		return
 	}
 	for _, e := range list.children {
-		r.need(e, "id")
+		if r.need(e, "id") == "" {
+			continue
+		}
 		switch e.name {
 		case "rsc_location":
 			r.in.Locations = append(r.in.Locations, r.location(e))
@@ -40,13 +42,13 @@ func (r *reader) location(e *element) policy.LocationConfig {
 		Sets:      r.resourceSets(e),
 	}
 	if c.Resource == "" && c.Pattern == "" && len(c.Sets) == 0 {
-		r.add(e.at, "location %q names no resource", c.ID)
+		r.fault(e.at, "location %q names no resource", c.ID)
 	}
 	if rest, negated := strings.CutPrefix(c.Pattern, "!"); negated {
 		c.Pattern, c.Negated = rest, true
 	}
 	if _, err := regexp.Compile(c.Pattern); err != nil {
-		r.add(e.where("rsc-pattern"), "rsc-pattern: %v", err)
+		r.fault(e.where("rsc-pattern"), "rsc-pattern: %v", err)
 	}
 	for _, rule := range e.all("rule") {
 		if rule = r.deref(rule); rule == nil {

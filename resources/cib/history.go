@@ -15,7 +15,6 @@ func (r *reader) history(s *policy.NodeStatus) error {
 		return r.skip()
 	}
 	var h policy.ResourceHistory
-	at := r.scan.at(r.scan.start)
 	for i := range r.scan.attrs {
 		a := &r.scan.attrs[i]
 		switch string(a.name) {
@@ -33,19 +32,21 @@ func (r *reader) history(s *policy.NodeStatus) error {
 			h.ShutdownLock = r.when(a)
 		}
 	}
-	if h.Resource == "" {
-		r.add(at, "<lrm_resource> has no id")
-	}
 	r.opBuf = r.opBuf[:0]
 	err := r.each(func() error {
 		if string(r.scan.name) == "lrm_rsc_op" {
-			r.opBuf = append(r.opBuf, r.historyOp())
+			if op := r.historyOp(); op.ID != "" && op.Op != "" {
+				r.opBuf = append(r.opBuf, op)
+			}
 		}
 		return r.skip()
 	})
 	if n := len(r.opBuf); n > 0 {
 		h.Ops = r.ops.take(n)
 		copy(h.Ops, r.opBuf)
+	}
+	if h.Resource == "" {
+		return err
 	}
 	if s.History == nil {
 		// Nodes know of about as many resources as each other.
@@ -58,7 +59,6 @@ func (r *reader) history(s *policy.NodeStatus) error {
 // historyOp reads the operation whose start tag was just found.
 func (r *reader) historyOp() policy.HistoryOp {
 	op := policy.HistoryOp{Status: policy.ExecUnknown, RC: -1, Expected: -1, CallID: -1}
-	at := r.scan.start
 	var have [3]bool // status, code, key
 	var oldKey *rawAttr
 	for i := range r.scan.attrs {
@@ -104,9 +104,6 @@ func (r *reader) historyOp() policy.HistoryOp {
 		case "migrate_target":
 			op.MigrateTarget = r.text(a)
 		}
-	}
-	if op.ID == "" || op.Op == "" {
-		r.add(r.scan.at(at), "<lrm_rsc_op> has no id or no operation")
 	}
 	r.transition(&op, oldKey, have)
 	return op
@@ -154,9 +151,12 @@ func expected(key string) int {
 	return n
 }
 
-// number reads a whole number of the current tag.
+// number reads a whole number of the current tag; nothing is 0.
 func (r *reader) number(a *rawAttr) int {
 	n, digits := 0, a.value
+	if len(digits) == 0 {
+		return 0
+	}
 	negative := len(digits) > 1 && digits[0] == '-'
 	if negative {
 		digits = digits[1:]

@@ -47,6 +47,14 @@ func (r *report) add(at place, format string, args ...any) {
 	}
 }
 
+// fault adds a problem of a value or a shape. A CIB that declines validation
+// has none of these: Pacemaker ignores what it cannot use then.
+func (r *reader) fault(at place, format string, args ...any) {
+	if r.strict {
+		r.add(at, format, args...)
+	}
+}
+
 // tell adds a problem. What it quotes of the file must not break its line.
 func (r *report) tell(at place, text string) {
 	text = strings.Map(func(c rune) rune {

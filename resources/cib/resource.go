@@ -6,16 +6,43 @@ import "github.com/belay-ha/belay/cluster/policy"
 func (r *reader) resourceList(list *element) []policy.ResourceConfig {
 	found := make([]policy.ResourceConfig, 0, len(list.children))
 	for _, e := range list.children {
-		if e.name != "template" {
-			found = append(found, r.resource(e))
+		if e.name == "template" {
+			continue
+		}
+		if c := r.resource(e); usable(c) {
+			found = append(found, c)
 		}
 	}
 	return found
 }
 
+// usable reports whether a resource can be used at all; if not, that was told,
+// or it is ignored for want of validation.
+func usable(c policy.ResourceConfig) bool {
+	switch c.Variant {
+	case policy.Primitive:
+		return c.ID != "" && c.Class != "" && c.Type != ""
+	case policy.Clone:
+		return c.ID != "" && len(c.Members) == 1
+	case policy.Bundle:
+		return c.ID != "" && c.Bundle.Launcher != "" && len(c.Members) <= 1
+	default:
+		return c.ID != ""
+	}
+}
+
+// member adds a member to a collection.
+func member(to *policy.ResourceConfig, m policy.ResourceConfig) {
+	if usable(m) {
+		to.Members = append(to.Members, m)
+	}
+}
+
 // resource reads a resource and its members.
 func (r *reader) resource(e *element) policy.ResourceConfig {
 	switch e.name {
+	case "primitive":
+		return r.primitive(e)
 	case "group":
 		return r.group(e)
 	case "clone", "master":
@@ -23,7 +50,7 @@ func (r *reader) resource(e *element) policy.ResourceConfig {
 	case "bundle":
 		return r.bundle(e)
 	}
-	return r.primitive(e)
+	return policy.ResourceConfig{} // unknown, and told as such
 }
 
 // common reads what every resource has.
@@ -38,11 +65,13 @@ func (r *reader) common(e *element, variant policy.Variant) policy.ResourceConfi
 }
 
 func (r *reader) primitive(e *element) policy.ResourceConfig {
-	e = r.expand(e)
+	if e = r.expand(e); e == nil {
+		return policy.ResourceConfig{}
+	}
 	c := r.common(e, policy.Primitive)
 	c.Class, c.Provider, c.Type = r.need(e, "class"), e.get("provider"), r.need(e, "type")
 	if c.Class == "ocf" && c.Provider == "" {
-		r.add(e.at, "<primitive> %q of class ocf has no provider", c.ID)
+		r.fault(e.at, "<primitive> %q of class ocf has no provider", c.ID)
 	}
 	c.Ops = r.operations(e.child("operations"))
 	return c
@@ -83,10 +112,10 @@ func (r *reader) operations(e *element) []policy.OpConfig {
 func (r *reader) group(e *element) policy.ResourceConfig {
 	c := r.common(e, policy.Group)
 	for _, m := range e.all("primitive") {
-		c.Members = append(c.Members, r.primitive(m))
+		member(&c, r.primitive(m))
 	}
 	if len(c.Members) == 0 {
-		r.add(e.at, "group %q has no members", c.ID)
+		r.fault(e.at, "group %q has no members", c.ID)
 	}
 	return c
 }
@@ -102,13 +131,13 @@ func (r *reader) clone(e *element) policy.ResourceConfig {
 	for _, m := range e.children {
 		switch m.name {
 		case "primitive":
-			c.Members = append(c.Members, r.primitive(m))
+			member(&c, r.primitive(m))
 		case "group":
-			c.Members = append(c.Members, r.group(m))
+			member(&c, r.group(m))
 		}
 	}
 	if len(c.Members) != 1 {
-		r.add(e.at, "%s %q has %d members instead of one", e.name, c.ID, len(c.Members))
+		r.fault(e.at, "%s %q has %d members instead of one", e.name, c.ID, len(c.Members))
 	}
 	return c
 }

@@ -29,8 +29,8 @@ func (r *reader) rule(e *element, depth int) *policy.Rule {
 			rule.Parts = append(rule.Parts, part)
 		}
 	}
-	if len(e.children) == 0 && r.strict {
-		r.add(e.at, "rule %q has no conditions", rule.ID)
+	if len(e.children) == 0 {
+		r.fault(e.at, "rule %q has no conditions", rule.ID)
 	}
 	return rule
 }
@@ -96,8 +96,8 @@ func (r *reader) date(e *element) *policy.DateExpression {
 	case d.Operation == "in_range" && d.Start.IsZero() && d.End.IsZero():
 		missing = "start or end"
 	}
-	if missing != "" && r.strict {
-		r.add(e.at, "date_expression %q with operation %s has no %s", d.ID, d.Operation, missing)
+	if missing != "" {
+		r.fault(e.at, "date_expression %q with operation %s has no %s", d.ID, d.Operation, missing)
 	}
 	return d
 }
@@ -110,7 +110,7 @@ func (r *reader) time(e *element, name string) time.Time {
 	}
 	t, err := policy.ParseTime(text)
 	if err != nil {
-		r.add(e.where(name), "%s: %v", name, err)
+		r.fault(e.where(name), "%s: %v", name, err)
 	}
 	return t
 }
@@ -131,7 +131,7 @@ func (r *reader) duration(e *element) *policy.DateParts {
 		}
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
-			r.add(e.where(unit.name), "%s %q is not a whole number", unit.name, text)
+			r.fault(e.where(unit.name), "%s %q is not a whole number", unit.name, text)
 		}
 		*unit.to = int(n)
 	}

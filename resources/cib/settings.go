@@ -49,7 +49,7 @@ func (r *reader) set(e *element) policy.AttributeSet {
 		switch c.name {
 		case "rule":
 			if set.Rule != nil {
-				r.add(c.at, "<%s> %q has more than one rule", e.name, set.ID)
+				r.fault(c.at, "<%s> %q has more than one rule", e.name, set.ID)
 			}
 			set.Rule = r.rule(c, 0)
 		case "nvpair":
@@ -72,8 +72,8 @@ func (r *reader) pair(e *element) (policy.Pair, bool) {
 	if name == "" {
 		name = target.get("name")
 	}
-	if name == "" && r.strict {
-		r.add(e.at, "<nvpair> has no name")
+	if name == "" {
+		r.fault(e.at, "<nvpair> has no name")
 	}
 	value, given := target.lookup("value")
 	return policy.Pair{Name: name, Value: value}, given && name != ""
@@ -100,7 +100,10 @@ func (r *reader) nodes(list *element) {
 			n.Kind = policy.KindPing
 		}
 		if names[n.ID] {
-			r.add(e.at, "node id %q is given twice", n.ID)
+			r.fault(e.at, "node id %q is given twice", n.ID)
+			continue
+		}
+		if n.ID == "" || n.Name == "" {
 			continue
 		}
 		names[n.ID] = true

@@ -6,7 +6,8 @@ import (
 	"github.com/belay-ha/belay/cluster/policy"
 )
 
-// status reads <status>. Anything may stand there; only what is known counts.
+// status reads <status>. Anything may stand there, as no schema restricts it:
+// what is unknown means nothing, and so does what has no id.
 func (r *reader) status() error {
 	return r.each(func() error {
 		switch string(r.scan.name) {
@@ -48,7 +49,6 @@ func (r *reader) truth(a *rawAttr) bool {
 // nodeState reads what is known of one node.
 func (r *reader) nodeState() error {
 	var s policy.NodeStatus
-	at := r.scan.at(r.scan.start)
 	for i := range r.scan.attrs {
 		a := &r.scan.attrs[i]
 		switch string(a.name) {
@@ -72,9 +72,6 @@ func (r *reader) nodeState() error {
 			s.RemoteFenced = r.flag(a)
 		}
 	}
-	if s.ID == "" {
-		r.add(at, "<node_state> has no id")
-	}
 	err := r.each(func() error {
 		switch string(r.scan.name) {
 		case "transient_attributes":
@@ -95,7 +92,9 @@ func (r *reader) nodeState() error {
 		return r.skip()
 	})
 	r.histories = len(s.History)
-	r.in.Status = append(r.in.Status, s)
+	if s.ID != "" {
+		r.in.Status = append(r.in.Status, s)
+	}
 	return err
 }
 

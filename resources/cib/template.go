@@ -41,7 +41,7 @@ func (r *reader) collectUsers(e *element) {
 // expand returns a primitive with its template's parts merged in: the
 // template's blocks come first, so that the primitive's own, which come last,
 // win; an operation of the template holds unless the primitive has one of the
-// same name and role.
+// same name and role. It returns nil, and has told why, if that cannot be.
 func (r *reader) expand(e *element) *element {
 	ref, given := e.lookup("template")
 	if !given {
@@ -49,12 +49,11 @@ func (r *reader) expand(e *element) *element {
 	}
 	template := r.templates[ref]
 	if template != nil && !r.spend(e.at, template.size) {
-		return e
+		return nil
 	}
 	if template == nil {
-		r.add(e.where("template"), "primitive %q uses template %q, which does not exist", e.id(), ref)
-		// Its agent is unknown as a consequence, which need not be told.
-		return &element{name: e.name, at: e.at, attrs: []attr{{"id", e.id(), e.at}, {"class", "unknown", e.at}, {"type", "unknown", e.at}}}
+		r.fault(e.where("template"), "primitive %q uses template %q, which does not exist", e.id(), ref)
+		return nil
 	}
 	merged := &element{name: e.name, at: e.at}
 	merged.attrs = append(merged.attrs, template.attrs...)

@@ -36,9 +36,7 @@ func (r *reader) optionalBool(e *element, name string) *bool {
 	}
 	value, ok := parseBool(text)
 	if !ok {
-		if r.strict {
-			r.add(e.where(name), "%s %q is neither true nor false", name, text)
-		}
+		r.fault(e.where(name), "%s %q is neither true nor false", name, text)
 		return nil
 	}
 	return &value
@@ -52,7 +50,15 @@ func (r *reader) score(e *element) resources.Score {
 	}
 	score, err := resources.ParseScore(text)
 	if err != nil {
-		r.add(e.where("score"), "%v", err)
+		digits := strings.TrimLeft(text, "+-")
+		if digits != "" && len(text)-len(digits) <= 1 && strings.Trim(digits, "0123456789") == "" {
+			// Too large for any integer, as some think infinity is written.
+			if text[0] == '-' {
+				return -infinity
+			}
+			return infinity
+		}
+		r.fault(e.where("score"), "%v", err)
 	}
 	return score
 }
@@ -71,7 +77,7 @@ func (r *reader) interval(e *element) time.Duration {
 	}
 	d, err := policy.ParseInterval(text)
 	if err != nil {
-		r.add(e.where("interval"), "interval: %v", err)
+		r.fault(e.where("interval"), "interval: %v", err)
 	}
 	return d
 }
@@ -87,9 +93,7 @@ func (r *reader) word(e *element, name string, words ...string) string {
 			return w
 		}
 	}
-	if r.strict {
-		r.add(e.where(name), "%s %q is none of %s", name, text, strings.Join(words, ", "))
-	}
+	r.fault(e.where(name), "%s %q is none of %s", name, text, strings.Join(words, ", "))
 	return text
 }
 
@@ -109,7 +113,7 @@ func (r *reader) role(e *element, name string) string {
 func (r *reader) need(e *element, name string) string {
 	text := e.get(name)
 	if text == "" {
-		r.add(e.at, "<%s> has no %s", e.name, name)
+		r.fault(e.at, "<%s> has no %s", e.name, name)
 	}
 	return text
 }
@@ -134,7 +138,7 @@ func (r *reader) count(e *element, name string) string {
 		return ""
 	}
 	if _, err := strconv.ParseInt(strings.TrimSpace(text), 10, 32); err != nil {
-		r.add(e.where(name), "%s %q is not a whole number", name, text)
+		r.fault(e.where(name), "%s %q is not a whole number", name, text)
 	}
 	return text
 }
