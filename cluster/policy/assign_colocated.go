@@ -140,12 +140,44 @@ func (e *engine) compatibleInstance(r, collection *resource, role Role) *resourc
 	if at := r.placeNext(); at != nil {
 		return instanceIn(collection, at, role)
 	}
+	if collection.bndl == nil {
+		return e.nearestInstance(r, collection, role)
+	}
 	for _, n := range e.sortedNodes(r) {
 		if m := instanceIn(collection, n, role); m != nil {
 			return m
 		}
 	}
 	return nil
+}
+
+// nearestInstance is the instance of a clone on that of r's nodes which r likes
+// best. Most clones have an instance on each node, so the instances are looked
+// through once rather than for every node.
+func (e *engine) nearestInstance(r, clone *resource, role Role) *resource {
+	var best *resource
+	var bestNode *node
+	for _, m := range clone.members {
+		at := m.placeNext()
+		if at == nil || at == bestNode || !r.allowed[at.index].in || m.anyIs(flagBlocked) {
+			continue
+		}
+		if role != RoleUnknown && m.nextRoleOf() != role {
+			continue
+		}
+		if best == nil || e.compareNodes(at, bestNode, r.usableScore(at), r.usableScore(bestNode), nil) < 0 {
+			best, bestNode = m, at
+		}
+	}
+	return best
+}
+
+// usableScore is the score of a node, as far as it can run resources.
+func (r *resource) usableScore(n *node) resources.Score {
+	if !n.usable() {
+		return -resources.Infinity
+	}
+	return r.allowed[n.index].score
 }
 
 // hostOf is the node that holds the container of a bundle's node; other nodes
@@ -165,13 +197,7 @@ func (e *engine) sortedNodes(r *resource) []*node {
 			list = append(list, n)
 		}
 	}
-	score := func(n *node) resources.Score {
-		if !n.usable() {
-			return -resources.Infinity
-		}
-		return r.allowed[n.index].score
-	}
-	slices.SortStableFunc(list, func(a, b *node) int { return e.compareNodes(a, b, score(a), score(b), nil) })
+	slices.SortStableFunc(list, func(a, b *node) int { return e.compareNodes(a, b, r.usableScore(a), r.usableScore(b), nil) })
 	return list
 }
 
