@@ -224,7 +224,8 @@ func (e *engine) orderProbeStarts() {
 			continue
 		}
 		for _, probe := range r.actions {
-			if probe.isProbe() {
+			// One without a node only stands for a probe that is not needed.
+			if probe.isProbe() && probe.node != nil {
 				e.orderProbeStart(probe, then, len(top.runningOn) > 0)
 			}
 		}

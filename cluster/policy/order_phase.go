@@ -10,6 +10,9 @@ func (e *engine) order() {
 	e.orderings = append(e.orderings, implied...)
 
 	e.expandOrderings()
+	// Orders may have made starts that nothing else needs: probes come before
+	// them too, and so before what follows from them.
+	e.orderProbeStarts()
 	p := newPropagation(e)
 	for i := len(e.actions) - 1; i >= 0; i-- {
 		p.blockDependents(e.actions[i])
