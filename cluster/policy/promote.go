@@ -166,7 +166,6 @@ func (e *engine) choosePromotion(r, m *resource, promoted int) bool {
 			e.setNextRole(part, RolePromoted, whyPromoted)
 		}
 	})
-	m.promotedHere = true
 	return true
 }
 

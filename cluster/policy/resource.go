@@ -66,16 +66,14 @@ type resource struct {
 	contains   []*resource
 
 	// What was decided (locate and assign phases).
-	allowed      table
-	locations    []*location // of every role
-	tickets      []*ticketUse
-	dependents   []*colocation // of which this is the primary ("with this")
-	primaries    []*colocation // of which this is the dependent ("this with")
-	assigned     *node
-	nextRole     Role
-	promotion    resources.Score // sort value of an instance for promotion
-	sortIndex    int
-	promotedHere bool
+	allowed    table
+	locations  []*location // of every role
+	tickets    []*ticketUse
+	dependents []*colocation // of which this is the primary ("with this")
+	primaries  []*colocation // of which this is the dependent ("this with")
+	assigned   *node
+	nextRole   Role
+	promotion  resources.Score // how much an instance deserves promotion
 
 	actions []*action
 	// deeds are the actions that are neither monitors nor notifications, as far
