@@ -58,6 +58,9 @@ func (s *Stage) Deploy(ctx context.Context, definition string) error {
 	if err := s.run(ctx, first, "mariadb", "-e", schema); err != nil {
 		return fmt.Errorf("make the schema: %w", err)
 	}
+	if err := s.leadsTo(ctx, first); err != nil {
+		return err
+	}
 	if err := s.run(ctx, first, "runuser", "-u", "ironic-inspector", "--", "ironic-inspector-dbsync", "--config-file", "/etc/ironic-inspector/inspector.conf", "upgrade"); err != nil {
 		return fmt.Errorf("make the inspector's tables: %w", err)
 	}
@@ -69,6 +72,24 @@ func (s *Stage) Deploy(ctx context.Context, definition string) error {
 	}
 	s.Say("everything runs: galera, rabbitmq, haproxy, ironic-inspector on three hosts, one DHCP door")
 	return nil
+}
+
+// leadsTo waits until new connections to the address end at the database of a
+// host. The balancer prefers the first of those that serve, and when that one
+// comes after others it cuts their clients: who works through the address
+// before that is rightly interrupted.
+func (s *Stage) leadsTo(ctx context.Context, host rig.Host) error {
+	db, err := s.database()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxIdleConns(0) // each question by a new connection
+	return await(ctx, time.Minute, fmt.Sprintf("the address leads to the database of %s", host), func() bool {
+		var name string
+		err := db.QueryRowContext(ctx, "SELECT @@hostname").Scan(&name)
+		return err == nil && name == host.String()
+	})
 }
 
 // Reuse waits until a cloud that was deployed before from the definition runs.
