@@ -95,9 +95,10 @@ func (g *generator) colocation() *element {
 
 func (g *generator) order() *element {
 	a, b, ok := g.two()
-	if !ok {
+	if !ok || g.ordered[[2]string{a.id, b.id}] {
 		return g.location()
 	}
+	g.ordered[[2]string{a.id, b.id}], g.ordered[[2]string{b.id, a.id}] = true, true
 	o := el("rsc_order", "id", g.id("order"), "first", a.id, "then", b.id)
 	if a.promotable && g.often(50) {
 		o.set("first-action", "promote").set("then-action", "start")

@@ -17,6 +17,8 @@ type generator struct {
 	// primitives that can have a history, and how often each may be active.
 	primitives []instance
 	promoted   []string // ids of promotable primitives
+	// ordered pairs: releases disagree about two orders of one pair.
+	ordered map[[2]string]bool
 }
 
 // made is a top-level resource.
@@ -42,7 +44,7 @@ type monitor struct {
 }
 
 func newGenerator(seed uint64) *generator {
-	return &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
+	return &generator{ordered: map[[2]string]bool{}, Rand: rand.New(rand.NewPCG(seed, 0))}
 }
 
 // often is true in percent of a hundred calls.
@@ -246,7 +248,7 @@ func (g *generator) meta(e *element, meta map[string]string) {
 		{15, "priority", pick(g, "1", "5", "10")}, {20, "migration-threshold", pick(g, "1", "2", "3")},
 		{6, "critical", "false"}, {6, "requires", pick(g, "nothing", "quorum", "fencing")},
 	} {
-		if g.often(m.percent) {
+		if _, given := meta[m.name]; g.often(m.percent) && !given {
 			meta[m.name] = m.value
 		}
 	}
@@ -303,6 +305,10 @@ func (g *generator) clone() *element {
 	}
 	if meta["clone-max"] == "" && g.often(25) {
 		meta["clone-max"] = strconv.Itoa(1 + g.IntN(3))
+	}
+	// Releases before 3.0 let copies change places; what sticks does not.
+	if g.often(80) {
+		meta["resource-stickiness"] = "INFINITY"
 	}
 	for _, m := range []string{"interleave", "ordered", "notify"} {
 		if g.often(30) {
