@@ -22,9 +22,9 @@ type Changes struct {
 // Apply returns the input with the changes; the input itself stays as it is.
 // It is an error to name a node that is not there.
 func Apply(in *policy.Input, c Changes) (*policy.Input, error) {
-	present := policy.Inspect(in)
-	if present == nil {
-		present = &policy.Report{}
+	present := &policy.Report{}
+	if len(c.Up)+len(c.Down)+len(c.Failed)+len(c.Standby) > 0 {
+		present = policy.Inspect(in)
 	}
 	r := newRecord(in, present)
 	for _, names := range [][]string{c.Down, c.Failed, c.Up, c.Standby} {

@@ -83,7 +83,7 @@ func (c *cluster) openstack() {
 // plain is a mixture: single resources, groups of five, copies on two nodes,
 // preferences, and some order and colocation.
 func (c *cluster) plain() {
-	made := 3
+	made, lastGroup := 3, ""
 	for n := 0; made < c.instances; n++ {
 		home := n % c.nodes
 		switch {
@@ -94,6 +94,7 @@ func (c *cluster) plain() {
 				members += c.primitive(fmt.Sprintf("%s-%d", group, m), "ocf", "pacemaker", "Dummy", true, home)
 			}
 			c.resources = append(c.resources, fmt.Sprintf(`<group id=%q>%s</group>`, group, members))
+			lastGroup = group
 			made += 5
 		case n%10 == 7 && made+2 <= c.instances:
 			id := fmt.Sprintf("copies-%d", n)
@@ -102,18 +103,20 @@ func (c *cluster) plain() {
 		default:
 			id := fmt.Sprintf("rsc-%d", n)
 			c.resources = append(c.resources, c.primitive(id, "ocf", "pacemaker", "Dummy", true, home))
-			c.prefer(id, n, home)
+			c.prefer(id, lastGroup, n, home)
 			made++
 		}
 	}
 }
 
-func (c *cluster) prefer(id string, n, home int) {
+func (c *cluster) prefer(id, lastGroup string, n, home int) {
 	switch n % 10 {
 	case 0, 1, 2:
 		c.constraint(`<rsc_location id="l-%s" rsc="%s" node="%s" score="50"/>`, id, id, nodeName(home))
 	case 4:
-		c.order(fmt.Sprintf("group-%d", n-1), id)
+		if lastGroup != "" {
+			c.order(lastGroup, id)
+		}
 	case 5:
 		c.colocate(id, fmt.Sprintf("rsc-%d", n-1), "-100")
 	}
