@@ -106,11 +106,11 @@ func (e *Executor) call(ctx context.Context, i *instance, agent agents.Agent, re
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		defer i.release()
 		defer cancel(nil)
 		defer timer.Stop()
-		result := invoke(ctx, agent, request)
-		answers <- answer{result, context.Cause(ctx)}
+		a := answer{result: invoke(ctx, agent, request), cut: context.Cause(ctx)}
+		i.release() // before the answer: a monitor that got none looks again at once
+		answers <- a
 	}()
 	select {
 	case a := <-answers:
