@@ -38,6 +38,8 @@ func (r *reader) launcher(e *element, b *policy.BundleConfig) {
 	if b.PromotedMax = r.count(e, "promoted-max"); b.PromotedMax == "" {
 		b.PromotedMax = r.count(e, "masters")
 	}
+	r.copies(e, "replicas", b.Replicas)
+	r.copies(e, "promoted-max", b.PromotedMax)
 	b.Network, b.Options, b.RunCommand = e.get("network"), e.get("options"), e.get("run-command")
 }
 

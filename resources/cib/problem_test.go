@@ -65,6 +65,7 @@ func TestProblems(t *testing.T) {
 		{"pattern", head + `<constraints><rsc_location id="l" rsc-pattern="(" node="a" score="1"/></constraints>` + tail, "x:1:55: rsc-pattern: error parsing regexp"},
 		{"date", head + `<constraints><rsc_location id="l" rsc="a"><rule id="r" score="1"><date_expression id="d" operation="gt" start="never"/></rule></rsc_location></constraints>` + tail, `x:1:125: start: "never" is not an ISO 8601 date`},
 		{"bundle", head + `<resources><bundle id="b"/></resources>` + tail, `x:1:32: bundle "b" has none of docker, podman, rkt`},
+		{"too many copies", head + `<rsc_defaults><meta_attributes id="m"><nvpair id="p" name="clone-max" value="1001"/></meta_attributes></rsc_defaults>` + tail, "x:1:59: clone-max is 1001, more than 1000"},
 		{"history", `<cib><configuration/><status><node_state id="1"><lrm><lrm_resources><lrm_resource id="a"><lrm_rsc_op id="o" operation="start" rc-code="ok"/></lrm_resource></lrm_resources></lrm></node_state></status></cib>`, `x:1:127: rc-code "ok" is not a whole number`},
 	}
 	for _, c := range cases {

@@ -54,6 +54,10 @@ func (r *reader) set(e *element) policy.AttributeSet {
 			set.Rule = r.rule(c, 0)
 		case "nvpair":
 			if pair, given := r.pair(c); given {
+				switch pair.Name {
+				case "clone-max", "clone-node-max":
+					r.copies(c, pair.Name, pair.Value)
+				}
 				set.Pairs = append(set.Pairs, pair)
 			}
 		}

@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -141,6 +142,17 @@ func (r *reader) count(e *element, name string) string {
 		r.fault(e.where(name), "%s %q is not a whole number", name, text)
 	}
 	return text
+}
+
+// MaxCopies is how many instances of a clone or replicas of a bundle may be
+// configured. What is decided grows faster than their number.
+const MaxCopies = 1000
+
+// copies refuses numbers of instances that no cluster has.
+func (r *reader) copies(e *element, name, value string) {
+	if n, err := strconv.ParseInt(value, 10, 64); n > MaxCopies || errors.Is(err, strconv.ErrRange) && value[0] != '-' {
+		r.add(e.at, "%s is %s, more than %d", name, value, MaxCopies)
+	}
 }
 
 const infinity = resources.Infinity
