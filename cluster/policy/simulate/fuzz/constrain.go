@@ -30,7 +30,7 @@ func (g *generator) location() *element {
 	rsc := g.any()
 	l := el("rsc_location", "id", g.id("location"), "rsc", rsc.id)
 	if g.often(70) {
-		l.set("node", pick(g, g.nodes...)).set("score", g.score())
+		l.set("node", pick(g, append(g.remotes, g.nodes...)...)).set("score", g.score())
 		if rsc.promotable && g.often(30) {
 			l.set("role", "Master")
 		}

@@ -106,7 +106,8 @@ func (s *simulated) form() *simulate.Form {
 	f := &simulate.Form{Final: map[string][]simulate.AtForm{}}
 	for _, a := range s.Actions.Nodes {
 		op := strings.TrimSuffix(strings.TrimPrefix(a.Task, "Fence ("), ")")
-		f.Actions = append(f.Actions, simulate.ActionForm{Task: "fence", FenceAction: op, Node: a.Node})
+		node, _, _ := strings.Cut(a.Node, " (resource: ") // of a guest
+		f.Actions = append(f.Actions, simulate.ActionForm{Task: "fence", FenceAction: op, Node: node})
 	}
 	for _, a := range s.Actions.Resources {
 		action := simulate.ActionForm{Task: a.Action, Resource: a.Resource, Node: a.Node, Blocked: a.Blocked}
