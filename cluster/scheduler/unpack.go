@@ -184,7 +184,7 @@ func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit,
 		sticky = 1
 	}
 	q := prim{
-		id: r.ID, res: r, unit: index, facts: p.opts.facts(r.Agent),
+		id: r.ID, res: r, unit: index, facts: p.opts.Facts(r.Agent),
 		stickiness:     meta(m.Stickiness, parent.Stickiness, d.Stickiness, sticky),
 		targetRole:     meta(m.TargetRole, parent.TargetRole, d.TargetRole, resources.RolePromoted),
 		requires:       meta(m.Requires, parent.Requires, d.Requires, resources.RequiresFencing),
