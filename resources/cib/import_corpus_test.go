@@ -24,9 +24,9 @@ import (
 // What the recorded clusters came to when this was last looked at. The floors
 // only rise.
 const (
-	floorWhole  = 113 // are imported with nothing left out
-	floorAgree  = 113 // of those are placed as the CIB is
-	floorPartly = 136 // of the others agree all the same
+	floorWhole  = 121 // are imported with nothing left out
+	floorAgree  = 121 // of those are placed as the CIB is
+	floorPartly = 137 // of the others agree all the same
 )
 
 // TestImportCases imports every recorded cluster, where they are at hand, and

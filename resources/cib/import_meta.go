@@ -37,6 +37,8 @@ func (m *importer) meta(to *resources.Meta, s setting) bool {
 		to.FailureTimeout = m.length(s)
 	case "critical":
 		to.Critical = m.truth(s)
+	case "allow-unhealthy-nodes":
+		to.AllowUnhealthyNodes = m.truth(s)
 	case "description":
 	default:
 		return false
@@ -87,6 +89,7 @@ func inherit(own, from resources.Meta) resources.Meta {
 	first(&own.FailureTimeout, from.FailureTimeout)
 	first(&own.MultipleActive, from.MultipleActive)
 	first(&own.Critical, from.Critical)
+	first(&own.AllowUnhealthyNodes, from.AllowUnhealthyNodes)
 	return own
 }
 

@@ -186,9 +186,7 @@ func (m *importer) start(c *policy.ResourceConfig) *resources.Resource {
 			m.otherMeta(c.ID, s)
 		}
 	}
-	for _, s := range m.settings(c.Utilization, "") {
-		m.lose(s.at, "utilization %s of resource %q cannot be represented", s.name, c.ID)
-	}
+	r.Utilization = m.utilization(c.Utilization)
 	m.agent(c, r)
 	return r
 }
@@ -207,7 +205,7 @@ func (m *importer) otherMeta(id string, s setting) {
 	switch {
 	case s.name == "remote-node" || strings.HasPrefix(s.name, "remote-"):
 		m.lose(s.at, "%s: resource %q makes a guest node, which cannot be represented", s.name, id)
-	case s.name == "allow-migrate" || s.name == "allow-unhealthy-nodes":
+	case s.name == "allow-migrate":
 		if on, _ := parseBool(s.value); on {
 			m.lose(s.at, "meta-attribute %s of %q cannot be represented", s.name, id)
 		}

@@ -2,6 +2,7 @@ package cib
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/belay-ha/belay/cluster/policy"
@@ -54,6 +55,19 @@ func (m *importer) properties() {
 			p.StopAllResources = resources.Or(m.truth(s), false)
 		case "stonith-timeout", "fencing-timeout":
 			p.FencingTimeout = resources.Or(m.length(s), 0)
+		case "placement-strategy":
+			p.PlacementStrategy = resources.Or(word(m, s, resources.PlacementStrategies...), "")
+		case "node-health-strategy":
+			s.value = strings.ReplaceAll(s.value, "-", "_")
+			p.NodeHealthStrategy = resources.Or(word(m, s, resources.NodeHealthStrategies...), "")
+		case "node-health-base":
+			p.NodeHealthBase = m.score(s)
+		case "node-health-green":
+			p.NodeHealthGreen = m.score(s)
+		case "node-health-yellow":
+			p.NodeHealthYellow = m.score(s)
+		case "node-health-red":
+			p.NodeHealthRed = m.score(s)
 		case "stonith-action", "fencing-action":
 			p.FencingAction = m.fencingAction(s)
 		default:
@@ -158,12 +172,27 @@ func (m *importer) nodes() {
 		for _, s := range m.settings(n.Attributes, "") {
 			m.nodeAttribute(&node, s)
 		}
-		for _, s := range m.settings(n.Utilization, "") {
-			m.lose(s.at, "utilization %s of node %q cannot be represented", s.name, n.Name)
-		}
+		node.Utilization = m.utilization(n.Utilization)
 		m.origin["node["+n.Name+"]"] = at
 		m.def.Nodes = append(m.def.Nodes, node)
 	}
+}
+
+// utilization reads amounts.
+func (m *importer) utilization(sets []policy.AttributeSet) resources.Utilization {
+	var amounts resources.Utilization
+	for _, s := range m.settings(sets, "") {
+		n, err := strconv.ParseInt(strings.TrimSpace(s.value), 10, 32)
+		if err != nil || n < 0 {
+			m.lose(s.at, "utilization %s %q is no amount", s.name, s.value)
+			continue
+		}
+		if amounts == nil {
+			amounts = resources.Utilization{}
+		}
+		amounts[s.name] = int(n)
+	}
+	return amounts
 }
 
 func (m *importer) nodeAt(id string) place {
