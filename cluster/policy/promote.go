@@ -79,8 +79,8 @@ func (e *engine) setPromotionPriority(r, m *resource, view *promotionView) {
 	for _, c := range e.primariesOf(m) {
 		e.applyColocation(c, m, c.primary, true)
 	}
-	if next == RolePromoted {
-		m.promotion = resources.Infinity
+	if m.merit = m.promotion; next == RolePromoted {
+		m.merit = resources.Infinity
 	}
 }
 
@@ -94,8 +94,8 @@ func (e *engine) sortForPromotion(r *resource) {
 	r.clone.rolesSorted = true
 	r.set(flagUpdating)
 	for _, m := range r.members {
-		if at := m.placeNext(); at != nil && m.promotion >= 0 {
-			r.allowed.add(at, m.promotion)
+		if at := m.placeNext(); at != nil && m.merit >= 0 {
+			r.allowed.add(at, m.merit)
 		}
 	}
 	e.mergeForPromotion(r)
@@ -110,9 +110,9 @@ func (e *engine) sortForPromotion(r *resource) {
 	for _, m := range r.members {
 		at := m.placeNext()
 		if !m.is(flagManaged) && m.nextRole == RolePromoted {
-			m.promotion = resources.Infinity
-		} else if at != nil && m.promotion >= 0 && r.allowed[at.index].in {
-			m.promotion = r.allowed[at.index].score
+			m.merit = resources.Infinity
+		} else if at != nil && m.merit >= 0 && r.allowed[at.index].in {
+			m.merit = r.allowed[at.index].score
 		}
 	}
 	keys := make(map[*resource]*instanceKey, len(r.members))
@@ -120,7 +120,7 @@ func (e *engine) sortForPromotion(r *resource) {
 		keys[m] = e.newInstanceKey(m)
 	}
 	mergeSort(r.members, func(a, b *resource) int {
-		if c := cmp.Compare(b.promotion, a.promotion); c != 0 {
+		if c := cmp.Compare(b.merit, a.merit); c != 0 {
 			return c
 		}
 		if c := cmp.Compare(b.currentRole(), a.currentRole()); c != 0 {
@@ -146,7 +146,7 @@ func (e *engine) mergeForPromotion(r *resource) {
 // choosePromotion decides about one instance, after those that deserve it more.
 func (e *engine) choosePromotion(r, m *resource, promoted int) bool {
 	at := (*node)(nil)
-	if m.promotion >= 0 && (promoted < r.clone.promotedMax || !r.is(flagManaged)) {
+	if m.merit >= 0 && (promoted < r.clone.promotedMax || !r.is(flagManaged)) {
 		at = e.promotionNode(r, m)
 	}
 	frozen := m.role < RolePromoted && !e.in.Quorum && e.opt.noQuorum == quorumFreeze

@@ -73,7 +73,8 @@ type resource struct {
 	primaries  []*colocation // of which this is the dependent ("this with")
 	assigned   *node
 	nextRole   Role
-	promotion  resources.Score // how much an instance deserves promotion
+	promotion  resources.Score // how much an instance deserves promotion by itself
+	merit      resources.Score // and with what else is for its node: who is promoted first
 
 	actions []*action
 	// deeds are the actions that are neither monitors nor notifications, as far
