@@ -24,9 +24,9 @@ const (
 	taskClearFailures = "clear_failcount"
 	taskFence         = "stonith"
 	taskShutdown      = "do_shutdown"
-	taskClearLock     = "clear_shutdown_lock" // lrm_delete with a lock
-	taskOneOrMore     = "one-or-more"         // enough of a set are up
-	taskLoadGone      = "load_stopped"        // what leaves a node has left it
+	taskClearLock     = "lrm_delete"   // of a history that holds a shutdown lock
+	taskOneOrMore     = "one-or-more"  // enough of a set are up
+	taskLoadGone      = "load_stopped" // what leaves a node has left it
 )
 
 // actionFlags are what is decided about an action.

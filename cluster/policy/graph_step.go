@@ -11,6 +11,7 @@ func (e *engine) step(a *action) Step {
 		FenceAction: a.fenceOp,
 		CancelTask:  a.cancelOp,
 		Reason:      a.reason,
+		Delay:       a.delay,
 		Role:        a.role,
 	}
 	if a.task == taskFence {

@@ -43,6 +43,9 @@ type Step struct {
 	Timeout  time.Duration
 	// FenceAction is off, reboot or on.
 	FenceAction string
+	// Delay is how long a fencing waits, for the sake of what its target ran
+	// (priority-fencing-delay).
+	Delay time.Duration
 	// CancelTask is the operation that a cancel ends.
 	CancelTask string
 	// Notify is the kind and operation of a notification: pre start.
