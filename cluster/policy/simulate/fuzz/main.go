@@ -4,6 +4,8 @@
 //
 //	go run ./cluster/policy/simulate/fuzz -n 1000
 //
+// With the names of CIB files it compares what is decided about those instead.
+//
 // crm_simulate may be older than the release that Belay follows; what is known
 // to differ between them is not generated. See docs/scheduler.md.
 package main
@@ -70,6 +72,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer os.RemoveAll(dir)
 	f.pacemaker = &pacemaker{program: path, dir: dir}
+	if flags.NArg() > 0 {
+		return f.files(ctx, flags.Args())
+	}
 	for i := range *n {
 		if ctx.Err() != nil {
 			break
@@ -128,6 +133,40 @@ func (f *fuzzer) try(ctx context.Context, seed uint64) error {
 	return f.report(seed, cluster, agreement)
 }
 
+// text is a cluster as a file holds it.
+type text string
+
+func (t text) String() string { return string(t) }
+
+// files compares what is decided about clusters in files.
+func (f *fuzzer) files(ctx context.Context, names []string) error {
+	for _, name := range names {
+		cluster, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		agreement, err := f.compare(ctx, text(cluster))
+		var refused *refusedError
+		switch {
+		case errors.As(err, &refused):
+			f.refused++
+			fmt.Println(name, err)
+		case errors.Is(err, errOlder):
+			f.older++
+			fmt.Println(name, "is decided as older releases do")
+		case err != nil:
+			return err
+		case f.agrees(agreement):
+			f.same++
+		default:
+			f.differ++
+			fmt.Printf("%s\n  %s\n", name, strings.Join(agreement.Differ, "\n  "))
+		}
+	}
+	f.summary()
+	return nil
+}
+
 func (f *fuzzer) agrees(a *simulate.Agreement) bool {
 	return !slices.ContainsFunc(f.levels, func(level string) bool { return !a.On[level] })
 }
@@ -153,7 +192,7 @@ func sharesDifference(original, smaller []string, level string) bool {
 	})
 }
 
-func (f *fuzzer) compare(ctx context.Context, cluster *element) (*simulate.Agreement, error) {
+func (f *fuzzer) compare(ctx context.Context, cluster fmt.Stringer) (*simulate.Agreement, error) {
 	want, err := f.pacemaker.decide(ctx, cluster)
 	if err != nil {
 		return nil, err
@@ -179,7 +218,7 @@ func (f *fuzzer) compare(ctx context.Context, cluster *element) (*simulate.Agree
 }
 
 // belay decides about a cluster. A panic is a difference.
-func belay(cluster *element) (form *simulate.Form, err error) {
+func belay(cluster fmt.Stringer) (form *simulate.Form, err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			err = fmt.Errorf("panic: %v", caught)

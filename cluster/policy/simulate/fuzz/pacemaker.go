@@ -75,7 +75,7 @@ type tree struct {
 	Inner   []tree `xml:",any"`
 }
 
-func (p *pacemaker) decide(ctx context.Context, cluster *element) (*simulate.Form, error) {
+func (p *pacemaker) decide(ctx context.Context, cluster fmt.Stringer) (*simulate.Form, error) {
 	file := filepath.Join(p.dir, "cluster.xml")
 	graph := filepath.Join(p.dir, "graph.xml")
 	if err := os.WriteFile(file, []byte(cluster.String()), 0o600); err != nil {
@@ -106,7 +106,7 @@ func (s *simulated) form() *simulate.Form {
 	f := &simulate.Form{Final: map[string][]simulate.AtForm{}}
 	for _, a := range s.Actions.Nodes {
 		op := strings.TrimSuffix(strings.TrimPrefix(a.Task, "Fence ("), ")")
-		node, _, _ := strings.Cut(a.Node, " (resource: ") // of a guest
+		node, _, _ := strings.Cut(a.Node, " ") // of a guest also what it lives in
 		f.Actions = append(f.Actions, simulate.ActionForm{Task: "fence", FenceAction: op, Node: node})
 	}
 	for _, a := range s.Actions.Resources {
