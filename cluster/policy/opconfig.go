@@ -46,13 +46,6 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 	if meta, ok := e.opMetaBy[key]; ok {
 		return meta
 	}
-	if e.opMetaBy == nil {
-		e.opMetaBy = map[metaKey]map[string]string{}
-	}
-	if meta, ok := e.kept.opMetaBy[key]; ok && meta["interval-origin"] == "" {
-		e.opMetaBy[key] = meta
-		return meta
-	}
 	ctx := ruleContext{rsc: r, op: task, interval: interval}
 	meta := map[string]string{}
 	if op != nil {
@@ -60,7 +53,7 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 			meta[p.Name] = p.Value
 		}
 		meta["name"] = op.Name
-		e.fillFrom(meta, op.Meta, &ctx)
+		fill(meta, e.resolve(op.Meta, "", ctx))
 	}
 	probe := task == taskMonitor && interval == 0
 	if _, ok := meta["timeout"]; !ok && probe {
@@ -68,7 +61,7 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 			meta["timeout"] = monitor.attribute("timeout")
 		}
 	}
-	e.fillFrom(meta, e.in.OpDefaults, &ctx)
+	fill(meta, e.resolve(e.in.OpDefaults, "", ctx))
 	delete(meta, "id")
 	delete(meta, "interval")
 	if interval > 0 {
@@ -86,6 +79,9 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 	meta["timeout"] = milliseconds(timeout)
 	checkOnFail(r, op, task, meta)
 	e.setDelay(meta, interval)
+	if e.opMetaBy == nil {
+		e.opMetaBy = map[metaKey]map[string]string{}
+	}
 	e.opMetaBy[key] = meta
 	return meta
 }
@@ -161,9 +157,6 @@ func (e *engine) setDelay(meta map[string]string, interval time.Duration) {
 
 // parseMoment reads an ISO 8601 date and time.
 func parseMoment(word string) (moment time.Time, ok bool) {
-	if word == "" {
-		return time.Time{}, false
-	}
 	for _, layout := range []string{
 		time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02",
 	} {

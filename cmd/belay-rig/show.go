@@ -83,11 +83,7 @@ counts them.
 					}
 					began := time.Now()
 					s.Say("check: %s", check.Name)
-					err := s.Forgive(ctx)
-					if err == nil {
-						err = check.Run(ctx, s)
-					}
-					if err != nil {
+					if err := check.Run(ctx, s); err != nil {
 						failed++
 						s.Say("FAILED: %s: %v", check.Name, err)
 						s.Journals(ctx)

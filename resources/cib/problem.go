@@ -10,10 +10,9 @@ const maxProblems = 100
 
 // Problem is one thing that is wrong with a CIB, and where.
 type Problem struct {
-	File string `json:"file"`
-	Line int    `json:"line"`
-	Col  int    `json:"col"`
-	Text string `json:"text"`
+	File      string
+	Line, Col int
+	Text      string
 }
 
 // String returns FILE:LINE:COL: TEXT.
