@@ -72,12 +72,11 @@ func (e *engine) assignEarly(m *resource, current *node, perNode, available int)
 			break
 		}
 		m.restoreTables(tables)
+		e.unassign(m) // its members too, also where none found a node
 		if chosen == nil {
-			m.set(flagUnassigned)
 			break
 		}
 		reserved++
-		e.unassign(m)
 		chosen = nil
 	}
 	copy(m.parent.allowed, counts)
