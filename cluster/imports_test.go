@@ -39,8 +39,8 @@ var layers = []layer{
 		"where everything runs, and Pacemaker's way there: it knows clusters as data, whether from a saved one or from a running one"},
 	{"L2 scheduler", []string{"cluster/scheduler"},
 		"the planner; simulation and production run the same code because it reaches nothing else"},
-	{"L2 simulation", []string{"cluster/policy/simulate"},
-		"what a plan leads to, without a cluster: it carries a plan out on paper"},
+	{"L2 simulation", []string{"cluster/policy/simulate", "cluster/simulate"},
+		"what a plan leads to, without a cluster: they carry plans out on paper, of Pacemaker's clusters and of Belay's, and know nothing of each other"},
 	{"shell support", []string{"agents/command", "agents/simulated", "agents/agenttest", "fencing/fencetest", "cluster/membership/memnet"},
 		"what several agents, the development cluster and tests share; it stands on contracts alone"},
 	{"L3", []string{
@@ -79,7 +79,7 @@ var never = []struct{ from, to, why string }{
 
 // pure lists the packages whose result is a function of their arguments: they
 // run in every replica and in every simulation and must agree.
-var pure = []string{"resources", "resources/definition", "resources/edit", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/policy"}
+var pure = []string{"resources", "resources/definition", "resources/edit", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy"}
 
 // impure are the imports that pure packages may not have, and may not reach
 // through other packages of this module. net/netip is not among them: it

@@ -22,7 +22,13 @@ type Node struct {
 	// Address is the node's address on the cluster network.
 	Address    string            `json:"address,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+	// Utilization is what the node has of what resources use.
+	Utilization Utilization `json:"utilization,omitempty"`
 }
+
+// Utilization is amounts by name ("cpu", "memory"): what a resource uses, or a
+// node has.
+type Utilization map[string]int
 
 // FenceDevice switches the power of nodes. Devices of one Level must all
 // succeed; if any fails the next level is tried.
@@ -66,16 +72,56 @@ const (
 	FencingOff    FencingAction = "off"
 )
 
+// PlacementStrategy says what utilization means (Pacemaker Explained,
+// "Utilization and Placement Strategy").
+type PlacementStrategy string
+
+// The strategies. All but the default rule out nodes that have too little left.
+const (
+	PlacementDefault     PlacementStrategy = "default"     // utilization means nothing
+	PlacementUtilization PlacementStrategy = "utilization" // else as the default: few resources on each
+	PlacementBalanced    PlacementStrategy = "balanced"    // where most is left
+	PlacementMinimal     PlacementStrategy = "minimal"     // on as few nodes as will do
+)
+
+// PlacementStrategies lists every strategy that a definition may name.
+var PlacementStrategies = []PlacementStrategy{PlacementDefault, PlacementUtilization, PlacementBalanced, PlacementMinimal}
+
+// NodeHealthStrategy says what nodes' attributes "#health…" mean, whose values
+// are red, yellow, green, or a score (Pacemaker Explained, "Node Health").
+type NodeHealthStrategy string
+
+// The strategies.
+const (
+	HealthNone         NodeHealthStrategy = "none"           // default
+	HealthMigrateOnRed NodeHealthStrategy = "migrate_on_red" // red is -INFINITY, the others 0
+	HealthOnlyGreen    NodeHealthStrategy = "only_green"     // red and yellow are -INFINITY
+	HealthProgressive  NodeHealthStrategy = "progressive"    // scores of the properties, added to the base
+	HealthCustom       NodeHealthStrategy = "custom"         // as progressive; rules may ask for the attributes besides
+)
+
+// NodeHealthStrategies lists every strategy that a definition may name.
+var NodeHealthStrategies = []NodeHealthStrategy{HealthNone, HealthMigrateOnRed, HealthOnlyGreen, HealthProgressive, HealthCustom}
+
+// HealthAttribute begins the names of attributes that tell of a node's health.
+const HealthAttribute = "#health"
+
 // Properties are cluster-wide settings. Zero values and nil mean the default.
 type Properties struct {
-	NoQuorumPolicy      NoQuorumPolicy `json:"no_quorum_policy,omitempty"`  // stop
-	SymmetricCluster    *bool          `json:"symmetric_cluster,omitempty"` // true
-	MaintenanceMode     bool           `json:"maintenance_mode,omitempty"`
-	StopAllResources    bool           `json:"stop_all_resources,omitempty"`
-	FencingEnabled      *bool          `json:"fencing_enabled,omitempty"`        // true
-	FencingAction       FencingAction  `json:"fencing_action,omitempty"`         // reboot
-	FencingTimeout      Duration       `json:"fencing_timeout,omitempty"`        // 60s for one attempt
-	StartFailureIsFatal *bool          `json:"start_failure_is_fatal,omitempty"` // true
+	NoQuorumPolicy      NoQuorumPolicy     `json:"no_quorum_policy,omitempty"`  // stop
+	SymmetricCluster    *bool              `json:"symmetric_cluster,omitempty"` // true
+	MaintenanceMode     bool               `json:"maintenance_mode,omitempty"`
+	StopAllResources    bool               `json:"stop_all_resources,omitempty"`
+	FencingEnabled      *bool              `json:"fencing_enabled,omitempty"`        // true
+	FencingAction       FencingAction      `json:"fencing_action,omitempty"`         // reboot
+	FencingTimeout      Duration           `json:"fencing_timeout,omitempty"`        // 60s for one attempt
+	StartFailureIsFatal *bool              `json:"start_failure_is_fatal,omitempty"` // true
+	PlacementStrategy   PlacementStrategy  `json:"placement_strategy,omitempty"`     // default
+	NodeHealthStrategy  NodeHealthStrategy `json:"node_health_strategy,omitempty"`   // none
+	NodeHealthBase      *Score             `json:"node_health_base,omitempty"`       // 0
+	NodeHealthGreen     *Score             `json:"node_health_green,omitempty"`      // 0
+	NodeHealthYellow    *Score             `json:"node_health_yellow,omitempty"`     // 0
+	NodeHealthRed       *Score             `json:"node_health_red,omitempty"`        // -INFINITY
 	// Lease is how long a member trusts its last word from the leader before
 	// it applies NoQuorumPolicy by itself.
 	Lease Duration `json:"lease,omitempty"` // 5s

@@ -18,6 +18,8 @@ type Resource struct {
 	Params Params      `json:"params,omitempty"`
 	Meta   Meta        `json:"meta,omitzero"`
 	Ops    []Operation `json:"ops,omitempty"`
+	// Utilization is what each copy uses of what nodes have.
+	Utilization Utilization `json:"utilization,omitempty"`
 	// Clone makes it run on several nodes; nil means a primitive.
 	Clone *Clone `json:"clone,omitempty"`
 }
@@ -80,4 +82,6 @@ type Meta struct {
 	FailureTimeout     *Duration       `json:"failure_timeout,omitempty"`     // 0: never expires
 	MultipleActive     *MultipleActive `json:"multiple_active,omitempty"`     // stop_start
 	Critical           *bool           `json:"critical,omitempty"`            // true
+	// AllowUnhealthyNodes lets it run where node health would not have it.
+	AllowUnhealthyNodes *bool `json:"allow_unhealthy_nodes,omitempty"` // false
 }

@@ -156,6 +156,8 @@ func (v *validator) cluster() {
 	p := v.def.Properties
 	oneOf(v, path+".no_quorum_policy", p.NoQuorumPolicy, NoQuorumPolicies...)
 	oneOf(v, path+".fencing_action", p.FencingAction, FencingReboot, FencingOff)
+	oneOf(v, path+".placement_strategy", p.PlacementStrategy, PlacementStrategies...)
+	oneOf(v, path+".node_health_strategy", p.NodeHealthStrategy, NodeHealthStrategies...)
 	v.notNegative(path+".fence_budget", p.FenceBudget)
 	v.spans(path, map[string]Duration{
 		"fencing_timeout": p.FencingTimeout, "lease": p.Lease, "startup_grace": p.StartupGrace, "fence_window": p.FenceWindow,
@@ -172,14 +174,26 @@ func (v *validator) nodes() {
 		path := paths.Next("node", string(n.Name))
 		v.id(path, "name", string(n.Name))
 		for _, name := range sortedKeys(n.Attributes) {
-			if name == "" || strings.HasPrefix(name, "#") || strings.ContainsAny(name, " \t\r\n") {
+			if name == "" || strings.HasPrefix(name, "#") && !strings.HasPrefix(name, HealthAttribute) || strings.ContainsAny(name, " \t\r\n") {
 				v.add(ProblemInvalid, path+".attributes."+name, "", "%q cannot name an attribute", name)
 			}
 		}
+		v.utilization(path, n.Utilization)
 		if n.Address == "" {
 			continue
 		}
 		v.nodeAddress(path+".address", n, owner)
+	}
+}
+
+// utilization reports amounts that are none.
+func (v *validator) utilization(path string, amounts Utilization) {
+	for _, name := range sortedKeys(amounts) {
+		at := path + ".utilization." + name
+		if name == "" || strings.ContainsAny(name, " \t\r\n") {
+			v.add(ProblemInvalid, at, "", "%q cannot name what is used", name)
+		}
+		v.notNegative(at, amounts[name])
 	}
 }
 

@@ -52,6 +52,7 @@ func (v *validator) resources() {
 		if known {
 			v.params(path, r.Params, info)
 		}
+		v.utilization(path, r.Utilization)
 		v.clone(path, r.Clone)
 		promotable := r.Clone != nil && r.Clone.Promotable
 		if promotable && known && !info.Promotable {

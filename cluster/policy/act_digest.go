@@ -26,6 +26,9 @@ const (
 
 // paramChange compares what an operation ran with to what it would run with now.
 func (e *engine) paramChange(r *resource, n *node, op *HistoryOp) change {
+	if op.RestartDigest == "" && op.SecureDigest == "" && op.Digest != "" && e.sameSum(r, op) {
+		return changeNone
+	}
 	now := e.opParams(r, n, op.Op, op.Interval)
 	result := changeNone
 	switch {
@@ -43,6 +46,28 @@ func (e *engine) paramChange(r *resource, n *node, op *HistoryOp) change {
 		return changePrivate
 	}
 	return result
+}
+
+// sameSum reports whether the digest of what the operation would run with now is
+// the recorded one. It tells only where that is the same on all nodes.
+func (e *engine) sameSum(r *resource, op *HistoryOp) bool {
+	c := e.opConfig(r, op.Op, op.Interval)
+	key := metaKey{r.config, c, op.Op, op.Interval}
+	sum, known := e.sums[key]
+	if !known {
+		if e.ruled(r) || e.addressIsHost(r) || c != nil && anyRule(c.Params) {
+			return false
+		}
+		if sum, known = e.kept.sums[key]; !known {
+			now := e.opParams(r, nil, op.Op, op.Interval)
+			sum = digestOf(now.all)
+		}
+		if e.sums == nil {
+			e.sums = map[metaKey]string{}
+		}
+		e.sums[key] = sum
+	}
+	return sum == op.Digest
 }
 
 // operationParams are the parameters of one operation of a resource.

@@ -56,12 +56,13 @@ func (e *engine) checkDigests() {
 // the one with that id, and all instances of an anonymous clone whose operations
 // were recorded with it on any node.
 func (e *engine) eachWith(place int, id string, do func(*resource)) {
-	own := e.findAt(place, id)
+	found := e.findAt(place, id)
+	own := found.r
 	if own != nil && own.variant == Primitive {
 		do(own)
 	}
-	if clone := e.anonymous[baseOf(id)]; clone != nil {
-		clone.primitives(func(m *resource) {
+	if found.clone != nil {
+		found.clone.primitives(func(m *resource) {
 			if m != own && m.historyID == id {
 				do(m)
 			}

@@ -12,7 +12,9 @@ type instanceKey struct {
 	r *resource
 	// count of nodes where it is active; at is the one that counts, nil where it
 	// is not allowed.
-	count   int
+	count int
+	// rank is the priority, or the best promotion score where that is higher.
+	rank    resources.Score
 	at      *node
 	allowed bool // inactive, or active where it is allowed
 	usable  bool
@@ -27,6 +29,9 @@ type instanceKey struct {
 
 func (e *engine) newInstanceKey(r *resource) *instanceKey {
 	k := &instanceKey{r: r, count: len(r.runningOn), at: r.currentNode(), allowed: true, failed: r.anyIs(flagFailed), number: instanceNumber(r.id)}
+	if k.rank = r.priority; r.parent != nil && r.parent.clone != nil && r.parent.clone.scoresMerged {
+		k.rank = max(k.rank, r.promotion)
+	}
 	if k.at == nil {
 		return k
 	}
@@ -69,11 +74,8 @@ func (e *engine) compareInstances(a, b *instanceKey) int {
 	if a.allowed != b.allowed {
 		return firstIf(a.allowed)
 	}
-	if a.r.priority != b.r.priority {
-		return cmp.Compare(b.r.priority, a.r.priority)
-	}
-	if a.r.promotion != b.r.promotion {
-		return cmp.Compare(b.r.promotion, a.r.promotion)
+	if a.rank != b.rank {
+		return cmp.Compare(b.rank, a.rank)
 	}
 	switch {
 	case a.at == nil && b.at == nil:

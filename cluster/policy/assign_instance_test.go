@@ -97,7 +97,12 @@ func TestSortInstances(t *testing.T) {
 	r := b.clone("web", 5, cloneInfo{max: 5, nodeMax: 1}, 0, 1, 2)
 	r.members[0].set(flagFailed)
 	r.members[1].allowed[1].score = -resources.Infinity
-	r.members[3].promotion = 5
+	// A promotion score that is no higher than the priority changes nothing.
+	r.clone.scoresMerged = true
+	for _, m := range r.members {
+		m.priority = 2
+	}
+	r.members[3].promotion, r.members[4].promotion = 5, 2
 	b.sortInstances(r.members)
 	var got []string
 	for _, m := range r.members {

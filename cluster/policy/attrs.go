@@ -31,6 +31,45 @@ func (e *engine) resolve(sets []AttributeSet, first string, ctx ruleContext) map
 	return found
 }
 
+// fillFrom adds to dst what the sets that hold give and dst has not: resolve
+// without a map of its own, where nothing is taken back.
+func (e *engine) fillFrom(dst map[string]string, sets []AttributeSet, ctx *ruleContext) {
+	if takesBack(sets) {
+		fill(dst, e.resolve(sets, "", *ctx))
+		return
+	}
+	if len(sets) == 1 {
+		e.fillFromSet(dst, &sets[0], ctx)
+		return
+	}
+	for _, set := range inPrecedence(sets, "") {
+		e.fillFromSet(dst, set, ctx)
+	}
+}
+
+func (e *engine) fillFromSet(dst map[string]string, set *AttributeSet, ctx *ruleContext) {
+	if set.Rule != nil && !e.holds(set.Rule, *ctx) {
+		return
+	}
+	for _, p := range set.Pairs {
+		if _, given := dst[p.Name]; !given {
+			dst[p.Name] = p.Value
+		}
+	}
+}
+
+// takesBack reports whether a set takes back what others give.
+func takesBack(sets []AttributeSet) bool {
+	for i := range sets {
+		for _, p := range sets[i].Pairs {
+			if strings.EqualFold(p.Value, "#default") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // inPrecedence sorts sets so that the first to give a name wins.
 func inPrecedence(sets []AttributeSet, first string) []*AttributeSet {
 	order := make([]*AttributeSet, len(sets))

@@ -29,10 +29,16 @@ type engine struct {
 	metaBy   map[*ResourceConfig]map[string]string
 	paramsBy map[paramsKey]map[string]string
 	opMetaBy map[metaKey]map[string]string
+	// sums are digests of operations' parameters that are the same on all nodes.
+	sums map[metaKey]string
+	// kept is what an earlier run found out that still holds.
+	kept kept
+	// sights are first looks at the histories, by entries of in.Status.
+	sights []sight
 	// recorded finds histories by node and resource; it is made when needed.
 	recorded map[recordKey]*ResourceHistory
 	// foundAt is what was found at each place of the last node's history.
-	foundAt []*resource
+	foundAt []place
 	// containersToStop had failures in them while it was not known where they are.
 	containersToStop []*resource
 	// Blocks of what is allocated often.

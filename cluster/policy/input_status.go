@@ -43,13 +43,14 @@ type HistoryOp struct {
 	ID       string
 	Op       string
 	Interval time.Duration
-	// CallID orders what one executor ran; -1 is pending.
-	CallID int
-	// Status as Pacemaker's pcmk_exec_status: -1 pending, 0 done, …
-	Status ExecStatus
 	// RC that was had, and RC that was expected (from the transition key; -1
 	// when unknown).
 	RC, Expected int
+	// Status as Pacemaker's pcmk_exec_status: -1 pending, 0 done, …
+	Status ExecStatus
+	// CallID orders what one executor ran; -1 is pending. (It and what is above
+	// is all that most entries are asked for: they stand side by side.)
+	CallID int
 	// Transition key and magic as recorded, for what only compares them.
 	Key, Magic string
 	// Changed is when the result was first had, Ran when the operation last

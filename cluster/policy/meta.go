@@ -9,18 +9,28 @@ func (e *engine) metaOf(c *ResourceConfig, parent *resource) map[string]string {
 	if meta, ok := e.metaBy[c]; ok {
 		return meta
 	}
-	ctx := ruleContext{rsc: &resource{id: c.ID, base: c.ID, config: c}}
-	meta := map[string]string{}
-	fill(meta, e.resolve(c.Meta, "", ctx))
-	for p := parent; p != nil; p = p.parent {
-		inherit(meta, e.resolve(p.config.Meta, "", ctx))
-	}
-	fill(meta, e.resolve(e.in.ResourceDefaults, "", ctx))
-	if parent != nil {
-		inherit(meta, parent.meta)
-	}
 	if e.metaBy == nil {
 		e.metaBy = map[*ResourceConfig]map[string]string{}
+	}
+	if meta, ok := e.kept.metaBy[c]; ok && c.Variant == Primitive {
+		// Those of collections are completed while they are unpacked.
+		e.metaBy[c] = meta
+		return meta
+	}
+	ctx := ruleContext{rsc: &resource{id: c.ID, base: c.ID, config: c}}
+	meta := map[string]string{}
+	e.fillFrom(meta, c.Meta, &ctx)
+	for p := parent; p != nil; p = p.parent {
+		// A value there may say that it is not meant to be one.
+		if takesBack(p.config.Meta) {
+			inherit(meta, e.resolve(p.config.Meta, "", ctx))
+		} else {
+			e.fillFrom(meta, p.config.Meta, &ctx)
+		}
+	}
+	e.fillFrom(meta, e.in.ResourceDefaults, &ctx)
+	if parent != nil {
+		inherit(meta, parent.meta)
 	}
 	e.metaBy[c] = meta
 	return meta
@@ -49,12 +59,16 @@ func (e *engine) params(r *resource, n *node) map[string]string {
 	if found, ok := e.paramsBy[key]; ok {
 		return found
 	}
-	found := map[string]string{}
-	for p := r; p != nil; p = p.parent {
-		fill(found, e.resolve(p.config.Params, "", ruleContext{node: n}))
-	}
 	if e.paramsBy == nil {
 		e.paramsBy = map[paramsKey]map[string]string{}
+	}
+	if found, ok := e.kept.paramsBy[key]; ok {
+		e.paramsBy[key] = found
+		return found
+	}
+	found := map[string]string{}
+	for p := r; p != nil; p = p.parent {
+		e.fillFrom(found, p.config.Params, &ruleContext{node: n})
 	}
 	e.paramsBy[key] = found
 	return found
@@ -68,10 +82,8 @@ type paramsKey struct {
 // ruled reports whether any parameters of the resource depend on rules.
 func (e *engine) ruled(r *resource) bool {
 	for p := r; p != nil; p = p.parent {
-		for i := range p.config.Params {
-			if p.config.Params[i].Rule != nil {
-				return true
-			}
+		if anyRule(p.config.Params) {
+			return true
 		}
 	}
 	return false

@@ -46,6 +46,13 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 	if meta, ok := e.opMetaBy[key]; ok {
 		return meta
 	}
+	if e.opMetaBy == nil {
+		e.opMetaBy = map[metaKey]map[string]string{}
+	}
+	if meta, ok := e.kept.opMetaBy[key]; ok && meta["interval-origin"] == "" {
+		e.opMetaBy[key] = meta
+		return meta
+	}
 	ctx := ruleContext{rsc: r, op: task, interval: interval}
 	meta := map[string]string{}
 	if op != nil {
@@ -53,7 +60,7 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 			meta[p.Name] = p.Value
 		}
 		meta["name"] = op.Name
-		fill(meta, e.resolve(op.Meta, "", ctx))
+		e.fillFrom(meta, op.Meta, &ctx)
 	}
 	probe := task == taskMonitor && interval == 0
 	if _, ok := meta["timeout"]; !ok && probe {
@@ -61,7 +68,7 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 			meta["timeout"] = monitor.attribute("timeout")
 		}
 	}
-	fill(meta, e.resolve(e.in.OpDefaults, "", ctx))
+	e.fillFrom(meta, e.in.OpDefaults, &ctx)
 	delete(meta, "id")
 	delete(meta, "interval")
 	if interval > 0 {
@@ -79,9 +86,6 @@ func (e *engine) opMeta(r *resource, op *OpConfig, task string, interval time.Du
 	meta["timeout"] = milliseconds(timeout)
 	checkOnFail(r, op, task, meta)
 	e.setDelay(meta, interval)
-	if e.opMetaBy == nil {
-		e.opMetaBy = map[metaKey]map[string]string{}
-	}
 	e.opMetaBy[key] = meta
 	return meta
 }
@@ -157,6 +161,9 @@ func (e *engine) setDelay(meta map[string]string, interval time.Duration) {
 
 // parseMoment reads an ISO 8601 date and time.
 func parseMoment(word string) (moment time.Time, ok bool) {
+	if word == "" {
+		return time.Time{}, false
+	}
 	for _, layout := range []string{
 		time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02",
 	} {

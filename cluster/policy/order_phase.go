@@ -5,7 +5,7 @@ func (e *engine) order() {
 	// What is configured comes before what follows from the resources, so that
 	// it is what a person is told.
 	implied := e.orderings
-	e.orderings = nil
+	e.orderings = make([]ordering, 0, len(implied)+2*len(e.in.Orders))
 	e.configuredOrders()
 	e.orderings = append(e.orderings, implied...)
 

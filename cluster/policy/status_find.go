@@ -2,29 +2,38 @@ package policy
 
 import "github.com/belay-ha/belay/resources"
 
-// findAt is find for the id at a place in a node's history. Histories of
-// different nodes are alike: mostly it is what was there before.
-func (e *engine) findAt(place int, id string) *resource {
-	for place >= len(e.foundAt) {
-		e.foundAt = append(e.foundAt, nil)
+// place is what an id at some place in nodes' histories stands for.
+type place struct {
+	id string
+	r  *resource
+	// clone is the anonymous clone whose copies' operations bear the id.
+	clone *resource
+}
+
+// findAt finds what the id at a place in a node's history stands for. Histories
+// of different nodes are alike: mostly it is what was there before.
+func (e *engine) findAt(at int, id string) *place {
+	for at >= len(e.foundAt) {
+		e.foundAt = append(e.foundAt, make([]place, max(len(e.all), at+1-len(e.foundAt)))...)
 	}
-	if r := e.foundAt[place]; r != nil && r.id == id {
-		return r
+	found := &e.foundAt[at]
+	if found.id != id || id == "" {
+		*found = place{id: id, clone: e.anonymous[baseOf(id)]}
 	}
-	r := e.find(id)
-	e.foundAt[place] = r
-	return r
+	if found.r == nil {
+		found.r = e.find(id)
+	}
+	return found
 }
 
 // findRecorded returns the instance that an id in a node's history stands for,
 // or nil if it is no longer configured. The numbers of anonymous instances
 // carry no meaning there.
-func (e *engine) findRecorded(n *node, place int, id string) *resource {
-	r := e.findAt(place, id)
-	var clone *resource
+func (e *engine) findRecorded(n *node, at int, id string) *resource {
+	found := e.findAt(at, id)
+	r, clone := found.r, found.clone
 	switch {
 	case r == nil:
-		clone = e.anonymous[baseOf(id)]
 		if clone == nil {
 			return nil
 		}

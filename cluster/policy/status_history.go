@@ -43,7 +43,7 @@ func (e *engine) unpackReachable(all bool) (found bool) {
 			e.unpackRemoteState(n, s)
 		}
 		n.unpacked, found = true, true
-		e.unpackHistory(n, s)
+		e.unpackHistory(n, s, e.sights[i].quiet)
 	}
 	return found
 }
@@ -63,10 +63,10 @@ func (e *engine) reachable(n *node) bool {
 
 // unpackHistory reads what ran on a node. What ran in containers is tied to
 // them afterwards, if it was removed from the configuration.
-func (e *engine) unpackHistory(n *node, s *NodeStatus) {
+func (e *engine) unpackHistory(n *node, s *NodeStatus, quiet []bool) {
 	launched := false
 	for i := range s.History {
-		r := e.unpackResourceHistory(n, i, &s.History[i])
+		r := e.unpackResourceHistory(n, i, &s.History[i], quiet[i])
 		launched = launched || r != nil && r.leftInContainer()
 	}
 	if !launched {
@@ -87,8 +87,9 @@ func (e *engine) unpackHistory(n *node, s *NodeStatus) {
 func (r *resource) leftInContainer() bool { return r.is(flagRemovedCopy) && r.parent == nil }
 
 // unpackResourceHistory reads what ran of one resource on a node. It returns
-// the resource, or nil if there is nothing to read.
-func (e *engine) unpackResourceHistory(n *node, place int, h *ResourceHistory) *resource {
+// the resource, or nil if there is nothing to read. Of a quiet history its one
+// operation is known already.
+func (e *engine) unpackResourceHistory(n *node, place int, h *ResourceHistory, quiet bool) *resource {
 	if len(h.Ops) == 0 && !e.opt.shutdownLock {
 		return nil
 	}
@@ -106,13 +107,11 @@ func (e *engine) unpackResourceHistory(n *node, place int, h *ResourceHistory) *
 	}
 	before := r.role
 	r.role = RoleUnknown
-	p := past{e: e, r: r, n: n, ops: sortedOps(h.Ops)}
-	for i := range p.ops {
-		p.unpackOp(i)
-	}
-	e.keepRecurring(r, n, p.ops)
-	if len(p.ops) > 1 || r.role != RoleStopped || p.changed {
-		r.remember(record{n, h.Resource, p.ops})
+	p := past{e: e, r: r, n: n, h: h, ops: h.Ops}
+	if quiet && r.failureTimeout == 0 {
+		r.role, r.nextRole = RoleStopped, RoleUnknown
+	} else {
+		p.unpackOps()
 	}
 	p.settle()
 	if h.Held {
@@ -124,6 +123,19 @@ func (e *engine) unpackResourceHistory(n *node, place int, h *ResourceHistory) *
 	}
 	r.role = max(r.role, before)
 	return r
+}
+
+// unpackOps reads the operations in their order, and keeps them where they tell
+// more than that the resource is not there.
+func (p *past) unpackOps() {
+	p.ops = sortedOps(p.ops)
+	for i := range p.ops {
+		p.unpackOp(i)
+	}
+	p.e.keepRecurring(p.r, p.n, p.ops)
+	if len(p.ops) > 1 || p.r.role != RoleStopped || p.changed {
+		p.r.remember(record{p.n, p.h.Resource, p.ops})
+	}
 }
 
 // unpackLock notes that a node that was shut down keeps the resource, unless

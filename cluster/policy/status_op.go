@@ -21,6 +21,7 @@ type past struct {
 	e   *engine
 	r   *resource
 	n   *node
+	h   *ResourceHistory
 	ops []HistoryOp
 	// respond is what must follow from the failures so far, lastFailure the last
 	// of them.

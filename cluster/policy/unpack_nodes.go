@@ -92,12 +92,17 @@ func (e *engine) bundleNodeName(c *ResourceConfig, number int) string {
 // addForgottenNodes makes the nodes whose connection ran and is configured no
 // more.
 func (e *engine) addForgottenNodes() {
+	e.sights = make([]sight, len(e.in.Status))
 	for i := range e.in.Status {
-		for j := range e.in.Status[i].History {
-			h := &e.in.Status[i].History[j]
-			if len(h.Type) == len("remote") && len(h.Ops) > 0 && isRemoteAgent(h.Class, h.Provider, h.Type) {
-				e.addNode(h.Resource, h.Resource, KindRemote, nil)
-			}
+		of := e.in.Status[i].History
+		if i < len(e.kept.sights) && e.kept.sights[i].isOf(of) {
+			e.sights[i] = e.kept.sights[i]
+		} else {
+			e.sights[i] = look(of)
+		}
+		for _, place := range e.sights[i].remote {
+			id := of[place].Resource
+			e.addNode(id, id, KindRemote, nil)
 		}
 	}
 }
@@ -130,7 +135,7 @@ func (e *engine) unpackNode(n *node) {
 		e.nameSite(n)
 		return
 	}
-	fill(n.attrs, e.resolve(n.config.Attributes, "", ruleContext{}))
+	e.fillFrom(n.attrs, n.config.Attributes, &ruleContext{})
 	e.addCapacity(n, n.config.Utilization)
 	e.nameSite(n)
 }

@@ -124,7 +124,7 @@ func (c *cluster) instance(at string) *state.Instance {
 // parse reads a scenario's lines; see testdata/README.md for the words.
 func (c *cluster) parse(text string) *cluster {
 	for number, line := range strings.Split(text, "\n") {
-		line, _, _ = strings.Cut(line, "#")
+		line, _, _ = strings.Cut(line+" ", "# ") // an attribute may begin with the sign
 		words := strings.Fields(line)
 		if len(words) == 0 {
 			continue
@@ -170,6 +170,18 @@ func (c *cluster) line(words []string) error {
 		return c.constraint(words[0], plain, set)
 	case "node":
 		return c.node(plain, set)
+	case "uses":
+		r, found := c.d.Resource(resources.ResourceID(plain[0]))
+		if !found {
+			return fmt.Errorf("no resource %s", plain[0])
+		}
+		r.Utilization = amounts(set)
+	case "has":
+		n, found := c.d.Node(resources.NodeName(plain[0]))
+		if !found {
+			return fmt.Errorf("no node %s", plain[0])
+		}
+		n.Utilization = amounts(set)
 	case "attr":
 		n := c.s.Nodes[resources.NodeName(plain[0])]
 		n.Attributes = set
@@ -235,6 +247,14 @@ func (c *cluster) property(set map[string]string) error {
 			p.FencingAction = resources.FencingAction(value)
 		case "start_failure_is_fatal":
 			p.StartFailureIsFatal = &yes
+		case "placement_strategy":
+			p.PlacementStrategy = resources.PlacementStrategy(value)
+		case "node_health_strategy":
+			p.NodeHealthStrategy = resources.NodeHealthStrategy(value)
+		case "node_health_base":
+			p.NodeHealthBase = scorePtr(score(value))
+		case "node_health_red":
+			p.NodeHealthRed = scorePtr(score(value))
 		case "fence_budget":
 			p.FenceBudget = number(value)
 		default:
@@ -244,6 +264,14 @@ func (c *cluster) property(set map[string]string) error {
 	return nil
 }
 
+func amounts(set map[string]string) resources.Utilization {
+	all := resources.Utilization{}
+	for name, value := range set {
+		all[name] = number(value)
+	}
+	return all
+}
+
 func number(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -251,6 +279,8 @@ func number(text string) int {
 	}
 	return n
 }
+
+func scorePtr(s resources.Score) *resources.Score { return &s }
 
 func score(text string) resources.Score {
 	s, err := resources.ParseScore(text)
@@ -297,6 +327,8 @@ func readMeta(m *resources.Meta, set map[string]string) error {
 			m.MultipleActive = &a
 		case "critical":
 			m.Critical = &yes
+		case "unhealthy":
+			m.AllowUnhealthyNodes = &yes
 		}
 	}
 	return nil

@@ -40,7 +40,8 @@ type AgentFacts struct {
 // gives one (Pacemaker Explained, "Operation Properties").
 const DefaultTimeout = 20 * time.Second
 
-func (o Options) facts(agent string) AgentFacts {
+// Facts returns what is known of an agent.
+func (o Options) Facts(agent string) AgentFacts {
 	if facts, found := o.Agents[agent]; found {
 		return facts
 	}

@@ -65,6 +65,9 @@ func (p *planner) policyInput() *policy.Input {
 	for n := range p.nodes {
 		name := string(p.nodes[n].name)
 		in.Nodes[n] = policy.NodeConfig{ID: name, Name: name, Attributes: set(attributePairs(p.nodes[n].attrs))}
+		if defined, found := p.def.Node(p.nodes[n].name); found {
+			in.Nodes[n].Utilization = policyUtilization(defined.Utilization)
+		}
 		in.Status[n] = p.policyStatus(n)
 	}
 	in.Resources = make([]policy.ResourceConfig, len(p.units))
@@ -84,10 +87,37 @@ func (p *planner) policyInput() *policy.Input {
 // policyOptions says that nothing but placing is the engine's: neither quorum
 // nor fencing.
 func (p *planner) policyOptions() []policy.Pair {
-	return []policy.Pair{
+	given := &p.def.Properties
+	pairs := []policy.Pair{
 		{Name: "fencing-enabled", Value: "false"}, {Name: "no-quorum-policy", Value: "ignore"},
-		{Name: "symmetric-cluster", Value: strconv.FormatBool(resources.Or(p.def.Properties.SymmetricCluster, true))},
+		{Name: "symmetric-cluster", Value: strconv.FormatBool(resources.Or(given.SymmetricCluster, true))},
+		{Name: "placement-strategy", Value: string(given.PlacementStrategy)},
+		{Name: "node-health-strategy", Value: strings.ReplaceAll(string(given.NodeHealthStrategy), "_", "-")},
 	}
+	for _, health := range []struct {
+		name  string
+		score *resources.Score
+	}{
+		{"node-health-base", given.NodeHealthBase}, {"node-health-green", given.NodeHealthGreen},
+		{"node-health-yellow", given.NodeHealthYellow}, {"node-health-red", given.NodeHealthRed},
+	} {
+		if health.score != nil {
+			pairs = append(pairs, policy.Pair{Name: health.name, Value: health.score.String()})
+		}
+	}
+	return pairs
+}
+
+// policyUtilization describes amounts: their order means nothing.
+func policyUtilization(amounts resources.Utilization) []policy.AttributeSet {
+	if len(amounts) == 0 {
+		return nil
+	}
+	pairs := make([]policy.Pair, 0, len(amounts))
+	for name, amount := range amounts {
+		pairs = append(pairs, policy.Pair{Name: name, Value: strconv.Itoa(amount)})
+	}
+	return set(pairs)
 }
 
 // policyStatus describes a node: one that takes nothing new is in standby, one
@@ -108,7 +138,7 @@ func (p *planner) policyResource(u *unit) policy.ResourceConfig {
 	members := make([]policy.ResourceConfig, len(u.prims))
 	for k, qi := range u.prims {
 		q := &p.prims[qi]
-		members[k] = policy.ResourceConfig{ID: string(q.id), Variant: policy.Primitive, Class: "ocf", Provider: "belay", Type: q.res.Agent, Meta: set(p.policyMeta(u, q))}
+		members[k] = policy.ResourceConfig{ID: string(q.id), Variant: policy.Primitive, Class: "ocf", Provider: "belay", Type: q.res.Agent, Meta: set(p.policyMeta(u, q)), Utilization: policyUtilization(q.res.Utilization)}
 	}
 	var whole policy.ResourceConfig
 	switch {
@@ -128,6 +158,9 @@ func (p *planner) policyMeta(u *unit, q *prim) []policy.Pair {
 	pairs := []policy.Pair{
 		{Name: "resource-stickiness", Value: q.stickiness.String()}, {Name: "critical", Value: strconv.FormatBool(q.critical)},
 		{Name: "is-managed", Value: strconv.FormatBool(q.managed)}, {Name: "priority", Value: u.priority.String()},
+	}
+	if q.unhealthy {
+		pairs = append(pairs, policy.Pair{Name: "allow-unhealthy-nodes", Value: "true"})
 	}
 	if q.stopped {
 		pairs = append(pairs, policy.Pair{Name: "target-role", Value: "Stopped"})
@@ -248,7 +281,7 @@ func set(pairs []policy.Pair) []policy.AttributeSet { return []policy.AttributeS
 func attributePairs(attrs map[string]string) []policy.Pair {
 	pairs := make([]policy.Pair, 0, len(attrs))
 	for name, value := range attrs {
-		if !strings.HasPrefix(name, "#") && !strings.HasPrefix(name, "master-") {
+		if (!strings.HasPrefix(name, "#") || strings.HasPrefix(name, resources.HealthAttribute)) && !strings.HasPrefix(name, "master-") {
 			pairs = append(pairs, policy.Pair{Name: name, Value: value})
 		}
 	}

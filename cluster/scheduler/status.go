@@ -187,7 +187,7 @@ func (p *planner) addRemoved(id resources.ResourceID, st *state.Instance) int {
 		}
 	}
 	p.prims = append(p.prims, prim{
-		id: id, res: res, unit: -1, facts: p.opts.facts(res.Agent), stopped: true, stopWhy: "removed from the definition",
+		id: id, res: res, unit: -1, facts: p.opts.Facts(res.Agent), stopped: true, stopWhy: "removed from the definition",
 		managed: !p.def.Properties.MaintenanceMode, requires: resources.RequiresNothing,
 	})
 	return len(p.prims) - 1

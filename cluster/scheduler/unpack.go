@@ -84,6 +84,7 @@ type prim struct {
 	failureTimeout time.Duration
 	multiple       resources.MultipleActive
 	critical       bool
+	unhealthy      bool // may run where node health would not have it
 
 	// ids of its copies: one for a primitive and an anonymous clone.
 	ids []resources.InstanceID
@@ -184,7 +185,7 @@ func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit,
 		sticky = 1
 	}
 	q := prim{
-		id: r.ID, res: r, unit: index, facts: p.opts.facts(r.Agent),
+		id: r.ID, res: r, unit: index, facts: p.opts.Facts(r.Agent),
 		stickiness:     meta(m.Stickiness, parent.Stickiness, d.Stickiness, sticky),
 		targetRole:     meta(m.TargetRole, parent.TargetRole, d.TargetRole, resources.RolePromoted),
 		requires:       meta(m.Requires, parent.Requires, d.Requires, resources.RequiresFencing),
@@ -192,6 +193,7 @@ func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit,
 		failureTimeout: meta(m.FailureTimeout, parent.FailureTimeout, d.FailureTimeout, 0).Std(),
 		multiple:       meta(m.MultipleActive, parent.MultipleActive, d.MultipleActive, resources.MultipleActiveStopStart),
 		critical:       meta(m.Critical, parent.Critical, d.Critical, true),
+		unhealthy:      meta(m.AllowUnhealthyNodes, parent.AllowUnhealthyNodes, d.AllowUnhealthyNodes, false),
 	}
 	q.managed = meta(m.Managed, parent.Managed, d.Managed, true) && !meta(m.Maintenance, parent.Maintenance, d.Maintenance, false) &&
 		!p.def.Properties.MaintenanceMode

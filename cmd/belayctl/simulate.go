@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,45 +17,57 @@ import (
 
 	"github.com/belay-ha/belay/cluster/policy"
 	"github.com/belay-ha/belay/cluster/policy/simulate"
+	belay "github.com/belay-ha/belay/cluster/simulate"
 	"github.com/belay-ha/belay/resources/cib"
 )
 
 // simulation is one run of `belayctl simulate`.
 type simulation struct {
-	app                     *app
-	file, quorum, at        string
+	app *app
+	// cib, state and definitions are where the cluster comes from; without any of
+	// them it is the running one.
+	cib, state              string
+	definitions             []string
+	quorum, at              string
 	down, fail, up, standby []string
 	failures, save          []string
 	scores                  bool
 }
 
-const simulateHelp = `Reads a cluster from a Pacemaker CIB, decides what the cluster would do now, carries
-that out on paper, and shows what is reached. It asks no cluster and changes nothing.
+const simulateHelp = `Decides what a cluster would do now, carries that out on paper, and shows what is
+reached. It changes nothing. The cluster is the one that runs; or, offline, one in
+which nothing runs yet, with the definition of -f; one that "belayctl state save" has
+written (--state); or a Pacemaker CIB (--cib).
 
 What is supposed to have happened before: nodes that left (--node-down), were lost
 (--node-fail) or joined (--node-up), nodes in standby, quorum lost or held. A step can
-be made to fail with --op-fail RESOURCE:OPERATION:NODE, or with =RC behind it for
-another return code than the usual one; the transition ends there, as in a cluster.
+be made to fail with --op-fail RESOURCE:OPERATION:NODE. Belay plans again after that
+and the simulation goes on until nothing more happens; of a CIB one transition is
+simulated, which ends at a failure, and =RC gives another return code than the usual.
 
--o dot writes the transition as a graph for graphviz. --save writes the result to a
+-o dot writes what is done as a graph for graphviz. --save writes the result to a
 file besides: as JSON, dot or text, by the file's ending.
 
 Dates in rules and the expiry of failures are judged at --at, else at the
-execution-date of the CIB, else now. Exit code 2 means that the CIB cannot be used:
+execution-date of the CIB, else now. Exit code 2 means that a file cannot be used:
 the message says file, line and column.`
 
 func (a *app) simulateCommand() *cobra.Command {
 	s := &simulation{app: a}
 	cmd := &cobra.Command{
-		Use: "simulate --cib FILE", Short: "Show what a cluster in a Pacemaker CIB would do, and where that leads", Args: arguments(0, 0),
+		Use: "simulate [-f FILE... | --state FILE | --cib FILE]", Short: "Show what a cluster would do, and where that leads", Args: arguments(0, 0),
 		Long: simulateHelp,
-		Example: `  belayctl simulate --cib cluster.xml
+		Example: `  belayctl simulate --node-fail controller-1
+  belayctl simulate --standby controller-0 --op-fail haproxy:stop:controller-0
+  belayctl simulate -f cluster.toml
+  belayctl state save cluster.json && belayctl simulate --state cluster.json --node-down controller-2
+  belayctl simulate --cib cluster.xml
   belayctl simulate --cib cluster.xml --node-fail node-1 --quorum=ok
   belayctl simulate --cib cluster.xml --standby node-1 --op-fail web:start:node-2
   belayctl simulate --cib cluster.xml --at 2026-06-01T12:30 -o json
   belayctl simulate --cib cluster.xml --scores
   belayctl simulate --cib cluster.xml -o dot --save result.json > graph.dot`,
-		RunE: func(*cobra.Command, []string) error { return s.run() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) },
 		// Replaces the check of the root command: there is one more output.
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if !slices.Contains(simulateOutputs, a.output) {
@@ -64,13 +77,15 @@ func (a *app) simulateCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&s.file, "cib", "", "the CIB: an XML file, or - for the standard input")
+	flags.StringArrayVarP(&s.definitions, "file", "f", nil, "a definition file, or -; may be given several times")
+	flags.StringVar(&s.state, "state", "", "a saved state, or -")
+	flags.StringVar(&s.cib, "cib", "", "a Pacemaker CIB: an XML file, or -")
 	flags.StringArrayVar(&s.down, "node-down", nil, "a node that has left cleanly; may be given several times, as may the next four")
 	flags.StringArrayVar(&s.fail, "node-fail", nil, "a node that was lost")
 	flags.StringArrayVar(&s.up, "node-up", nil, "a node that has joined")
 	flags.StringArrayVar(&s.standby, "standby", nil, "a node in standby")
 	flags.StringArrayVar(&s.failures, "op-fail", nil, "a step that fails: RESOURCE:OPERATION:NODE[=RC]")
-	flags.StringVar(&s.quorum, "quorum", "", "lost or ok (default as the CIB says)")
+	flags.StringVar(&s.quorum, "quorum", "", "lost or ok (default as a CIB says, else ok)")
 	flags.StringVarP(&s.at, "at", "t", "", "when: 2026-06-01T12:30, 2026-152T12:30Z, or @ and Unix seconds")
 	flags.BoolVar(&s.scores, "scores", false, "also show how much each node suits each resource, and why")
 	flags.StringArrayVar(&s.save, "save", nil, "also write the result to this .json, .dot or .txt file")
@@ -83,10 +98,29 @@ var (
 	quorums         = []string{"lost", "ok"}
 )
 
-func (s *simulation) run() error {
-	if s.file == "" {
-		return usage("write: belayctl simulate --cib FILE")
+func (s *simulation) run(ctx context.Context) error {
+	sources := 0
+	for _, given := range []bool{s.cib != "", s.state != "", len(s.definitions) > 0} {
+		if given {
+			sources++
+		}
 	}
+	for _, name := range s.save {
+		if !slices.Contains(savable, filepath.Ext(name)) {
+			return usage("save %q: the file ends in .json, .dot or .txt", name)
+		}
+	}
+	switch {
+	case sources > 1:
+		return usage("one cluster at a time: write one of -f, --state and --cib")
+	case s.cib == "":
+		return s.runBelay(ctx)
+	}
+	return s.runCIB()
+}
+
+// runCIB simulates one transition of a cluster that Pacemaker runs.
+func (s *simulation) runCIB() error {
 	opts := simulate.Options{Explain: s.scores}
 	for _, text := range s.failures {
 		failure, err := simulate.ParseFailure(text)
@@ -98,11 +132,6 @@ func (s *simulation) run() error {
 	changes, err := s.changes()
 	if err != nil {
 		return err
-	}
-	for _, name := range s.save {
-		if _, known := s.writers()[filepath.Ext(name)]; !known {
-			return usage("save %q: the file ends in .json, .dot or .txt", name)
-		}
 	}
 	in, err := s.read()
 	if err != nil {
@@ -116,7 +145,7 @@ func (s *simulation) run() error {
 		changes.At = s.app.now()
 	}
 	if in, err = simulate.Apply(in, changes); err != nil {
-		return usage("%s: %v", s.file, err)
+		return usage("%s: %v", s.cib, err)
 	}
 	return s.show(simulate.Run(in, opts), now)
 }
@@ -131,25 +160,32 @@ func (s *simulation) changes() (simulate.Changes, error) {
 	default:
 		return changes, usage("quorum %q: write %s", s.quorum, strings.Join(quorums, " or "))
 	}
-	if s.at != "" {
-		at, err := policy.ParseTime(s.at)
-		if err != nil {
-			return changes, usage("time %q: %v", s.at, err)
-		}
-		changes.At = at
+	at, err := s.instant()
+	changes.At = at
+	return changes, err
+}
+
+// instant is what --at says, zero if it says nothing.
+func (s *simulation) instant() (time.Time, error) {
+	if s.at == "" {
+		return time.Time{}, nil
 	}
-	return changes, nil
+	at, err := policy.ParseTime(s.at)
+	if err != nil {
+		return at, usage("time %q: %v", s.at, err)
+	}
+	return at, nil
 }
 
 func (s *simulation) read() (*policy.Input, error) {
 	source, name := s.app.in, "<stdin>"
-	if s.file != "-" {
-		f, err := os.Open(s.file)
+	if s.cib != "-" {
+		f, err := os.Open(s.cib)
 		if err != nil {
 			return nil, usage("%v", err)
 		}
 		defer f.Close()
-		source, name = f, s.file
+		source, name = f, s.cib
 	}
 	in, err := cib.Read(source, name)
 	if err != nil {
@@ -158,29 +194,36 @@ func (s *simulation) read() (*policy.Input, error) {
 	return in, nil
 }
 
-// writer writes a result in one form.
-type writer func(io.Writer, *simulate.Result, time.Time) error
+// savable are the endings of files that a result is written to.
+var savable = []string{".json", ".dot", ".txt", ".text"}
 
-// writers are the forms by the ending of a file, with the dot.
-func (s *simulation) writers() map[string]writer {
-	plain := func(w io.Writer, r *simulate.Result, _ time.Time) error { return simulate.WriteText(w, r, nil) }
-	return map[string]writer{
-		".txt": plain, ".text": plain,
-		".dot": func(w io.Writer, r *simulate.Result, _ time.Time) error { return simulate.WriteDot(w, r) },
-		".json": func(w io.Writer, r *simulate.Result, now time.Time) error {
-			encoder := json.NewEncoder(w)
-			encoder.SetIndent("", "  ")
-			encoder.SetEscapeHTML(false)
-			return encoder.Encode(simulate.NewForm(r, now))
-		},
+// forms write one result in each of its forms.
+type forms struct {
+	text func(w io.Writer, painted bool) error
+	dot  func(io.Writer) error
+	json func() any
+}
+
+func (f forms) write(w io.Writer, form string) error {
+	switch form {
+	case "dot":
+		return f.dot(w)
+	case "json":
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(f.json())
+	default:
+		return f.text(w, false)
 	}
 }
 
-func (s *simulation) show(r *simulate.Result, now time.Time) error {
+// give writes the files that were asked for, then the answer.
+func (s *simulation) give(f forms) error {
 	var failed error
 	for _, name := range s.save {
 		var text bytes.Buffer
-		err := s.writers()[filepath.Ext(name)](&text, r, now)
+		err := f.write(&text, strings.TrimPrefix(filepath.Ext(name), "."))
 		if err == nil {
 			err = os.WriteFile(name, text.Bytes(), 0o644)
 		}
@@ -190,12 +233,31 @@ func (s *simulation) show(r *simulate.Result, now time.Time) error {
 		return failed
 	}
 	if s.app.output == "text" {
-		return simulate.WriteText(s.app.out, r, s.paint)
+		return f.text(s.app.out, true)
 	}
-	for _, f := range r.Unmatched {
-		fmt.Fprintf(s.app.errOut, "belayctl: nothing failed for %s: the plan has no such step\n", f)
+	return f.write(s.app.out, s.app.output)
+}
+
+func (s *simulation) show(r *simulate.Result, now time.Time) error {
+	if s.app.output != "text" {
+		s.unmatched(len(r.Unmatched), func(n int) string { return r.Unmatched[n].String() })
 	}
-	return s.writers()["."+s.app.output](s.app.out, r, now)
+	return s.give(forms{
+		text: func(w io.Writer, painted bool) error {
+			if !painted {
+				return simulate.WriteText(w, r, nil)
+			}
+			return simulate.WriteText(w, r, s.paint)
+		},
+		dot:  func(w io.Writer) error { return simulate.WriteDot(w, r) },
+		json: func() any { return simulate.NewForm(r, now) },
+	})
+}
+
+func (s *simulation) unmatched(count int, name func(int) string) {
+	for n := range count {
+		fmt.Fprintf(s.app.errOut, "belayctl: nothing failed for %s: the plan has no such step\n", name(n))
+	}
 }
 
 func (s *simulation) paint(kind, text string) string {
@@ -206,25 +268,25 @@ func (s *simulation) paint(kind, text string) string {
 }
 
 // complete tells shells what may follow a flag. Nodes and resources are those of
-// the CIB, if it can be read.
+// the cluster that is simulated, if it can be read.
 func (s *simulation) complete(cmd *cobra.Command) {
 	const noFiles = cobra.ShellCompDirectiveNoFileComp
-	nodes := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		report, _ := s.known()
-		return nodeNames(report), noFiles
+	nodes := func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		names, _ := s.known(cmd.Context())
+		return names, noFiles
 	}
-	failures := func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-		report, ids := s.known()
-		return failureWords(begun, ids, nodeNames(report)), noFiles | cobra.ShellCompDirectiveNoSpace
+	failures := func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		names, ids := s.known(cmd.Context())
+		return failureWords(begun, ids, names), noFiles | cobra.ShellCompDirectiveNoSpace
 	}
-	xml := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return []string{"xml"}, cobra.ShellCompDirectiveFilterFileExt
-	}
-	saved := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return []string{"json", "dot", "txt"}, cobra.ShellCompDirectiveFilterFileExt
+	files := func(endings ...string) cobra.CompletionFunc {
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return endings, cobra.ShellCompDirectiveFilterFileExt
+		}
 	}
 	for flag, complete := range map[string]cobra.CompletionFunc{
-		"cib": xml, "save": saved, "node-down": nodes, "node-fail": nodes, "node-up": nodes, "standby": nodes, "op-fail": failures,
+		"cib": files("xml"), "state": files("json"), "file": files("toml"), "save": files("json", "dot", "txt"),
+		"node-down": nodes, "node-fail": nodes, "node-up": nodes, "standby": nodes, "op-fail": failures,
 		"quorum": cobra.FixedCompletions(quorums, noFiles), "at": cobra.NoFileCompletions,
 	} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
@@ -233,29 +295,37 @@ func (s *simulation) complete(cmd *cobra.Command) {
 	}
 }
 
-func (s *simulation) known() (*policy.Report, []string) {
-	if s.file == "" || s.file == "-" {
+// known lists the nodes and instances of the cluster that is simulated.
+func (s *simulation) known(ctx context.Context) (nodes, ids []string) {
+	if s.cib == "-" || s.state == "-" || slices.Contains(s.definitions, "-") {
 		return nil, nil
+	}
+	if s.cib == "" {
+		current, err := s.source(ctx, s.app.now())
+		if err != nil {
+			return nil, nil
+		}
+		for _, r := range current.Definition.Resources {
+			ids = append(ids, string(r.ID))
+		}
+		return belay.Nodes(current), ids
 	}
 	in, err := s.read()
 	if err != nil {
 		return nil, nil
 	}
 	report := policy.Inspect(in)
-	var ids []string
 	for _, i := range report.Instances {
 		ids = append(ids, i.Resource)
 	}
 	slices.Sort(ids)
-	return report, slices.Compact(ids)
+	return nodeNames(report), slices.Compact(ids)
 }
 
 func nodeNames(report *policy.Report) []string {
 	var names []string
-	if report != nil {
-		for _, n := range report.Nodes {
-			names = append(names, n.Name)
-		}
+	for _, n := range report.Nodes {
+		names = append(names, n.Name)
 	}
 	return names
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/belay-ha/belay/cluster/policy/simulate"
+	belay "github.com/belay-ha/belay/cluster/simulate"
+	"github.com/belay-ha/belay/resources"
 )
 
 // baseCIB is a cluster of two nodes: web runs on the first.
@@ -109,7 +111,7 @@ func TestSimulateRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for args, want := range map[string]string{
-		"":                                    "write: belayctl simulate --cib FILE",
+		"--cib cluster.xml --state s.json":    "one cluster at a time",
 		"--cib none.xml":                      "none.xml",
 		"--cib bad.xml":                       "bad.xml:3:",
 		"--cib cluster.xml --node-down nod-1": `did you mean "node-1"?`,
@@ -137,6 +139,70 @@ func TestSimulateCompletes(t *testing.T) {
 		flag, value, _ := strings.Cut(args, " ")
 		if got := c.must(t, "__complete", "simulate", "--cib", "cluster.xml", flag, value); !strings.Contains(got, want) {
 			t.Errorf("%s completes to %q, want %q", args, got, want)
+		}
+	}
+}
+
+// TestSimulateBelay simulates Belay's own clusters: the running one, a saved one,
+// and one that a definition makes.
+func TestSimulateBelay(t *testing.T) {
+	c := simulating(t)
+	c.fake.runs("controller-0", "vip", resources.RoleStarted)
+	if err := os.WriteFile("cluster.toml", []byte(baseFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.fake.state.Secrets = map[string]string{"bmc": "sealed-words"}
+	if got := c.must(t, "state", "save", "saved.json"); !strings.Contains(got, "saved.json: state of cluster overcloud at index 7") {
+		t.Errorf("state save says %q", got)
+	}
+	saved, err := os.ReadFile("saved.json")
+	if err != nil || strings.Contains(string(saved), "sealed-words") || c.fake.state.Secrets["bmc"] == "" {
+		t.Errorf("a secret was saved, or lost: %v\n%s", err, saved)
+	}
+	for _, source := range []string{"", "--state saved.json", "-f cluster.toml"} {
+		for lost, where := range map[string]string{"": "controller-0", "--standby controller-0": "", "--node-fail controller-0": ""} {
+			var form belay.Form
+			args := append([]string{"simulate", "-o", "json"}, strings.Fields(source+" "+lost)...)
+			if err := json.Unmarshal([]byte(c.must(t, args...)), &form); err != nil {
+				t.Fatal(err)
+			}
+			at := form.Final["vip"]
+			if len(at) != 1 || !form.Settled || (lost == "" && source != "-f cluster.toml" && string(at[0].Node) != where) || (lost != "" && at[0].Node == "controller-0") {
+				t.Errorf("%v: vip is at %+v", args, at)
+			}
+		}
+	}
+	if text := c.must(t, "simulate", "--state", "saved.json", "--node-fail", "controller-0", "--save", "r.dot"); !strings.Contains(text, "fence controller-0") {
+		t.Errorf("nobody is fenced:\n%s", text)
+	}
+	if dot, err := os.ReadFile("r.dot"); err != nil || !strings.Contains(string(dot), `label="fence controller-0"`) {
+		t.Errorf("dot: %v, %s", err, dot)
+	}
+	if got := c.must(t, "__complete", "simulate", "--state", "saved.json", "--node-down", ""); !strings.Contains(got, "controller-2\n") {
+		t.Errorf("nodes complete to %q", got)
+	}
+	if got := c.must(t, "__complete", "simulate", "--op-fail", "vip:sta"); !strings.Contains(got, "vip:start:\n") {
+		t.Errorf("failures complete to %q", got)
+	}
+	for name, text := range map[string]string{"torn.json": string(saved[:len(saved)/2]), "null.json": strings.Replace(string(saved), `"controller-1":{`, `"controller-1":null,"x":{`, 1), "foreign.json": "{}"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code := c.run(t, "simulate", "--state", name); code != exitInput || !strings.Contains(c.err.String(), name) {
+			t.Errorf("%s: exit %d, %s", name, code, c.err.String())
+		}
+	}
+	for args, want := range map[string]string{
+		"--scores":                "belayctl explain",
+		"--node-down controler-0": `did you mean "controller-0"?`,
+		"--op-fail vip:go:n":      `no operation "go"`,
+		"--quorum maybe":          "write lost or ok",
+		"-f none.toml":            "none.toml",
+		"-f cluster.toml --cib x": "one cluster at a time",
+		"--op-fail vip:start:n=7": "return code",
+	} {
+		if code := c.run(t, append([]string{"simulate"}, strings.Fields(args)...)...); code != exitInput || !strings.Contains(c.err.String(), want) {
+			t.Errorf("%s: exit %d: %s; want %q", args, code, c.err.String(), want)
 		}
 	}
 }

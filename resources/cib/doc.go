@@ -3,7 +3,7 @@
 // the policy engine.
 //
 // It reads every schema from pacemaker-0.6 on: obsolete spellings are brought
-// to today's (legacy.go), id-ref is resolved (tree.go), templates are merged
+// to today's (modernize.go), id-ref is resolved (tree.go), templates are merged
 // into what uses them (template.go), and tags and templates in constraints
 // become sets of resources (tags.go). What neither Pacemaker nor the engine
 // could give a meaning is an error; every error says FILE:LINE:COL and what.
@@ -15,6 +15,9 @@
 // the result, so that its cost is what is kept of it. The scanner knows as much
 // XML as a CIB needs. It refuses document types and entities, and bounds the
 // size of the file, of a tag, and the depth of nesting.
+//
+// Import goes on from there to a definition of Belay's own (import.go), with what
+// could not be said in one.
 //
 // The package opens no files and starts no goroutines.
 package cib

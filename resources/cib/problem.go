@@ -10,9 +10,10 @@ const maxProblems = 100
 
 // Problem is one thing that is wrong with a CIB, and where.
 type Problem struct {
-	File      string
-	Line, Col int
-	Text      string
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Col  int    `json:"col"`
+	Text string `json:"text"`
 }
 
 // String returns FILE:LINE:COL: TEXT.

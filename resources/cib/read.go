@@ -21,6 +21,9 @@ type reader struct {
 	strict bool
 	schema string // validate-with
 
+	// config is the element <configuration>.
+	config *element
+
 	attrs    slab[attr]
 	expanded int // elements read by reference
 	byID     map[string][]*element
@@ -40,6 +43,14 @@ type reader struct {
 // which are an *Error. Now is zero unless the CIB says at which instant it is
 // to be judged (execution-date).
 func Read(src io.Reader, name string) (*policy.Input, error) {
+	r, err := readAll(src, name)
+	if err != nil {
+		return nil, err
+	}
+	return r.in, nil
+}
+
+func readAll(src io.Reader, name string) (*reader, error) {
 	r := &reader{
 		report: report{file: name},
 		texts:  newTexts(),
@@ -55,7 +66,7 @@ func Read(src io.Reader, name string) (*policy.Input, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	return r.in, nil
+	return r, nil
 }
 
 // decompress looks at the first bytes for bzip2's signature.
@@ -151,6 +162,7 @@ func (r *reader) root(e *element) {
 
 // configuration takes what <configuration> says.
 func (r *reader) configuration(e *element) {
+	r.config = e
 	r.modernize(e)
 	r.index(e)
 	r.check(e)

@@ -61,6 +61,18 @@ func (d *decoder) properties(i *item) {
 	if text := i.text("no_quorum_policy"); text != "" {
 		p.NoQuorumPolicy = resources.NoQuorumPolicy(text)
 	}
+	if text := i.text("placement_strategy"); text != "" {
+		p.PlacementStrategy = resources.PlacementStrategy(text)
+	}
+	if text := i.text("node_health_strategy"); text != "" {
+		p.NodeHealthStrategy = resources.NodeHealthStrategy(text)
+	}
+	for key, field := range map[string]**resources.Score{
+		"node_health_base": &p.NodeHealthBase, "node_health_green": &p.NodeHealthGreen,
+		"node_health_yellow": &p.NodeHealthYellow, "node_health_red": &p.NodeHealthRed,
+	} {
+		set(field, i.score(key))
+	}
 	if text := i.text("fencing_action"); text != "" {
 		p.FencingAction = resources.FencingAction(text)
 	}
@@ -95,7 +107,7 @@ func (d *decoder) defaultOp(i *item) {
 }
 
 func (d *decoder) node(i *item) {
-	n := resources.Node{Name: resources.NodeName(i.text("name")), Address: i.text("address"), Attributes: i.flat("attributes")}
+	n := resources.Node{Name: resources.NodeName(i.text("name")), Address: i.text("address"), Attributes: i.flat("attributes"), Utilization: i.amounts("utilization")}
 	d.def.Nodes = append(d.def.Nodes, n)
 	i.done(d.paths.Next("node", string(n.Name)))
 }
@@ -115,7 +127,7 @@ func (d *decoder) fence(i *item) {
 func (d *decoder) resource(i *item) {
 	r := resources.Resource{
 		ID: resources.ResourceID(i.text("id")), Agent: i.text("agent"), Params: i.flat("params"),
-		Ops: i.operations(), Clone: i.clone(),
+		Utilization: i.amounts("utilization"), Ops: i.operations(), Clone: i.clone(),
 	}
 	if meta := i.inner("meta"); meta != nil {
 		meta.meta(&r.Meta)
@@ -207,6 +219,7 @@ func (i *item) meta(m *resources.Meta) {
 		m.MultipleActive = &active
 	}
 	set(&m.Critical, i.truth("critical"))
+	set(&m.AllowUnhealthyNodes, i.truth("allow_unhealthy_nodes"))
 }
 
 // threshold reads a count where INFINITY, as in Pacemaker, means never.
@@ -301,6 +314,24 @@ func (i *item) flat(key string) map[string]string {
 		return nil
 	}
 	return flat
+}
+
+// amounts reads a table of whole numbers.
+func (i *item) amounts(key string) resources.Utilization {
+	sub := i.inner(key)
+	if sub == nil {
+		return nil
+	}
+	amounts := resources.Utilization{}
+	for _, name := range sub.node.keys {
+		if n := sub.number(name); n != nil {
+			amounts[name] = *n
+		}
+	}
+	if len(amounts) == 0 {
+		return nil
+	}
+	return amounts
 }
 
 func (i *item) flatten(prefix string, flat map[string]string, depth int) {

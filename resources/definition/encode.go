@@ -23,6 +23,7 @@ func Encode(def *resources.Definition) []byte {
 		w.header("[[node]]")
 		w.text("name", string(n.Name))
 		w.text("address", n.Address)
+		w.utilization(n.Utilization)
 		w.params("node", "attributes", n.Attributes, true)
 	}
 	for _, f := range def.Fences {
@@ -127,6 +128,12 @@ func (w *writer) cluster(def *resources.Definition) {
 	w.text("fencing_action", string(p.FencingAction))
 	w.duration("fencing_timeout", p.FencingTimeout)
 	w.truth("start_failure_is_fatal", p.StartFailureIsFatal)
+	w.text("placement_strategy", string(p.PlacementStrategy))
+	w.text("node_health_strategy", string(p.NodeHealthStrategy))
+	w.score("node_health_base", p.NodeHealthBase)
+	w.score("node_health_green", p.NodeHealthGreen)
+	w.score("node_health_yellow", p.NodeHealthYellow)
+	w.score("node_health_red", p.NodeHealthRed)
 	w.duration("lease", p.Lease)
 	w.duration("startup_grace", p.StartupGrace)
 	if p.FenceBudget != 0 {
@@ -160,6 +167,7 @@ func (w *writer) resource(r *resources.Resource) {
 	w.header("[[resource]]")
 	w.text("id", string(r.ID))
 	w.text("agent", r.Agent)
+	w.utilization(r.Utilization)
 	w.params("resource", "params", r.Params, true)
 	w.meta("resource.meta", r.Meta)
 	w.clone("resource.clone", r.Clone)
@@ -221,6 +229,7 @@ func (w *writer) meta(table string, m resources.Meta) {
 		w.text("multiple_active", string(*m.MultipleActive))
 	}
 	w.truth("critical", m.Critical)
+	w.truth("allow_unhealthy_nodes", m.AllowUnhealthyNodes)
 }
 
 func (w *writer) clone(table string, c *resources.Clone) {
@@ -300,6 +309,18 @@ func (w *writer) params(parent, name string, params map[string]string, short boo
 	}
 	root := tree(params)
 	root.write(w, parent+"."+name)
+}
+
+// utilization writes amounts on one line.
+func (w *writer) utilization(amounts resources.Utilization) {
+	if len(amounts) == 0 {
+		return
+	}
+	parts := make([]string, 0, len(amounts))
+	for _, name := range slices.Sorted(maps.Keys(amounts)) {
+		parts = append(parts, keyText(name)+" = "+strconv.Itoa(amounts[name]))
+	}
+	w.line("utilization", "{ "+strings.Join(parts, ", ")+" }")
 }
 
 // inline returns the parameters as an inline table when they are few and flat.

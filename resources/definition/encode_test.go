@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -127,7 +128,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 		}
 	}
 	few("nodes", func() {
-		def.Nodes = append(def.Nodes, resources.Node{Name: resources.NodeName(maybe(t, anyText, "name")), Address: maybe(t, anyText, "address"), Attributes: drawParams(t)})
+		def.Nodes = append(def.Nodes, resources.Node{Name: resources.NodeName(maybe(t, anyText, "name")), Address: maybe(t, anyText, "address"), Attributes: drawParams(t), Utilization: drawAmounts(t)})
 	})
 	few("fences", func() {
 		def.Fences = append(def.Fences, resources.FenceDevice{ID: maybe(t, anyText, "id"), Agent: maybe(t, anyText, "agent"), Targets: names[resources.NodeName](t, "targets"),
@@ -237,4 +238,56 @@ then_action = "start"
 	if diff := cmp.Diff(want, string(Encode(def))); diff != "" {
 		t.Errorf("want(-) got(+):\n%s", diff)
 	}
+}
+
+// TestUtilization reads and writes amounts, strategies and health.
+func TestUtilization(t *testing.T) {
+	const text = `[cluster.properties]
+placement_strategy = "balanced"
+node_health_strategy = "progressive"
+node_health_base = 5
+node_health_red = "-INFINITY"
+
+[defaults.resource]
+allow_unhealthy_nodes = true
+
+[[node]]
+name = "alpha"
+utilization = { cpu = 8, memory = 65536 }
+attributes = { "#health-disk" = "green" }
+
+[[resource]]
+id = "db"
+agent = "galera"
+utilization = { memory = 4096 }
+`
+	def, err := Decode(resources.AgentTable{}, resources.FenceTable{}, File{Name: "a.toml", Text: []byte(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if def.Nodes[0].Utilization["cpu"] != 8 || def.Resources[0].Utilization["memory"] != 4096 {
+		t.Errorf("read %+v", def)
+	}
+	if got := string(Encode(def)); got != text {
+		t.Errorf("wrote\n%s", got)
+	}
+	for bad, want := range map[string]string{
+		`utilization = { cpu = "much" }`:                         "a.toml:3:23: node[alpha].utilization.cpu: must be a whole number",
+		`utilization = { cpu = -1 }`:                             "-1 is negative",
+		`attributes = { "#uname" = "x" }`:                        "cannot name an attribute",
+		"[cluster.properties]\nplacement_strategy = \"balance\"": `did you mean "balanced"?`,
+	} {
+		_, err := Decode(resources.AgentTable{}, resources.FenceTable{}, File{Name: "a.toml", Text: []byte("[[node]]\nname = \"alpha\"\n" + bad)})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", bad, err, want)
+		}
+	}
+}
+
+func drawAmounts(t *rapid.T) resources.Utilization {
+	drawn := rapid.MapOfN(rapid.StringMatching(`[a-z.]{1,5}`), rapid.IntRange(0, 1<<20), 0, 2).Draw(t, "utilization")
+	if len(drawn) == 0 {
+		return nil
+	}
+	return drawn
 }

@@ -12,16 +12,17 @@ var metaAliases = map[string]string{"is_managed": "managed", "stickiness": "reso
 
 func metaSetters(m *resources.Meta) map[string]setter {
 	return map[string]setter{
-		"priority":            optional(&m.Priority, resources.ParseScore),
-		"target_role":         optional(&m.TargetRole, resources.ParseRole),
-		"managed":             optional(&m.Managed, parseTruth),
-		"maintenance":         optional(&m.Maintenance, parseTruth),
-		"resource_stickiness": optional(&m.Stickiness, resources.ParseScore),
-		"requires":            optional(&m.Requires, word[resources.Requires]),
-		"migration_threshold": optional(&m.MigrationThreshold, parseThreshold),
-		"failure_timeout":     optional(&m.FailureTimeout, resources.ParseDuration),
-		"multiple_active":     optional(&m.MultipleActive, word[resources.MultipleActive]),
-		"critical":            optional(&m.Critical, parseTruth),
+		"priority":              optional(&m.Priority, resources.ParseScore),
+		"target_role":           optional(&m.TargetRole, resources.ParseRole),
+		"managed":               optional(&m.Managed, parseTruth),
+		"maintenance":           optional(&m.Maintenance, parseTruth),
+		"resource_stickiness":   optional(&m.Stickiness, resources.ParseScore),
+		"requires":              optional(&m.Requires, word[resources.Requires]),
+		"migration_threshold":   optional(&m.MigrationThreshold, parseThreshold),
+		"failure_timeout":       optional(&m.FailureTimeout, resources.ParseDuration),
+		"multiple_active":       optional(&m.MultipleActive, word[resources.MultipleActive]),
+		"critical":              optional(&m.Critical, parseTruth),
+		"allow_unhealthy_nodes": optional(&m.AllowUnhealthyNodes, parseTruth),
 	}
 }
 
@@ -113,6 +114,12 @@ func propertySetters(p *resources.Properties) map[string]setter {
 		"fencing_action":         plain(&p.FencingAction, word[resources.FencingAction]),
 		"fencing_timeout":        plain(&p.FencingTimeout, resources.ParseDuration),
 		"start_failure_is_fatal": optional(&p.StartFailureIsFatal, parseTruth),
+		"placement_strategy":     plain(&p.PlacementStrategy, word[resources.PlacementStrategy]),
+		"node_health_strategy":   plain(&p.NodeHealthStrategy, word[resources.NodeHealthStrategy]),
+		"node_health_base":       optional(&p.NodeHealthBase, resources.ParseScore),
+		"node_health_green":      optional(&p.NodeHealthGreen, resources.ParseScore),
+		"node_health_yellow":     optional(&p.NodeHealthYellow, resources.ParseScore),
+		"node_health_red":        optional(&p.NodeHealthRed, resources.ParseScore),
 		"lease":                  plain(&p.Lease, resources.ParseDuration),
 		"startup_grace":          plain(&p.StartupGrace, resources.ParseDuration),
 		"fence_budget":           plain(&p.FenceBudget, parseCount),

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -109,8 +110,23 @@ func runCase(t *testing.T, dir, name string, args []string) *simulate.Agreement 
 		return v
 	}
 	in.Now = instant(t, in, args)
-	got := simulate.NewForm(simulate.Run(in, simulate.Options{}), in.Now)
+	result := simulate.Run(in, simulate.Options{})
+	checkPlanner(t, result)
+	got := simulate.NewForm(result, in.Now)
 	return simulate.Compare(&want.Form, got)
+}
+
+// checkPlanner compares what a planner decides that has planned before with what
+// is decided anew.
+func checkPlanner(t *testing.T, result *simulate.Result) {
+	t.Helper()
+	var planner policy.Planner
+	planner.Compute(result.Input)
+	for _, in := range []*policy.Input{result.Input, result.Reached} {
+		if !reflect.DeepEqual(planner.Compute(in), policy.Compute(in)) {
+			t.Error("a planner decides otherwise when it has planned before")
+		}
+	}
 }
 
 // instant is when a case is judged: as it says, as its file says, or at a time

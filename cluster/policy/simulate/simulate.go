@@ -38,7 +38,8 @@ type Result struct {
 
 // Run computes a plan and carries it out. The input is not changed.
 func Run(in *policy.Input, opts Options) *Result {
-	compute := policy.Compute
+	var planner policy.Planner // what is reached differs little from what was
+	compute := planner.Compute
 	if opts.Explain {
 		compute = policy.Explain
 	}
@@ -60,7 +61,7 @@ func Run(in *policy.Input, opts Options) *Result {
 		*names = slices.Compact(*names)
 	}
 	r.Reached = t.record.in
-	if r.After = policy.Inspect(r.Reached); r.After == nil {
+	if r.After = planner.Inspect(r.Reached); r.After == nil {
 		r.After = &policy.Report{}
 	}
 	return r

@@ -30,7 +30,7 @@ func (g *generator) location() *element {
 	rsc := g.any()
 	l := el("rsc_location", "id", g.id("location"), "rsc", rsc.id)
 	if g.often(70) {
-		l.set("node", pick(g, g.nodes...)).set("score", g.score())
+		l.set("node", pick(g, append(g.remotes, g.nodes...)...)).set("score", g.score())
 		if rsc.promotable && g.often(30) {
 			l.set("role", "Master")
 		}
@@ -77,7 +77,12 @@ func (g *generator) colocation() *element {
 	if !ok {
 		return g.location()
 	}
-	c := el("rsc_colocation", "id", g.id("colocation"), "rsc", a.id, "with-rsc", b.id, "score", g.score())
+	score := g.score()
+	if a.clone {
+		// Older releases overlook what copies merely prefer.
+		score = pick(g, "INFINITY", "-INFINITY")
+	}
+	c := el("rsc_colocation", "id", g.id("colocation"), "rsc", a.id, "with-rsc", b.id, "score", score)
 	if a.promotable && g.often(30) {
 		c.set("rsc-role", pick(g, "Master", "Slave", "Started"))
 	}
@@ -123,7 +128,7 @@ func (g *generator) order() *element {
 func (g *generator) set(kind string) *element {
 	c := el(kind, "id", g.id("set"))
 	if kind == "rsc_colocation" {
-		c.set("score", pick(g, "INFINITY", "100"))
+		c.set("score", "INFINITY")
 	} else {
 		c.set("kind", pick(g, "Mandatory", "Optional"))
 	}

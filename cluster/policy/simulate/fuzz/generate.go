@@ -19,6 +19,8 @@ type generator struct {
 	promoted   []string // ids of promotable primitives
 	// ordered pairs: releases disagree about two orders of one pair.
 	ordered map[[2]string]bool
+	// remotes are the names of remote and guest nodes.
+	remotes []string
 }
 
 // made is a top-level resource.
@@ -33,8 +35,10 @@ type instance struct {
 	id         string
 	kind       string
 	class      string
-	clone      bool // anonymous: one entry on each node
-	unique     int  // copies of a globally unique clone
+	clone      bool   // anonymous: one entry on each node
+	unique     int    // copies of a globally unique clone
+	member     bool   // runs on members of the cluster only
+	with       string // runs where this one does
 	promotable bool
 	monitors   []monitor
 }
@@ -143,7 +147,17 @@ func (g *generator) resourceConfigs() *element {
 		}
 	}
 	for range 1 + g.IntN(4) {
-		switch n := g.IntN(100); {
+		n := g.IntN(100)
+		if len(g.resources) == 0 {
+			n = max(n, 13) // constraints need something
+		}
+		switch {
+		case n < 5:
+			all.add(g.bundle())
+		case n < 9 && len(g.remotes) < 2:
+			all.add(g.remote())
+		case n < 13 && len(g.remotes) < 2:
+			all.add(g.guest())
 		case n < 40:
 			p := g.primitive("ocf", false, false)
 			g.meta(p, g.primitiveMeta())
@@ -167,7 +181,7 @@ func (g *generator) primitive(class string, promotable, cloned bool) *element {
 	case class == "stonith":
 		kind = "fence"
 		p = el("primitive", "id", g.id(kind), "class", class, "type", "fence_dummy")
-		in = instance{kind: "fence_dummy", class: class}
+		in = instance{kind: "fence_dummy", class: class, member: true}
 	case promotable:
 		p = el("primitive", "id", g.id("stateful"), "class", class, "provider", "pacemaker", "type", "Stateful")
 		in = instance{kind: "Stateful", class: class}
@@ -259,7 +273,7 @@ func (g *generator) meta(e *element, meta map[string]string) {
 	for _, name := range []string{
 		"target-role", "is-managed", "maintenance", "resource-stickiness", "priority", "migration-threshold", "critical", "requires",
 		"allow-migrate", "multiple-active", "clone-max", "clone-node-max", "globally-unique", "interleave", "ordered", "notify", "promotable",
-		"promoted-max", "promoted-node-max", "clone-min",
+		"promoted-max", "promoted-node-max", "clone-min", "remote-node",
 	} {
 		if value, has := meta[name]; has {
 			set.add(nv(set.get("id"), name, value))

@@ -106,7 +106,7 @@ func (s *simulated) form() *simulate.Form {
 	f := &simulate.Form{Final: map[string][]simulate.AtForm{}}
 	for _, a := range s.Actions.Nodes {
 		op := strings.TrimSuffix(strings.TrimPrefix(a.Task, "Fence ("), ")")
-		node, _, _ := strings.Cut(a.Node, " ") // of a guest also what it lives in
+		node, _, _ := strings.Cut(a.Node, " (resource: ") // of a guest
 		f.Actions = append(f.Actions, simulate.ActionForm{Task: "fence", FenceAction: op, Node: node})
 	}
 	for _, a := range s.Actions.Resources {

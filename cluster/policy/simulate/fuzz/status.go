@@ -14,7 +14,11 @@ func (g *generator) status() *element {
 	// Most primitives run on one node only: choose it once.
 	home := map[string]int{}
 	for i := range g.primitives {
-		home[g.primitives[i].id] = g.IntN(len(g.nodes) + 1) // beyond the last: nowhere
+		p := &g.primitives[i]
+		home[p.id] = g.IntN(len(g.nodes) + 1) // beyond the last: nowhere
+		if with, known := home[p.with]; known && g.often(90) {
+			home[p.id] = with
+		}
 	}
 	for i, name := range g.nodes {
 		state := el("node_state", "id", strconv.Itoa(i+1), "uname", name)
@@ -43,6 +47,11 @@ func (g *generator) status() *element {
 		}
 		status.add(state)
 	}
+	for _, name := range g.remotes {
+		if g.often(80) {
+			status.add(g.remoteState(name, home))
+		}
+	}
 	return status
 }
 
@@ -70,6 +79,7 @@ func (g *generator) histories(i int, node string, home map[string]int) *element 
 	all := el("lrm_resources")
 	for _, p := range g.primitives {
 		switch {
+		case p.member && i >= len(g.nodes):
 		case p.unique > 0:
 			for copy := range p.unique {
 				g.history(all, p, p.id+":"+strconv.Itoa(copy), g.often(30), copy == i)

@@ -46,6 +46,9 @@ func (s *Stage) Bench(ctx context.Context, definitionFile string, cuts int) ([]S
 			series := Series{Device: device, Leader: leader}
 			for n := range cuts {
 				s.Say("%s: cut %d of %d", series.Name(), n+1, cuts)
+				if err := s.Forgive(ctx); err != nil {
+					return append(all, series), err
+				}
 				cut, err := s.cutHolder(ctx, leader)
 				if err != nil {
 					return append(all, series), fmt.Errorf("%s, cut %d: %w", series.Name(), n+1, err)
@@ -143,6 +146,7 @@ func Report(all []Series) string {
 		name string
 		of   func(Cut) time.Duration
 	}{
+		{"new leader", func(c Cut) time.Duration { return c.Elected }},
 		{"suspect", func(c Cut) time.Duration { return c.Suspect }},
 		{"dead", func(c Cut) time.Duration { return c.Dead }},
 		{"fence asked", func(c Cut) time.Duration { return c.Asked }},
@@ -162,7 +166,9 @@ func Report(all []Series) string {
 		for _, c := range columns {
 			var values []time.Duration
 			for _, cut := range series.Cuts {
-				values = append(values, c.of(cut))
+				if value := c.of(cut); value != 0 {
+					values = append(values, value)
+				}
 			}
 			fmt.Fprintf(&text, " %s |", spread(values))
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/api"
@@ -16,7 +18,8 @@ import (
 // power was gone; zero means that it was not seen.
 type Cut struct {
 	Node    resources.NodeName
-	Leader  bool // it led the cluster
+	Leader  bool          // it led the cluster
+	Elected time.Duration // another leads, where it led
 	Suspect time.Duration
 	Dead    time.Duration
 	Asked   time.Duration // fencing
@@ -114,7 +117,50 @@ func (s *Stage) tally(ctx context.Context, cut Cut, cutting, gone time.Time, pin
 	if stateErr == nil {
 		cut.history(current, cutting, gone)
 	}
-	return cut, errors.Join(earlier, err, stateErr)
+	var electErr error
+	if cut.Leader {
+		cut.Elected, electErr = s.elected(ctx, cut.Node, gone)
+	}
+	return cut, errors.Join(earlier, err, stateErr, electErr)
+}
+
+// elected returns how long after a moment one of the other hosts became Raft's
+// leader, by what their daemons wrote to their journals. Hosts of a rig share
+// one clock.
+func (s *Stage) elected(ctx context.Context, lost resources.NodeName, gone time.Time) (time.Duration, error) {
+	var first time.Duration
+	for _, host := range rig.Hosts() {
+		if nodeName(host) == lost {
+			continue
+		}
+		out, err := s.rig.Run(ctx, host, "journalctl", "--unit=belayd", "--output=short-unix", "--no-pager", fmt.Sprintf("--since=@%d", gone.Unix()))
+		if err != nil {
+			return 0, fmt.Errorf("look for the new leader in the journal of %s: %w", host, err)
+		}
+		if at, found := becameLeader(out, gone); found && (first == 0 || at.Sub(gone) < first) {
+			first = at.Sub(gone)
+		}
+	}
+	return first, nil
+}
+
+// becameLeader finds the first moment after gone at which a daemon's journal
+// says that it became the leader.
+func becameLeader(journal string, gone time.Time) (time.Time, bool) {
+	for line := range strings.Lines(journal) {
+		if !strings.Contains(line, "raft state changed") || !strings.Contains(line, `"state": "leader"`) {
+			continue
+		}
+		stamp, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		seconds, err := strconv.ParseFloat(stamp, 64)
+		if err != nil {
+			continue
+		}
+		if at := time.UnixMicro(int64(seconds * 1e6)); at.After(gone) {
+			return at, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // history reads the verdicts and the fencing of the node since its power was
@@ -150,6 +196,9 @@ func (c Cut) Table() string {
 		return fmt.Sprintf("  %-42s %6.2f s\n", name, d.Seconds())
 	}
 	text := "\n  after the power of " + string(c.Node) + " was cut\n  " + "------------------------------------------ --------\n"
+	if c.Leader {
+		text += row("another leads", c.Elected)
+	}
 	text += row("suspected (traffic moves away)", c.Suspect) + row("declared dead", c.Dead) + row("fencing asked for", c.Asked) + row("power proven off", c.Off)
 	text += row("address answers again", c.Address) + row("database takes writes through the address", c.Write) + row("all nodes and instances back", c.Whole)
 	text += "\n  what clients saw through the address\n  ------------------------------------------ --------\n"

@@ -19,6 +19,13 @@ func (s *Stage) Prepare(ctx context.Context) error {
 	return err
 }
 
+// Forgive forgets what has failed so far: a fault every half minute would spend
+// migration thresholds that are meant for ten minutes.
+func (s *Stage) Forgive(ctx context.Context) error {
+	_, err := s.anyHost(ctx, "belayctl", "resource", "retry", "--wait=60")
+	return err
+}
+
 // holder returns the host that has the address.
 func (s *Stage) holder(ctx context.Context) (rig.Host, error) {
 	status, err := s.Status(ctx)

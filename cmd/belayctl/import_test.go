@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/definition"
+)
+
+func TestImportCIB(t *testing.T) {
+	c := simulating(t)
+	text := c.must(t, "import", "cib", "cluster.xml")
+	def, err := definition.Decode(resources.AgentTable{}, resources.FenceTable{}, definition.File{Name: "out", Text: []byte(text)})
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if len(def.Nodes) != 2 || len(def.Resources) != 1 || def.Resources[0].Agent != "ocf:pacemaker:Dummy" {
+		t.Errorf("%+v", def)
+	}
+	if notes := c.err.String(); !strings.Contains(notes, "note: cluster.xml:8:7: ") || !strings.Contains(notes, "no agent ocf:pacemaker:Dummy") {
+		t.Errorf("notes: %s", notes)
+	}
+}
+
+func TestImportCIBRefuses(t *testing.T) {
+	c := simulating(t)
+	ticket := `<constraints><rsc_ticket id="dc" rsc="web" ticket="A"/><rsc_location id="dates" rsc="web"><rule id="r" score="5">` +
+		`<date_expression id="d" operation="gt" start="2026-01-01"/></rule></rsc_location></constraints>`
+	if err := os.WriteFile("more.xml", []byte(strings.Replace(baseCIB, "<constraints/>", ticket, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := c.run(t, "import", "cib", "more.xml"); code != exitInput {
+		t.Errorf("exit %d", code)
+	}
+	for _, want := range []string{`more.xml:12:18: ticket constraint "dc"`, `date expression "d"`, "2 things", "--lossy"} {
+		if !strings.Contains(c.err.String(), want) {
+			t.Errorf("no %q in %s", want, c.err.String())
+		}
+	}
+	if c.out.Len() > 0 {
+		t.Errorf("it wrote %s", c.out.String())
+	}
+	text := c.must(t, "import", "cib", "more.xml", "--lossy")
+	if !strings.Contains(text, `id = "web"`) || !strings.Contains(c.err.String(), `left out: more.xml:12:18: ticket constraint "dc"`) {
+		t.Errorf("lossy: %s\n%s", text, c.err.String())
+	}
+	if code := c.run(t, "import", "cib", "none.xml"); code != exitInput {
+		t.Errorf("a file that is not there: exit %d", code)
+	}
+}

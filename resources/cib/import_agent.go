@@ -1,0 +1,137 @@
+package cib
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/belay-ha/belay/cluster/policy"
+	"github.com/belay-ha/belay/resources"
+)
+
+// agent finds Belay's name for an agent and takes its parameters. An agent that
+// Belay does not have keeps its name, so that the definition is whole and can be
+// planned with; it cannot be applied before somebody names another.
+func (m *importer) agent(c *policy.ResourceConfig, r *resources.Resource) {
+	params := m.settings(c.Params, "")
+	switch name := strings.Trim(c.Class+":"+c.Provider+":"+c.Type, ":"); {
+	case c.Class == "systemd":
+		r.Agent = "systemd:" + strings.TrimSuffix(c.Type, ".service")
+	case name == "ocf:heartbeat:galera":
+		r.Agent = "galera"
+		m.galera(c, r, params)
+		return
+	case name == "ocf:heartbeat:rabbitmq-cluster" || name == "ocf:rabbitmq:rabbitmq-server-ha":
+		r.Agent = "rabbitmq"
+		m.unused(c, params, "the agent rabbitmq finds it out by itself")
+		return
+	case name == "ocf:heartbeat:IPaddr2" || name == "ocf:heartbeat:IPaddr":
+		r.Agent = "vip"
+		m.address(c, r, params)
+		return
+	default:
+		r.Agent = strings.Join(given(c.Class, c.Provider, c.Type), ":")
+		m.note(m.at(c.ID), "resource %q: Belay has no agent %s; the definition can be planned with, and applied once another agent is named", c.ID, r.Agent)
+	}
+	for _, s := range params {
+		m.param(c.ID, &r.Params, s.name, s)
+	}
+}
+
+func given(all ...string) []string {
+	var kept []string
+	for _, w := range all {
+		if w != "" {
+			kept = append(kept, w)
+		}
+	}
+	return kept
+}
+
+// param takes a parameter. A password becomes a secret that is to be sealed: the
+// definition is no place for it.
+func (m *importer) param(id string, to *resources.Params, name string, s setting) {
+	if *to == nil {
+		*to = resources.Params{}
+	}
+	if isSecret(s.name) && !strings.HasPrefix(s.value, "secret://") && s.value != "" {
+		secret := id + "-" + name
+		m.note(s.at, "parameter %s of %q is a secret: belayctl secret set %s", s.name, id, secret)
+		s.value = "secret://" + secret
+	}
+	(*to)[name] = s.value
+}
+
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	for _, end := range []string{"password", "passwd", "passphrase", "secret", "token", "_pass", "community", "api_key"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return name == "pass"
+}
+
+func (m *importer) unused(c *policy.ResourceConfig, params []setting, why string) {
+	for _, s := range params {
+		m.note(s.at, "parameter %s of %q is left out: %s", s.name, c.ID, why)
+	}
+}
+
+// galera takes over what both agents know, and leaves out what Belay's finds
+// out by itself.
+func (m *importer) galera(c *policy.ResourceConfig, r *resources.Resource, params []setting) {
+	names := map[string]string{
+		"datadir": "datadir", "socket": "socket", "user": "user", "check_user": "check_user", "check_passwd": "check_password",
+		"wsrep_cluster_address": "wsrep_cluster_address",
+	}
+	for _, s := range params {
+		if name, known := names[s.name]; known {
+			m.param(c.ID, &r.Params, name, s)
+		} else {
+			m.unused(c, []setting{s}, "the agent galera finds it out by itself")
+		}
+	}
+}
+
+// address makes a vip's parameters.
+func (m *importer) address(c *policy.ResourceConfig, r *resources.Resource, params []setting) {
+	r.Params = resources.Params{}
+	prefix := ""
+	for _, s := range params {
+		switch s.name {
+		case "ip":
+			r.Params["address"] = s.value
+		case "cidr_netmask", "netmask":
+			prefix = s.value
+		case "nic", "iface":
+			r.Params["interface"], _, _ = strings.Cut(s.value, ":")
+		default:
+			m.unused(c, []setting{s}, "the agent vip has no such parameter")
+		}
+	}
+	address, err := netip.ParseAddr(r.Params["address"])
+	if err != nil {
+		m.note(m.at(c.ID), "resource %q: ip %q is no address", c.ID, r.Params["address"])
+		return
+	}
+	bits, ok := prefixBits(prefix, address)
+	if !ok {
+		m.note(m.at(c.ID), "resource %q: no cidr_netmask is given: write the length of the prefix behind the address", c.ID)
+	}
+	r.Params["address"] = netip.PrefixFrom(address, bits).String()
+}
+
+// prefixBits reads a length, or a mask such as 255.255.255.0.
+func prefixBits(text string, address netip.Addr) (int, bool) {
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 && n <= address.BitLen() {
+		return n, true
+	}
+	if mask := net.ParseIP(text).To4(); mask != nil && address.Is4() {
+		if ones, size := net.IPMask(mask).Size(); size == 32 {
+			return ones, true
+		}
+	}
+	return address.BitLen(), false
+}

@@ -1,0 +1,294 @@
+package cib
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/belay-ha/belay/cluster/policy"
+	"github.com/belay-ha/belay/resources"
+)
+
+// target finds what a constraint calls by a name. What Pacemaker does not know
+// either makes no constraint; what the definition lacks is a loss.
+func (m *importer) target(kind, constraint, id string, at place) (resources.ResourceID, bool) {
+	if known, found := m.named[id]; found {
+		return known, true
+	}
+	if why, gone := m.gone[id]; gone {
+		if why == "a fence device" && kind == "location" {
+			m.note(at, "%s %q is about fence device %q, which every member can use: it is left out", kind, constraint, id)
+		} else {
+			m.lose(at, "%s %q is about %q, %s that is not in the definition", kind, constraint, id, why)
+		}
+		return "", false
+	}
+	base, _, numbered := strings.Cut(id, ":")
+	if _, found := m.named[base]; numbered && found {
+		m.lose(at, "%s %q is about one copy of %q, which cannot be represented", kind, constraint, base)
+		return "", false
+	}
+	m.note(at, "%s %q names %q, which does not exist: Pacemaker ignores it too", kind, constraint, id)
+	return "", false
+}
+
+// lifetime reports whether a constraint holds always.
+func (m *importer) lifetime(kind, id string, rule *policy.Rule) bool {
+	if rule == nil {
+		return true
+	}
+	m.lose(m.at(id), "%s %q holds for a time only (lifetime), which cannot be represented", kind, id)
+	return false
+}
+
+// location takes a location: one for each resource and rule.
+func (m *importer) location(c *policy.LocationConfig) {
+	if !m.lifetime("location", c.ID, c.Lifetime) {
+		return
+	}
+	if len(c.Sets) == 0 {
+		for _, id := range m.located(c) {
+			m.locate(c, id, c.Role, c.Score)
+		}
+		return
+	}
+	for i := range c.Sets {
+		set := &c.Sets[i]
+		for _, id := range set.Resources {
+			m.locate(c, id, otherwise(set.Role, c.Role), otherwise(set.Score, c.Score))
+		}
+	}
+}
+
+func otherwise(text, instead string) string {
+	if text == "" {
+		return instead
+	}
+	return text
+}
+
+// located lists what a location without sets is about. A pattern stands for the
+// outermost resources that match now.
+func (m *importer) located(c *policy.LocationConfig) []string {
+	if c.Resource != "" || c.Pattern == "" {
+		return []string{c.Resource}
+	}
+	pattern, err := regexp.CompilePOSIX(c.Pattern)
+	if err != nil {
+		pattern, err = regexp.Compile(c.Pattern)
+	}
+	if err != nil {
+		m.lose(m.attribute(c.ID, "rsc-pattern"), "location %q: %v", c.ID, err)
+		return nil
+	}
+	var found []string
+	for _, id := range m.top {
+		if pattern.MatchString(id) != c.Negated {
+			found = append(found, id)
+		}
+	}
+	m.note(m.attribute(c.ID, "rsc-pattern"), "location %q is written for each of the %d resources that match rsc-pattern now", c.ID, len(found))
+	return found
+}
+
+func (m *importer) locate(c *policy.LocationConfig, id, role, score string) {
+	at := m.attribute(c.ID, "rsc")
+	target, found := m.target("location", c.ID, id, at)
+	if !found {
+		return
+	}
+	l := resources.Location{Resource: target, Discovery: resources.Discovery(strings.ToLower(c.Discovery))}
+	if c.Node != "" && score != "" {
+		node, found := m.node(c.Node)
+		if !found {
+			m.note(m.attribute(c.ID, "node"), "location %q names node %q, which does not exist: Pacemaker ignores it too", c.ID, c.Node)
+			return
+		}
+		l.Node = node
+		m.addLocation(l, c.ID, c.ID, score, role)
+		return
+	}
+	for i := range c.Rules {
+		m.locateByRule(l, c, &c.Rules[i])
+	}
+}
+
+func (m *importer) locateByRule(l resources.Location, c *policy.LocationConfig, rule *policy.LocationRule) {
+	if rule.Rule == nil {
+		return
+	}
+	at := m.within(rule.Rule.ID, m.at(c.ID))
+	if rule.Score == "" && rule.ScoreAttribute != "" {
+		m.lose(at, "rule %q of location %q takes its score from attribute %q, which cannot be represented", rule.Rule.ID, c.ID, rule.ScoreAttribute)
+		return
+	}
+	text, ok := m.ruleText(rule.Rule, at, false)
+	if !ok {
+		return
+	}
+	if c.Pattern != "" && strings.Contains(text, "%") {
+		m.lose(at, "rule %q of location %q uses parts of the resource's name, which cannot be represented", rule.Rule.ID, c.ID)
+		return
+	}
+	l.Rule = text
+	m.addLocation(l, c.ID, otherwise(rule.Rule.ID, c.ID), otherwise(rule.Score, "0"), rule.Role)
+}
+
+// addLocation adds a location. Roles but promoted and stopped are any role.
+func (m *importer) addLocation(l resources.Location, constraint, id, score, role string) {
+	switch role {
+	case "Stopped":
+		m.lose(m.attribute(constraint, "role"), "location %q for role Stopped cannot be represented", constraint)
+		return
+	case "Promoted":
+		l.Role = resources.RolePromoted
+	}
+	l.Score = m.scoreOf(score, constraint)
+	l.ID = m.uniqueID(id)
+	m.origin["location["+l.ID+"]"] = m.at(constraint)
+	m.def.Locations = append(m.def.Locations, l)
+}
+
+func (m *importer) scoreOf(text, constraint string) resources.Score {
+	if text == "" {
+		return 0
+	}
+	score, err := resources.ParseScore(strings.TrimSpace(text))
+	if err != nil {
+		m.lose(m.attribute(constraint, "score"), "%v", err)
+	}
+	return score
+}
+
+// node finds a node by its name, in any case.
+func (m *importer) node(name string) (resources.NodeName, bool) {
+	for i := range m.def.Nodes {
+		if string(m.def.Nodes[i].Name) == name {
+			return m.def.Nodes[i].Name, true
+		}
+	}
+	for i := range m.def.Nodes {
+		if strings.EqualFold(string(m.def.Nodes[i].Name), name) {
+			return m.def.Nodes[i].Name, true
+		}
+	}
+	return "", false
+}
+
+// colocation takes a colocation. Sets become the pairs that they stand for.
+func (m *importer) colocation(c *policy.ColocationConfig) {
+	if !m.lifetime("colocation", c.ID, c.Lifetime) {
+		return
+	}
+	score := m.scoreOf(c.Score, c.ID)
+	if len(c.Sets) == 0 {
+		m.colocate(c, c.Dependent, c.Primary, c.DependentRole, c.PrimaryRole, score)
+		return
+	}
+	for i := range c.Sets {
+		m.colocateWithin(c, &c.Sets[i], score)
+		if i > 0 {
+			m.colocateSets(c, &c.Sets[i-1], &c.Sets[i], score)
+		}
+	}
+}
+
+// colocateWithin chains a set's members, or keeps each from all others.
+func (m *importer) colocateWithin(c *policy.ColocationConfig, set *policy.Set, score resources.Score) {
+	if set.Score != "" {
+		score = m.scoreOf(set.Score, set.ID)
+	}
+	if !resources.Or(set.Sequential, true) {
+		return
+	}
+	for i, id := range set.Resources {
+		from := 0
+		if score > 0 {
+			from = max(i-1, 0)
+		}
+		for _, other := range set.Resources[from:i] {
+			m.colocate(c, id, other, set.Role, set.Role, score)
+		}
+	}
+}
+
+// colocateSets colocates a set with the next. The first of a sequential set, and
+// the last of one that it is placed with, stand for all.
+func (m *importer) colocateSets(c *policy.ColocationConfig, set, with *policy.Set, score resources.Score) {
+	dependents, primaries := set.Resources, with.Resources
+	if resources.Or(set.Sequential, true) && len(dependents) > 0 {
+		dependents = dependents[:1]
+	}
+	if resources.Or(with.Sequential, true) && len(primaries) > 0 {
+		primaries = primaries[len(primaries)-1:]
+	}
+	for _, dependent := range dependents {
+		for _, primary := range primaries {
+			m.colocate(c, dependent, primary, set.Role, with.Role, score)
+		}
+	}
+}
+
+func (m *importer) colocate(c *policy.ColocationConfig, dependent, primary, role, withRole string, score resources.Score) {
+	at := m.at(c.ID)
+	resource, found := m.target("colocation", c.ID, dependent, at)
+	with, found2 := m.target("colocation", c.ID, primary, at)
+	if !found || !found2 {
+		return
+	}
+	if score == 0 {
+		m.note(at, "colocation %q has the score 0: Pacemaker ignores it too", c.ID)
+		return
+	}
+	out := resources.Colocation{Resource: resource, With: with, Score: score, Influence: c.Influence}
+	if len(c.Sets) == 0 {
+		out.NodeAttribute = c.NodeAttribute
+	}
+	var ok bool
+	if out.Role, ok = m.colocatedRole(c.ID, role); !ok {
+		return
+	}
+	if out.WithRole, ok = m.colocatedRole(c.ID, withRole); !ok {
+		return
+	}
+	out.ID = m.uniqueID(c.ID)
+	m.origin["colocation["+out.ID+"]"] = at
+	m.def.Colocations = append(m.def.Colocations, out)
+}
+
+func (m *importer) colocatedRole(id, role string) (resources.Role, bool) {
+	switch role {
+	case "", "Started":
+		return resources.RoleUnknown, true
+	case "Promoted":
+		return resources.RolePromoted, true
+	}
+	m.lose(m.at(id), "colocation %q in role %s cannot be represented", id, role)
+	return resources.RoleUnknown, false
+}
+
+// validate removes what a definition cannot hold although it can be written, and
+// tells why.
+func (m *importer) validate() {
+	const rounds = 50 // each takes something away
+	for range rounds {
+		problems := resources.Validate(m.def, resources.AgentTable{}, resources.FenceTable{})
+		if len(problems) == 0 {
+			return
+		}
+		for _, p := range problems {
+			head, _, _ := strings.Cut(p.Path, "].")
+			kind, name, _ := strings.Cut(strings.TrimSuffix(head, "]"), "[")
+			at, known := m.origin[fmt.Sprintf("%s[%s]", kind, name)]
+			if !known {
+				at = place{1, 1}
+			}
+			text := p.Path + ": " + p.Text
+			if p.Suggestion != "" {
+				text += " (" + p.Suggestion + ")"
+			}
+			m.lose(at, "%s", text)
+			m.remove(kind, name, p.Path)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package cib
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/belay-ha/belay/cluster/policy"
+	"github.com/belay-ha/belay/resources"
+)
+
+// fenceConfig is a fence device of the CIB.
+type fenceConfig struct {
+	id       string
+	device   resources.FenceDevice
+	targets  []string
+	plugs    map[string]string // by target
+	plug     string            // the parameter that names it
+	priority resources.Score
+}
+
+// fenceDevice takes a resource that is a fence device.
+func (m *importer) fenceDevice(c *policy.ResourceConfig) {
+	m.gone[c.ID] = "a fence device"
+	for _, s := range m.settings(c.Meta, "") {
+		if s.name == "target-role" && strings.EqualFold(s.value, "stopped") {
+			m.note(s.at, "fence device %q is stopped: it is left out", c.ID)
+			return
+		}
+		if s.name == "provides" {
+			m.lose(s.at, "%s=%s of fence device %q cannot be represented", s.name, s.value, c.ID)
+		}
+	}
+	if !strings.HasPrefix(c.Type, "fence_") {
+		m.lose(m.at(c.ID), "fence device %q: Belay cannot run %s, only fence agents (fence_*)", c.ID, c.Type)
+		return
+	}
+	f := &fenceConfig{id: c.ID, device: resources.FenceDevice{Agent: c.Type}, plug: "port"}
+	for _, s := range m.settings(c.Params, "") {
+		m.fenceParam(f, s)
+	}
+	m.fences[c.ID] = f
+	m.fenceOrder = append(m.fenceOrder, c.ID)
+}
+
+func (m *importer) fenceParam(f *fenceConfig, s setting) {
+	switch s.name {
+	case "pcmk_host_list", "pcmk-host-list":
+		f.targets = append(f.targets, fields(s.value)...)
+	case "pcmk_host_map", "pcmk-host-map":
+		f.plugs = map[string]string{}
+		for _, pair := range strings.FieldsFunc(s.value, func(c rune) bool { return strings.ContainsRune("; \t\n", c) }) {
+			name, plug, _ := strings.Cut(strings.Replace(pair, "=", ":", 1), ":")
+			f.plugs[name], _, _ = strings.Cut(plug, ",")
+			f.targets = append(f.targets, name)
+		}
+	case "pcmk_host_argument", "pcmk-host-argument":
+		f.plug = s.value
+	case "pcmk_delay_base":
+		f.device.Delay = resources.Or(m.length(s), 0)
+	case "pcmk_off_timeout", "pcmk_reboot_timeout", "stonith-timeout", "pcmk_monitor_timeout", "pcmk_status_timeout", "pcmk_list_timeout":
+		if s.name == "pcmk_off_timeout" || s.name == "pcmk_reboot_timeout" && f.device.Timeout == 0 {
+			f.device.Timeout = resources.Or(m.length(s), 0)
+		}
+	case "pcmk_host_check", "pcmk-host-check", "pcmk_action_limit", "pcmk_reboot_retries", "pcmk_off_retries", "pcmk_monitor_retries":
+	case "priority":
+		f.priority = resources.Or(m.score(s), 0)
+	default:
+		if strings.HasPrefix(s.name, "pcmk_") {
+			m.lose(s.at, "parameter %s of fence device %q cannot be represented", s.name, f.id)
+			return
+		}
+		m.param(f.id, &f.device.Params, s.name, s)
+	}
+}
+
+func fields(list string) []string {
+	return strings.FieldsFunc(list, func(c rune) bool { return strings.ContainsRune(" ,;\t\n", c) })
+}
+
+// fenceLevel is one device at one level of one node.
+type fenceLevel struct {
+	device string
+	level  int
+}
+
+// fenceDevices gives each device its nodes and levels. Without a level for a
+// node, its devices are tried one after another, by priority.
+func (m *importer) fenceDevices() {
+	levels := m.topology()
+	for _, n := range m.def.Nodes {
+		name := string(n.Name)
+		for _, l := range m.levelsOf(name, levels[name]) {
+			m.addFence(m.fences[l.device], n.Name, l.level)
+		}
+	}
+	for _, id := range m.fenceOrder {
+		known := slices.ContainsFunc(m.def.Fences, func(f resources.FenceDevice) bool {
+			return f.ID == id || strings.HasPrefix(f.ID, id+"-")
+		})
+		if !known {
+			m.lose(m.at(id), "fence device %q names no node of the cluster (pcmk_host_list): say which nodes it switches", id)
+		}
+	}
+}
+
+// levelsOf returns the devices of a node.
+func (m *importer) levelsOf(node string, given []fenceLevel) []fenceLevel {
+	if given != nil {
+		return given
+	}
+	var able []string
+	for _, id := range m.fenceOrder {
+		if slices.Contains(m.fences[id].targets, node) {
+			able = append(able, id)
+		}
+	}
+	slices.SortStableFunc(able, func(a, b string) int { return int(m.fences[b].priority - m.fences[a].priority) })
+	levels := make([]fenceLevel, len(able))
+	for i, id := range able {
+		levels[i] = fenceLevel{id, min(i+1, 9)}
+	}
+	return levels
+}
+
+// topology reads the levels of each node.
+func (m *importer) topology() map[string][]fenceLevel {
+	levels := map[string][]fenceLevel{}
+	for _, e := range m.r.config.child("fencing-topology").all("fencing-level") {
+		target := e.get("target")
+		index, err := strconv.Atoi(e.get("index"))
+		if _, pattern := e.lookup("target-pattern"); pattern || target == "" || err != nil || index < 1 || index > 9 {
+			m.lose(e.at, "<fencing-level> %q cannot be represented: only levels 1 to 9 of a node by its name", e.id())
+			continue
+		}
+		for _, id := range fields(e.get("devices")) {
+			if m.fences[id] == nil {
+				m.note(e.where("devices"), "<fencing-level> %q names %q, which is no fence device of the definition", e.id(), id)
+				continue
+			}
+			levels[target] = append(levels[target], fenceLevel{id, index})
+		}
+	}
+	return levels
+}
+
+// addFence adds a device of a node. One that tells nodes apart by plugs is made
+// one device for each node.
+func (m *importer) addFence(f *fenceConfig, node resources.NodeName, level int) {
+	d := f.device
+	d.ID, d.Level, d.Params = f.id, level, resources.Params{}
+	for name, value := range f.device.Params {
+		d.Params[name] = value
+	}
+	if level == 1 {
+		d.Level = 0
+	} else {
+		d.ID += "-level" + strconv.Itoa(level)
+	}
+	if len(f.targets) > 1 || f.plugs != nil {
+		d.ID += "-" + string(node)
+		if plug := f.plugs[string(node)]; plug != "" && f.plug != "none" {
+			d.Params[f.plug] = plug
+		} else if _, given := d.Params["plug"]; !given && d.Params["port"] == "" && f.plug != "none" {
+			d.Params[f.plug] = string(node)
+		}
+	}
+	for i := range m.def.Fences {
+		if other := &m.def.Fences[i]; other.ID == d.ID {
+			if !slices.Contains(other.Targets, node) {
+				other.Targets = append(other.Targets, node)
+			}
+			return
+		}
+	}
+	d.Targets = []resources.NodeName{node}
+	m.origin["fence["+d.ID+"]"] = m.at(f.id)
+	m.def.Fences = append(m.def.Fences, d)
+}

@@ -1,0 +1,221 @@
+package cib
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/belay-ha/belay/cluster/policy"
+	"github.com/belay-ha/belay/resources"
+)
+
+// resource takes one of the outermost resources.
+func (m *importer) resource(c *policy.ResourceConfig) {
+	switch c.Variant {
+	case policy.Bundle:
+		m.lose(m.at(c.ID), "bundle %q cannot be represented: define what runs in its containers as a resource", c.ID)
+		m.without(c, "a bundle")
+	case policy.Primitive:
+		m.primitive(c, nil)
+	case policy.Group:
+		m.group(c, nil)
+	case policy.Clone:
+		m.clone(c)
+	}
+}
+
+// without notes that a resource, with all in it, is not in the definition.
+func (m *importer) without(c *policy.ResourceConfig, why string) {
+	m.gone[c.ID] = why
+	for i := range c.Members {
+		m.without(&c.Members[i], why)
+	}
+}
+
+// clone takes a clone. What is cloned carries its name in the definition.
+func (m *importer) clone(c *policy.ResourceConfig) {
+	if len(c.Members) != 1 {
+		return
+	}
+	inner := &c.Members[0]
+	if inner.Variant == policy.Group {
+		m.group(inner, c)
+	} else {
+		m.primitive(inner, c)
+	}
+	if id, known := m.named[inner.ID]; known {
+		m.named[c.ID] = id
+	} else if why, gone := m.gone[inner.ID]; gone {
+		m.gone[c.ID] = why
+	}
+}
+
+// cloneOf reads a clone's meta-attributes: those that say how many copies run,
+// and those that its copies take over.
+func (m *importer) cloneOf(c *policy.ResourceConfig, meta *resources.Meta) *resources.Clone {
+	clone := &resources.Clone{}
+	for _, s := range m.settings(c.Meta, "") {
+		if !m.cloneMeta(clone, s) && !m.meta(meta, s) {
+			m.otherMeta(c.ID, s)
+		}
+	}
+	for _, s := range m.settings(c.Params, "") {
+		m.lose(s.at, "parameter %s of clone %q cannot be represented: give it to what is cloned", s.name, c.ID)
+	}
+	if !clone.Promotable {
+		clone.PromotedMax, clone.PromotedNodeMax = nil, nil
+	}
+	if !clone.GloballyUnique && resources.Or(clone.NodeMax, 1) > 1 {
+		m.lose(m.at(c.ID), "clone %q may have several copies on a node that are not told apart (globally-unique), which cannot be represented", c.ID)
+		clone.NodeMax = nil
+	}
+	return clone
+}
+
+func (m *importer) cloneMeta(c *resources.Clone, s setting) bool {
+	flag := func(to *bool) { *to = resources.Or(m.truth(s), false) }
+	switch s.name {
+	case "clone-max":
+		c.Max = m.number(s)
+	case "clone-node-max":
+		c.NodeMax = m.number(s)
+	case "clone-min":
+		c.Min = m.number(s)
+	case "promoted-max", "master-max":
+		c.PromotedMax = m.number(s)
+	case "promoted-node-max", "master-node-max":
+		c.PromotedNodeMax = m.number(s)
+	case "globally-unique":
+		flag(&c.GloballyUnique)
+	case "interleave":
+		flag(&c.Interleave)
+	case "ordered":
+		flag(&c.Ordered)
+	case "notify":
+		flag(&c.Notify)
+	case "promotable":
+		flag(&c.Promotable)
+	default:
+		return false
+	}
+	return true
+}
+
+// group takes a group, or a clone of one.
+func (m *importer) group(c, clone *policy.ResourceConfig) {
+	g := resources.Group{ID: resources.ResourceID(c.ID)}
+	for _, s := range m.settings(c.Meta, "") {
+		switch {
+		case m.meta(&g.Meta, s):
+		case s.name == "ordered" || s.name == "collocated":
+			if on := m.truth(s); on != nil && !*on {
+				m.lose(s.at, "%s=false of group %q cannot be represented: its members start in order, on one node", s.name, c.ID)
+			}
+		default:
+			m.otherMeta(c.ID, s)
+		}
+	}
+	for _, s := range m.settings(c.Params, "") {
+		m.lose(s.at, "parameter %s of group %q cannot be represented: give it to the members", s.name, c.ID)
+	}
+	if clone != nil {
+		inherited := resources.Meta{}
+		g.Clone = m.cloneOf(clone, &inherited)
+		g.Meta = inherit(g.Meta, inherited)
+	}
+	promotable := g.Clone != nil && g.Clone.Promotable
+	for i := range c.Members {
+		member := &c.Members[i]
+		if m.member(member, promotable) {
+			g.Members = append(g.Members, resources.ResourceID(member.ID))
+		}
+	}
+	if len(g.Members) == 0 {
+		m.gone[c.ID] = "a group without members"
+		if len(c.Members) > 0 {
+			m.gone[c.ID] = m.gone[c.Members[0].ID]
+		}
+		return
+	}
+	m.named[c.ID] = g.ID
+	m.origin["group["+c.ID+"]"] = m.at(c.ID)
+	m.def.Groups = append(m.def.Groups, g)
+}
+
+// primitive takes a primitive, or a clone of one.
+func (m *importer) primitive(c, clone *policy.ResourceConfig) {
+	if m.notRun(c) {
+		return
+	}
+	r := m.start(c)
+	if clone != nil {
+		inherited := resources.Meta{}
+		r.Clone = m.cloneOf(clone, &inherited)
+		r.Meta = inherit(r.Meta, inherited)
+	}
+	m.finish(c, r, r.Clone != nil && r.Clone.Promotable)
+}
+
+// member takes a member of a group and reports whether it is in the definition.
+func (m *importer) member(c *policy.ResourceConfig, promotable bool) bool {
+	if m.notRun(c) {
+		return false
+	}
+	m.finish(c, m.start(c), promotable)
+	return true
+}
+
+// notRun handles primitives that are no services: fence devices, and the
+// connections of remote nodes.
+func (m *importer) notRun(c *policy.ResourceConfig) bool {
+	switch {
+	case c.Class == "stonith":
+		m.fenceDevice(c)
+	case c.Class == "ocf" && c.Provider == "pacemaker" && c.Type == "remote":
+		m.lose(m.at(c.ID), "resource %q connects a remote node, which cannot be represented", c.ID)
+		m.gone[c.ID] = "a remote node"
+	default:
+		return false
+	}
+	return true
+}
+
+func (m *importer) start(c *policy.ResourceConfig) *resources.Resource {
+	r := &resources.Resource{ID: resources.ResourceID(c.ID)}
+	for _, s := range m.settings(c.Meta, "") {
+		if !m.meta(&r.Meta, s) {
+			m.otherMeta(c.ID, s)
+		}
+	}
+	r.Utilization = m.utilization(c.Utilization)
+	m.agent(c, r)
+	return r
+}
+
+func (m *importer) finish(c *policy.ResourceConfig, r *resources.Resource, promotable bool) {
+	for i := range c.Ops {
+		m.operation(c, r, &c.Ops[i], promotable)
+	}
+	m.named[c.ID] = r.ID
+	m.origin["resource["+c.ID+"]"] = m.at(c.ID)
+	m.def.Resources = append(m.def.Resources, *r)
+}
+
+// otherMeta names a meta-attribute that a definition does not have.
+func (m *importer) otherMeta(id string, s setting) {
+	switch {
+	case s.name == "remote-node" || strings.HasPrefix(s.name, "remote-"):
+		m.lose(s.at, "%s: resource %q makes a guest node, which cannot be represented", s.name, id)
+	case s.name == "allow-migrate":
+		if on, _ := parseBool(s.value); on {
+			m.lose(s.at, "meta-attribute %s of %q cannot be represented", s.name, id)
+		}
+	case slices.Contains(known, s.name):
+		m.lose(s.at, "meta-attribute %s of %q cannot be represented", s.name, id)
+	default:
+		m.note(s.at, "meta-attribute %s of %q is none that Pacemaker's scheduler knows", s.name, id)
+	}
+}
+
+// known are the meta-attributes that mean something to Pacemaker and nothing to
+// Belay.
+var known = []string{"container-attribute-target", "provides", "container", "resource-failure-stickiness", "restart-type", "isolation"}

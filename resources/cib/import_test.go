@@ -1,0 +1,115 @@
+package cib_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/belay-ha/belay/resources/cib"
+	"github.com/belay-ha/belay/resources/definition"
+)
+
+// around makes a CIB of what stands in its configuration.
+func around(options, resources, constraints string) string {
+	return `<cib validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0"><configuration>
+<crm_config><cluster_property_set id="options">` + options + `</cluster_property_set></crm_config>
+<nodes><node id="1" uname="alpha"><instance_attributes id="a1"><nvpair id="a1r" name="rack" value="7"/></instance_attributes></node><node id="2" uname="beta"/></nodes>
+<resources>` + resources + `</resources>
+<constraints>` + constraints + `</constraints>
+</configuration><status/></cib>`
+}
+
+func dummy(id, inside string) string {
+	return `<primitive id="` + id + `" class="systemd" type="` + id + `">` + inside + `</primitive>`
+}
+
+// TestImport tells what becomes of each thing, in the definition's own text.
+func TestImport(t *testing.T) {
+	web, db := dummy("web", ""), dummy("db", "")
+	cases := []struct {
+		name, options, resources, constraints string
+		want                                  string // in the definition
+		note                                  string // among the notes
+	}{
+		{"options", `<nvpair id="o1" name="no-quorum-policy" value="freeze"/><nvpair id="o2" name="symmetric-cluster" value="no"/>`, web, "",
+			"no_quorum_policy = \"freeze\"\nsymmetric_cluster = false", ""},
+		{"node attributes", "", web, "", "name = \"alpha\"\nattributes = { rack = 7 }", ""},
+		{"a unit", "", web, "", "id = \"web\"\nagent = \"systemd:web\"", ""},
+		{"an unknown agent", "", `<primitive id="fs" class="ocf" provider="heartbeat" type="Filesystem"><instance_attributes id="p"><nvpair id="p1" name="device" value="/dev/sda"/></instance_attributes></primitive>`, "",
+			"agent = \"ocf:heartbeat:Filesystem\"\nparams = { device = \"/dev/sda\" }", "no agent ocf:heartbeat:Filesystem"},
+		{"an address", "", `<primitive id="ip" class="ocf" provider="heartbeat" type="IPaddr2"><instance_attributes id="p"><nvpair id="p1" name="ip" value="192.0.2.7"/><nvpair id="p2" name="cidr_netmask" value="24"/></instance_attributes></primitive>`, "",
+			"agent = \"vip\"\nparams = { address = \"192.0.2.7/24\" }", ""},
+		{"a password", "", `<primitive id="db" class="ocf" provider="heartbeat" type="galera"><instance_attributes id="p"><nvpair id="p1" name="check_passwd" value="hunter2"/></instance_attributes></primitive>`, "",
+			`check_password = "secret://db-check_password"`, "belayctl secret set db-check_password"},
+		{"a clone is one with its resource", "", `<clone id="all"><meta_attributes id="m"><nvpair id="m1" name="interleave" value="true"/><nvpair id="m2" name="is-managed" value="false"/></meta_attributes>` + web + `</clone>` + db,
+			`<rsc_colocation id="c" rsc="db" with-rsc="all" score="10"/>`,
+			"[resource.meta]\nmanaged = false\n[resource.clone]\ninterleave = true", ""},
+		{"constraints name it", "", `<clone id="all">` + web + `</clone>` + db, `<rsc_colocation id="c" rsc="db" with-rsc="all" score="10"/>`,
+			"resource = \"db\"\nwith = \"web\"\nscore = 10", ""},
+		{"meta-attributes", "", dummy("web", `<meta_attributes id="m"><nvpair id="m1" name="migration-threshold" value="INFINITY"/><nvpair id="m2" name="failure-timeout" value="PT5M"/></meta_attributes>`), "",
+			"migration_threshold = 0\nfailure_timeout = \"5m\"", ""},
+		{"operations", "", dummy("web", `<operations><op id="m" name="monitor" interval="10s" timeout="20" on-fail="standby"/><op id="s" name="start" interval="0" timeout="2min"/></operations>`), "",
+			"[resource.op.monitor]\ninterval = \"10s\"\ntimeout = \"20s\"\non_fail = \"standby\"\n[resource.op.start]\ntimeout = \"2m\"", ""},
+		{"a rule", "", web, `<rsc_location id="l" rsc="web"><rule id="r" score="INFINITY" boolean-op="or"><expression id="e1" attribute="rack" operation="gt" type="integer" value="3"/><rule id="r2" score="0"><expression id="e2" attribute="spare" operation="not_defined"/><expression id="e3" attribute="#uname" operation="ne" value="beta"/></rule></rule></rsc_location>`,
+			`rule = 'rack > integer "3" or (not_defined spare and #uname != "beta")'`, ""},
+		{"a set of colocations", "", dummy("a", "") + dummy("b", "") + dummy("c", ""), `<rsc_colocation id="together" score="5"><resource_set id="s"><resource_ref id="a"/><resource_ref id="b"/><resource_ref id="c"/></resource_set></rsc_colocation>`,
+			"id = \"together\"\nresource = \"b\"\nwith = \"a\"\nscore = 5\n\n[[colocation]]\nid = \"together-2\"\nresource = \"c\"\nwith = \"b\"", ""},
+		{"two sets in order", "", dummy("a", "") + dummy("b", "") + dummy("c", ""), `<rsc_order id="o" kind="Optional"><resource_set id="s1" sequential="false"><resource_ref id="a"/><resource_ref id="b"/></resource_set><resource_set id="s2" action="start"><resource_ref id="c"/></resource_set></rsc_order>`,
+			"first = \"a\"\nthen = \"c\"\nkind = \"optional\"\n\n[[order]]\nid = \"o-2\"\nfirst = \"b\"\nthen = \"c\"", ""},
+		{"a pattern", "", dummy("web1", "") + dummy("web2", "") + db, `<rsc_location id="l" rsc-pattern="^web" node="beta" score="7"/>`,
+			"resource = \"web1\"\nnode = \"beta\"\nscore = 7\n\n[[location]]\nid = \"l-2\"\nresource = \"web2\"", "2 resources that match rsc-pattern"},
+		{"a fence device for each plug", "", web + `<primitive id="pdu" class="stonith" type="fence_apc"><instance_attributes id="p"><nvpair id="p1" name="pcmk_host_map" value="alpha:3;beta:4"/><nvpair id="p2" name="ipaddr" value="192.0.2.9"/></instance_attributes></primitive>`, "",
+			"id = \"pdu-beta\"\nagent = \"fence_apc\"\ntargets = [\"beta\"]\n[fence.params]\nipaddr = \"192.0.2.9\"\nport = 4", ""},
+		{"a resource that does not exist", "", web, `<rsc_location id="l" rsc="gone" node="beta" score="7"/>`, `id = "web"`, `"gone", which does not exist`},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			found, err := cib.Import(strings.NewReader(around(tc.options, tc.resources, tc.constraints)), "c.xml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(definition.Encode(found.Definition))
+			if !strings.Contains(text, tc.want) || len(found.Left) > 0 {
+				t.Errorf("got\n%s\nleft out %v\nwant\n%s", text, found.Left, tc.want)
+			}
+			if notes := lines(found.Notes); !strings.Contains(notes, tc.note) {
+				t.Errorf("notes %q, want %q", notes, tc.note)
+			}
+		})
+	}
+}
+
+func lines(problems []cib.Problem) string {
+	var all []string
+	for _, p := range problems {
+		all = append(all, p.String())
+	}
+	return strings.Join(all, "\n")
+}
+
+// TestImportLeaves tells what a definition cannot say, each with its place.
+func TestImportLeaves(t *testing.T) {
+	web := dummy("web", "")
+	for want, config := range map[string][3]string{
+		`c.xml:5:14: ticket constraint "t"`:                  {"", web, `<rsc_ticket id="t" rsc="web" ticket="A"/>`},
+		`bundle "b" cannot`:                                  {"", `<bundle id="b"><docker image="i"/></bundle>`, ""},
+		`"b", a bundle that`:                                 {"", `<bundle id="b"><docker image="i"/></bundle>` + web, `<rsc_order id="o" first="b" then="web"/>`},
+		`c.xml:4:119: meta-attribute allow-migrate of "web"`: {"", dummy("web", `<meta_attributes id="m"><nvpair id="x" name="allow-migrate" value="true"/></meta_attributes>`), ""},
+		`role Unpromoted`:                                    {"", web + dummy("db", ""), `<rsc_colocation id="c" rsc="web" with-rsc="db" with-rsc-role="Unpromoted" score="1"/>`},
+		`date expression "d"`:                                {"", web, `<rsc_location id="l" rsc="web"><rule id="r" score="1"><date_expression id="d" operation="lt" end="2030-01-01"/></rule></rsc_location>`},
+		`one copy of "web"`:                                  {"", `<clone id="all">` + web + `</clone>`, `<rsc_location id="l" rsc="web:1" node="beta" score="1"/>`},
+		`any one is enough`:                                  {"", web + dummy("a", "") + dummy("b", ""), `<rsc_order id="o"><resource_set id="s" require-all="false"><resource_ref id="a"/><resource_ref id="b"/></resource_set><resource_set id="s2"><resource_ref id="web"/></resource_set></rsc_order>`},
+		`names no node`:                                      {"", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, ""},
+		`cannot run external/ssh`:                            {"", web + `<primitive id="f" class="stonith" type="external/ssh"/>`, ""},
+		`enable-startup-probes "false"`:                      {`<nvpair id="o" name="enable-startup-probes" value="false"/>`, web, ""},
+		`c.xml:5:56: order[o2]: these orders wait`:           {"", web + dummy("db", ""), `<rsc_order id="o1" first="web" then="db"/><rsc_order id="o2" first="db" then="web"/>`},
+	} {
+		found, err := cib.Import(strings.NewReader(around(config[0], config[1], config[2])), "c.xml")
+		if err != nil {
+			t.Errorf("%s: %v", want, err)
+			continue
+		}
+		if left := lines(found.Left); !strings.Contains(left, want) {
+			t.Errorf("left out %q, want %q", left, want)
+		}
+	}
+}
