@@ -132,4 +132,7 @@ type Properties struct {
 	// fencings in FenceWindow.
 	FenceBudget int      `json:"fence_budget,omitempty"` // 3
 	FenceWindow Duration `json:"fence_window,omitempty"` // 10m
+	// FenceCheckInterval is how often each of two members looks whether a fence
+	// device would do its work; 0 switches it off.
+	FenceCheckInterval *Duration `json:"fence_check_interval,omitempty"` // 60s
 }

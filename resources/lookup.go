@@ -54,6 +54,11 @@ func (d *Definition) FencesOf(name NodeName) []FenceDevice {
 	return devices
 }
 
+// Fenced reports whether a fence device of that id is defined for the node.
+func (d *Definition) Fenced(device string, node NodeName) bool {
+	return slices.ContainsFunc(d.Fences, func(f FenceDevice) bool { return f.ID == device && slices.Contains(f.Targets, node) })
+}
+
 func (f *FenceDevice) level() int { return max(f.Level, 1) }
 
 // Clone returns a deep copy that shares nothing with d.

@@ -161,6 +161,7 @@ func (v *validator) cluster() {
 	v.notNegative(path+".fence_budget", p.FenceBudget)
 	v.spans(path, map[string]Duration{
 		"fencing_timeout": p.FencingTimeout, "lease": p.Lease, "startup_grace": p.StartupGrace, "fence_window": p.FenceWindow,
+		"fence_check_interval": Or(p.FenceCheckInterval, 0),
 	})
 }
 

@@ -26,6 +26,7 @@ func (c *DefinitionSet) apply(t *tx) error {
 	}
 	t.s.Definition, t.s.Revision = c.Definition, t.s.Index
 	t.forgetUndefined()
+	t.forgetChecks()
 	t.event("definition", "", "", "revision %d", t.s.Revision)
 	return nil
 }

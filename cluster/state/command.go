@@ -48,6 +48,8 @@ var registry = map[string]func() Command{
 	"fence.requested/1":     func() Command { return new(FenceRequested) },
 	"fence.started/1":       func() Command { return new(FenceStarted) },
 	"fence.reported/1":      func() Command { return new(FenceReported) },
+	"fence.refused/1":       func() Command { return new(FenceRefused) },
+	"fence.checked/1":       func() Command { return new(FenceChecked) },
 	"fence.powered_on/1":    func() Command { return new(FencePoweredOn) },
 	"fence.confirmed/1":     func() Command { return new(FenceConfirmed) },
 	"node.standby/1":        func() Command { return new(NodeStandby) },

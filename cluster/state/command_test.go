@@ -42,6 +42,8 @@ func samples() []Command {
 		&FenceRequested{Node: "a", Action: resources.FencingReboot, Reason: "lost", Evidence: []Evidence{{At: epoch, Observer: "b", Source: "tcp", Text: "t"}}},
 		&FenceStarted{Fence: "f1", Node: "a", Executor: "b"},
 		&FenceReported{Fence: "f1", Node: "a", Proven: true, Steps: []FenceStep{step}, Error: "e", RetryAt: epoch},
+		&FenceRefused{Fence: "f1", Node: "a", Digest: "d"},
+		&FenceChecked{Checks: []FenceCheck{{Device: "bmc-a", Target: "a", Digest: "d", Results: []FenceCheckResult{{By: "b", At: epoch, Power: "on", Took: resources.Duration(time.Second), Failure: "auth", Text: "HTTP 401"}}}}},
 		&FencePoweredOn{Fence: "f1", Node: "a", Steps: []FenceStep{step}, Error: "e"},
 		&FenceConfirmed{Node: "a", Reason: "unplugged"},
 		&NodeStandby{Node: "a", Standby: true},

@@ -80,7 +80,7 @@ func (c *FenceStarted) apply(t *tx) error {
 		n.Liveness, n.Since = LivenessDead, t.at
 		n.Evidence = []Evidence{{At: t.at, Observer: c.Executor, Source: "operator", Text: "is being fenced: " + f.Reason}}
 	}
-	f.Phase, f.Executor, f.RetryAt = FencingRunning, c.Executor, time.Time{}
+	f.Phase, f.Executor, f.RetryAt, f.Refused = FencingRunning, c.Executor, time.Time{}, ""
 	f.BootID = n.BootID
 	f.Attempts++
 	return nil

@@ -37,6 +37,9 @@ type State struct {
 	// oldest first, at most MaxFenceHistory.
 	Fencing      map[resources.NodeName]*Fencing `json:"fencing"`
 	FenceHistory []*Fencing                      `json:"fence_history"`
+	// FenceChecks is whether each fence device would do its work, by
+	// FenceCheckKey: one for each target of each defined device, at most.
+	FenceChecks map[string]*FenceCheck `json:"fence_checks,omitempty"`
 	// Moves are operators' temporary wishes about places.
 	Moves map[resources.ResourceID]*Move `json:"moves"`
 	// Advice is what each advised resource's agent decided; Overrides are
@@ -226,6 +229,9 @@ type Fencing struct {
 	// BootID of the node when the present attempt began: an older proof says
 	// nothing of a later start of the host.
 	BootID string `json:"boot_id,omitempty"`
+	// Refused is the digest of the node's devices with which the newest attempt
+	// was refused the login (FencingDigest), else empty.
+	Refused string `json:"refused,omitempty"`
 	// RetryAt is when a failed attempt may be repeated.
 	RetryAt time.Time   `json:"retry_at,omitzero"`
 	Steps   []FenceStep `json:"steps,omitempty"`

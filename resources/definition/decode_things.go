@@ -55,6 +55,7 @@ func (d *decoder) properties(i *item) {
 			*field = *given
 		}
 	}
+	set(&p.FenceCheckInterval, i.duration("fence_check_interval"))
 	if n := i.number("fence_budget"); n != nil {
 		p.FenceBudget = *n
 	}

@@ -140,6 +140,9 @@ func (w *writer) cluster(def *resources.Definition) {
 		w.number("fence_budget", &p.FenceBudget)
 	}
 	w.duration("fence_window", p.FenceWindow)
+	if p.FenceCheckInterval != nil {
+		w.line("fence_check_interval", quote(durationText(*p.FenceCheckInterval)))
+	}
 }
 
 func (w *writer) defaults(d resources.Defaults) {

@@ -124,6 +124,7 @@ func propertySetters(p *resources.Properties) map[string]setter {
 		"startup_grace":          plain(&p.StartupGrace, resources.ParseDuration),
 		"fence_budget":           plain(&p.FenceBudget, parseCount),
 		"fence_window":           plain(&p.FenceWindow, resources.ParseDuration),
+		"fence_check_interval":   optional(&p.FenceCheckInterval, resources.ParseDuration),
 	}
 }
 
