@@ -137,6 +137,20 @@ func (c *Client) Fence(ctx context.Context, order FenceOrder) (FenceAnswer, erro
 	return answer, err
 }
 
+// ReadFence asks a member to read a fence device, changing nothing.
+func (c *Client) ReadFence(ctx context.Context, order FenceCheckOrder) (state.FenceCheckResult, error) {
+	var answer state.FenceCheckResult
+	err := c.call(ctx, "POST", "/v1/peer/fence-check", order, &answer)
+	return answer, err
+}
+
+// CheckFences asks whether fence devices would do their work now.
+func (c *Client) CheckFences(ctx context.Context, request FenceCheckRequest) (FenceCheckAnswer, error) {
+	var answer FenceCheckAnswer
+	err := c.call(ctx, "POST", "/v1/fence/check", request, &answer)
+	return answer, err
+}
+
 // Check asks a member what it itself sees of a node.
 func (c *Client) Check(ctx context.Context, node resources.NodeName) (CheckAnswer, error) {
 	var answer CheckAnswer

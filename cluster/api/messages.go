@@ -189,6 +189,40 @@ type FenceAnswer struct {
 	Proven bool              `json:"proven"` // off read back; or, with On, on
 	Steps  []state.FenceStep `json:"steps"`
 	Error  string            `json:"error,omitempty"`
+	// Refused says that a device of each level refused the login.
+	Refused bool `json:"refused,omitempty"`
+}
+
+// FenceCheckOrder asks a member to read a fence device, changing nothing, with
+// what its own state holds of it at Index or later.
+type FenceCheckOrder struct {
+	Index   uint64             `json:"index"`
+	Device  string             `json:"device"`
+	Target  resources.NodeName `json:"target"`
+	Timeout resources.Duration `json:"timeout"`
+}
+
+// FenceCheckRequest asks whether fence devices would do their work now, for each
+// of their targets.
+type FenceCheckRequest struct {
+	Devices []string `json:"devices"`
+}
+
+// MaxCheckedDevices bounds one request, so that it is answered in time.
+const MaxCheckedDevices = 8
+
+// FenceCheckAnswer is what the members were answered.
+type FenceCheckAnswer struct {
+	Checks []FenceCheckResult `json:"checks"`
+}
+
+// FenceCheckResult is what one member was answered by one device.
+type FenceCheckResult struct {
+	Device string             `json:"device"`
+	Target resources.NodeName `json:"target"`
+	state.FenceCheckResult
+	// Unasked says that it is not known: no member could be asked.
+	Unasked bool `json:"unasked,omitempty"`
 }
 
 // CheckAnswer is what a member itself sees of another.

@@ -40,6 +40,8 @@ type Cluster interface {
 	// log.
 	CreateToken(ctx context.Context, by string, ttl time.Duration) (TokenAnswer, error)
 	SetSecret(ctx context.Context, by string, request SecretRequest) error
+	// CheckFences has members read fence devices now, changing nothing.
+	CheckFences(context.Context, FenceCheckRequest) (FenceCheckAnswer, error)
 	// Forward sends a request to the leader.
 	Forward(ctx context.Context, leader string, r *http.Request, body []byte, by Identity) (*http.Response, error)
 	// NoQuorum explains why there is no leader, as far as this member knows.
@@ -51,6 +53,7 @@ type Member interface {
 	Execute(context.Context, state.Order) (OrderAnswer, error)
 	Cancel(resources.ActionID)
 	Fence(context.Context, FenceOrder) (FenceAnswer, error)
+	ReadFence(context.Context, FenceCheckOrder) (state.FenceCheckResult, error)
 	Check(context.Context, resources.NodeName) CheckAnswer
 	// Join admits a node. The request and the answer are between the joiner and
 	// the member's key store; the API only carries them.
@@ -93,10 +96,12 @@ func (s *Server) Handler(identify func(*http.Request) Identity) http.Handler {
 	leader("POST /v1/wait", RoleViewer, s.wait)
 	leader("POST /v1/secrets", RoleAdmin, s.secret)
 	leader("POST /v1/tokens", RoleAdmin, s.token)
+	leader("POST /v1/fence/check", RoleOperator, s.checkFences) // it logs in with the cluster's accounts
 	leader("POST /v1/peer/propose", RolePeer, s.peerPropose)
 	route("POST /v1/peer/order", RolePeer, s.order)
 	route("POST /v1/peer/cancel", RolePeer, s.cancel)
 	route("POST /v1/peer/fence", RolePeer, s.fence)
+	route("POST /v1/peer/fence-check", RolePeer, s.readFence)
 	route("GET /v1/peer/check", RolePeer, s.check)
 	leader("POST /v1/join", RolePeer, s.join) // a joiner's request that another member sends on
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -344,6 +349,25 @@ func (s *Server) fence(r *http.Request, body []byte, _ Identity) (any, error) {
 		return nil, err
 	}
 	return s.member.Fence(r.Context(), order)
+}
+
+func (s *Server) readFence(r *http.Request, body []byte, _ Identity) (any, error) {
+	var order FenceCheckOrder
+	if err := decode(body, &order); err != nil {
+		return nil, err
+	}
+	return s.member.ReadFence(r.Context(), order)
+}
+
+func (s *Server) checkFences(r *http.Request, body []byte, _ Identity) (any, error) {
+	var request FenceCheckRequest
+	if err := decode(body, &request); err != nil {
+		return nil, err
+	}
+	if len(request.Devices) > MaxCheckedDevices {
+		return nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("%d devices at once: ask for at most %d", len(request.Devices), MaxCheckedDevices)}
+	}
+	return s.cluster.CheckFences(r.Context(), request)
 }
 
 func (s *Server) check(r *http.Request, _ []byte, _ Identity) (any, error) {

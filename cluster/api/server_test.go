@@ -125,6 +125,12 @@ func (m *member) Execute(context.Context, state.Order) (OrderAnswer, error) {
 func (m *member) Cancel(resources.ActionID)                              {}
 func (m *member) Fence(context.Context, FenceOrder) (FenceAnswer, error) { return FenceAnswer{}, nil }
 func (m *member) Check(context.Context, resources.NodeName) CheckAnswer  { return CheckAnswer{} }
+func (m *member) ReadFence(context.Context, FenceCheckOrder) (state.FenceCheckResult, error) {
+	return state.FenceCheckResult{}, nil
+}
+func (m *member) CheckFences(context.Context, FenceCheckRequest) (FenceCheckAnswer, error) {
+	return FenceCheckAnswer{}, nil
+}
 func (m *member) Join(_ context.Context, body json.RawMessage) (any, error) {
 	return map[string]string{"admitted_by": string(m.name), "said": string(body)}, nil
 }

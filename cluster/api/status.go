@@ -14,7 +14,7 @@ import (
 func BuildStatus(s *state.State, live Live, leader resources.NodeName, stale bool) Status {
 	status := Status{
 		Cluster: s.Cluster.Name, ID: s.Cluster.ID, At: s.At, Index: s.Index, Revision: s.Revision, Leader: leader, Quorum: leader != "", Stale: stale,
-		Nodes: []NodeStatus{}, Resources: []InstanceStatus{}, Fencing: []*state.Fencing{}, Actions: []ActionStatus{}, Problems: live.Problems,
+		Nodes: []NodeStatus{}, Resources: []InstanceStatus{}, Fencing: []*state.Fencing{}, Actions: []ActionStatus{}, Problems: slices.Clone(live.Problems),
 	}
 	for _, name := range s.NodeNames() {
 		status.Nodes = append(status.Nodes, nodeStatus(s.Nodes[name], leader))
@@ -28,6 +28,7 @@ func BuildStatus(s *state.State, live Live, leader resources.NodeName, stale boo
 	for _, p := range live.Transition.Problems {
 		status.Problems = append(status.Problems, ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
 	}
+	status.Problems = append(status.Problems, deviceProblems(s)...)
 	if status.Problems == nil {
 		status.Problems = []ProblemStatus{}
 	}

@@ -41,6 +41,9 @@ type FenceResult struct {
 	Proven bool
 	Steps  []state.FenceStep
 	Error  string
+	// Refused says that each level failed because a device refused the login: the
+	// same again locks accounts and does not heal.
+	Refused bool
 }
 
 // Config is what a dispatcher needs. All fields are required; the functions are

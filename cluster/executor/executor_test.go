@@ -420,3 +420,61 @@ func TestWhoSwitchesThePower(t *testing.T) {
 		}
 	})
 }
+
+// Refused logins lock accounts: the pauses grow longer than those after other
+// failures, and end as soon as the node's devices are used otherwise.
+func TestRefusedLoginIsRepeatedRarely(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.apply(&state.DefinitionSet{Base: r.state().Revision, Definition: &resources.Definition{
+			Fences: []resources.FenceDevice{{ID: "bmc-b", Targets: []resources.NodeName{"b"}, Params: resources.Params{"password": "secret://bmc"}}},
+		}})
+		r.fence = func(context.Context, int, resources.NodeName, bool) (FenceResult, error) {
+			return FenceResult{Error: "HTTP 401", Refused: true}, nil
+		}
+		id := r.lose(resources.FencingOff)
+		var last time.Duration
+		for attempt := 1; attempt <= 10; attempt++ {
+			bubble.Wait()
+			s := r.state()
+			f, now := s.Fencing["b"], time.Now()
+			if f.Phase != state.FencingFailed || f.Refused != s.FencingDigest("b") {
+				t.Fatalf("attempt %d: %+v", attempt, f)
+			}
+			last = f.RetryAt.Sub(now)
+			if RetryDue(s, f, now) || RetryDue(s, f, f.RetryAt.Add(-time.Second)) || !RetryDue(s, f, f.RetryAt) {
+				t.Errorf("attempt %d is not repeated at %s", attempt, last)
+			}
+			r.apply(&state.FenceStarted{Fence: id, Node: "b", Executor: "a"})
+		}
+		if last != MaxRefusedBackOff {
+			t.Errorf("the longest pause is %s, want %s", last, MaxRefusedBackOff)
+		}
+		bubble.Wait()
+		r.apply(&state.SecretSet{Secret: "bmc", Sealed: "v2"})
+		if s := r.state(); !RetryDue(s, s.Fencing["b"], time.Now()) {
+			t.Error("it waits although the secret has changed")
+		}
+	})
+}
+
+// The time of the next attempt was set by the clock of some leader.
+func TestRetryIsNotHeldBackByAWrongClock(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		at   time.Time
+		want bool
+	}{
+		"never set":      {time.Time{}, false}, // an operator has to act
+		"past":           {now.Add(-time.Second), true},
+		"now":            {now, true},
+		"soon":           {now.Add(time.Second), false},
+		"longest pause":  {now.Add(MaxBackOff), false},
+		"an hour to go":  {now.Add(time.Hour), true},
+		"a century away": {now.AddDate(100, 0, 0), true},
+	} {
+		f := &state.Fencing{Phase: state.FencingFailed, RetryAt: c.at}
+		if got := RetryDue(state.New(), f, now); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -71,19 +71,54 @@ func (d *Dispatcher) powerOff(ctx context.Context, s *state.State, f *state.Fenc
 	}
 	report := &state.FenceReported{Fence: f.ID, Node: f.Node, Proven: result.Proven && err == nil, Steps: result.Steps, Error: result.Error}
 	if !report.Proven {
-		report.RetryAt = time.Now().Add(backOff(f.Attempts))
+		pause := backOff(f.Attempts)
+		if result.Refused {
+			// The digest is of no newer state than the one that the attempt used: at
+			// worst it is repeated once too early.
+			d.persist(ctx, &state.FenceRefused{Fence: f.ID, Node: f.Node, Digest: s.FencingDigest(f.Node)})
+			pause = refusedBackOff(f.Attempts)
+		}
+		report.RetryAt = time.Now().Add(pause)
 	}
 	d.config.Log.Info("fencing", zap.String("node", string(f.Node)), zap.String("fence", f.ID), zap.Bool("proven", report.Proven),
 		zap.Int("attempt", f.Attempts), zap.String("error", report.Error), zap.Duration("took", time.Since(started)))
 	d.persist(ctx, report)
 }
 
-// MaxBackOff is the longest pause between two attempts.
-const MaxBackOff = time.Minute
+// MaxBackOff is the longest pause between two attempts, and MaxRefusedBackOff
+// that after refused logins, which lock accounts.
+const (
+	MaxBackOff        = time.Minute
+	MaxRefusedBackOff = 10 * time.Minute
+)
 
 // backOff is the pause after a failed attempt: 1 s, doubling to MaxBackOff.
 func backOff(attempts int) time.Duration {
 	return min(time.Second<<min(max(attempts-1, 0), 6), MaxBackOff)
+}
+
+// refusedBackOff is the pause after an attempt that was refused the login: 5 s,
+// doubling to MaxRefusedBackOff.
+func refusedBackOff(attempts int) time.Duration {
+	return min(5*time.Second<<min(max(attempts-1, 0), 7), MaxRefusedBackOff)
+}
+
+// RetryDue reports whether a failed fencing may be repeated; one without a time
+// waits for an operator. One that was refused the login goes on as soon as its
+// devices have other parameters or secrets. The time was set by the clock of
+// some leader: one that is further away than any pause between attempts is that
+// of a clock that was wrong, and is not waited for.
+func RetryDue(s *state.State, f *state.Fencing, now time.Time) bool {
+	longest := MaxBackOff
+	switch {
+	case f.Phase != state.FencingFailed || f.RetryAt.IsZero():
+		return false
+	case f.Refused != "" && f.Refused != s.FencingDigest(f.Node):
+		return true
+	case f.Refused != "":
+		longest = MaxRefusedBackOff
+	}
+	return !now.Before(f.RetryAt) || f.RetryAt.Sub(now) > longest
 }
 
 // powerOn switches a fenced node on again.

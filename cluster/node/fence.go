@@ -42,7 +42,7 @@ func (n *Node) fenceByMember(ctx context.Context, by resources.NodeName, f *stat
 	} else {
 		err = fmt.Errorf("node %s is not a member", by)
 	}
-	return executor.FenceResult{Proven: answer.Proven, Steps: answer.Steps, Error: answer.Error}, err
+	return executor.FenceResult{Proven: answer.Proven, Steps: answer.Steps, Error: answer.Error, Refused: answer.Refused}, err
 }
 
 // Fence switches another node's power from this member, level by level: every
@@ -133,15 +133,16 @@ func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) 
 	}
 	var answer api.FenceAnswer
 	var failures []string
+	refused := true
 	for len(devices) > 0 {
 		level := max(devices[0].Level, 1) // 0 is the default, which is 1
-		proven := true
+		proven, login := true, false
 		for len(devices) > 0 && max(devices[0].Level, 1) == level {
 			if proven {
 				steps, err := n.switchPower(ctx, s, devices[0], order)
 				answer.Steps = append(answer.Steps, steps...)
 				if err != nil {
-					proven = false
+					proven, login = false, fencing.KindOf(err) == fencing.KindAuth
 					failures = append(failures, fmt.Sprintf("%s: %v", devices[0].ID, err))
 				}
 			}
@@ -151,8 +152,9 @@ func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) 
 			answer.Proven = true
 			return answer, nil
 		}
+		refused = refused && login
 	}
-	answer.Error = strings.Join(failures, "; ")
+	answer.Error, answer.Refused = strings.Join(failures, "; "), refused
 	return answer, nil
 }
 

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/cluster/api"
-	"github.com/belay-ha/belay/cluster/executor"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/fencing"
 	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
 )
@@ -158,23 +158,27 @@ func TestNoDevice(t *testing.T) {
 	})
 }
 
-// The time of the next attempt was set by the clock of some leader.
-func TestRetryIsNotHeldBackByAWrongClock(t *testing.T) {
-	now := time.Now()
+// Only when each level was refused is it useless to go on as before.
+func TestRefusedLoginOfEachLevel(t *testing.T) {
 	for name, c := range map[string]struct {
-		at   time.Time
-		want bool
+		kinds map[string]fencing.Kind
+		want  bool
 	}{
-		"never set":      {time.Time{}, false}, // an operator has to act
-		"past":           {now.Add(-time.Second), true},
-		"now":            {now, true},
-		"soon":           {now.Add(time.Second), false},
-		"longest pause":  {now.Add(executor.MaxBackOff), false},
-		"an hour to go":  {now.Add(time.Hour), true},
-		"a century away": {now.AddDate(100, 0, 0), true},
+		"one level":        {map[string]fencing.Kind{"plug-b": fencing.KindAuth, "feed": fencing.KindAuth}, true},
+		"another may heal": {map[string]fencing.Kind{"plug-b": fencing.KindAuth, "feed": fencing.KindTLS}, false},
 	} {
-		if got := retryDue(c.at, now); got != c.want {
-			t.Errorf("%s: got %v, want %v", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
+				m := newMember(t)
+				m.define(func(d *resources.Definition) {
+					d.Fences = append(d.Fences, resources.FenceDevice{ID: "feed", Agent: "plug", Targets: []resources.NodeName{"b"}, Level: 2})
+				})
+				m.bmc.kinds = c.kinds
+				answer, err := m.Fence(t.Context(), m.lose(resources.FencingOff))
+				if err != nil || answer.Proven || answer.Refused != c.want {
+					t.Errorf("%+v, %v", answer, err)
+				}
+			})
+		})
 	}
 }

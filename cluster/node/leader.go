@@ -19,6 +19,7 @@ import (
 type leaderView struct {
 	transition transition.Transition
 	dispatcher *executor.Dispatcher
+	devices    *deviceWatch
 	problems   []api.ProblemStatus
 }
 
@@ -94,6 +95,8 @@ func (n *Node) lead(ctx context.Context, term uint64) {
 	advisors := newAdvisors()
 	brakes := newBrakes()
 	canceller := newCanceller(n)
+	devices := newDeviceWatch(n)
+	defer devices.work.Wait()
 	defer canceller.work.Wait()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -113,15 +116,17 @@ func (n *Node) lead(ctx context.Context, term uint64) {
 			}
 			plan, planned, plannedAt = scheduler.Plan(s, now, n.options), s, now
 		}
-		n.live.Store(&leaderView{transition: plan, dispatcher: dispatcher, problems: judge.problems(s)})
+		n.live.Store(&leaderView{transition: plan, dispatcher: dispatcher, devices: devices, problems: judge.problems(s)})
 		canceller.step(ctx, s, &plan)
 		if n.dispatch(ctx, s, &plan, brakes, now) {
 			continue
 		}
+		devices.step(ctx, s, now)
 		select {
 		case <-changed:
 		case <-gossip:
 		case <-judge.wake:
+		case <-devices.wake:
 		case <-ticker.C:
 		case <-ctx.Done():
 		}
@@ -192,7 +197,7 @@ func (n *Node) startFencing(ctx context.Context, s *state.State, now time.Time) 
 		if !open {
 			continue
 		}
-		due := f.Phase == state.FencingRequested || (f.Phase == state.FencingFailed && retryDue(f.RetryAt, now))
+		due := f.Phase == state.FencingRequested || executor.RetryDue(s, f, now)
 		// This member is at it itself, whatever the others say of it.
 		orphaned := f.Phase == state.FencingRunning && f.Executor != n.config.Name && !online(s, f.Executor)
 		if !due && !orphaned {
@@ -206,14 +211,6 @@ func (n *Node) startFencing(ctx context.Context, s *state.State, now time.Time) 
 		started = true
 	}
 	return started
-}
-
-// retryDue reports whether a failed fencing may be repeated; one without a time
-// waits for an operator. The time was set by the clock of some leader: one that
-// is further away than any pause between attempts is that of a clock that was
-// wrong, and is not waited for.
-func retryDue(at, now time.Time) bool {
-	return !at.IsZero() && (!now.Before(at) || at.Sub(now) > executor.MaxBackOff)
 }
 
 func online(s *state.State, name resources.NodeName) bool {

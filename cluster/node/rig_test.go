@@ -69,6 +69,7 @@ type bmc struct {
 	asked  []string
 	power  map[string]fencing.Power
 	before func(ctx context.Context) // each request
+	kinds  map[string]fencing.Kind   // what reads of a plug fail with
 }
 
 type plug struct {
@@ -82,6 +83,9 @@ func (p plug) Timeout() time.Duration { return time.Minute }
 func (p plug) Status(context.Context) (fencing.Power, fencing.Evidence, error) {
 	p.b.mu.Lock()
 	defer p.b.mu.Unlock()
+	if kind, fails := p.b.kinds[p.name]; fails {
+		return fencing.PowerUnknown, fencing.Evidence{}, fencing.NewError(kind, p.name, fencing.StepRead, "refused", nil)
+	}
 	return max(p.b.power[p.name], fencing.PowerOn), fencing.Evidence{}, nil
 }
 

@@ -405,3 +405,23 @@ func TestFenceWaitsForProof(t *testing.T) {
 		t.Errorf("got %s", out)
 	}
 }
+
+func TestFenceCheck(t *testing.T) {
+	c := newConsole(t)
+	if out := c.must(t, "fence", "check", "--all"); strings.Count(out, "ok, power on") != 4 || !strings.Contains(out, "12ms") || !strings.Contains(out, "controller-1") {
+		t.Errorf("got\n%s", out)
+	}
+	c.fake.broken = map[string]string{"pdu": "auth"}
+	if code := c.run(t, "fence", "check", "pdu", "nova"); code != exitNotAsAsked || !strings.Contains(c.out.String(), "auth: HTTP 401") || !strings.Contains(c.err.String(), "1 of 2 fence devices would fail: pdu") {
+		t.Errorf("exit %d:\n%s%s", code, c.out.String(), c.err.String())
+	}
+	if code := c.run(t, "fence", "check", "--all", "-o", "json"); code != exitNotAsAsked || !strings.Contains(c.out.String(), `"failure": "auth"`) {
+		t.Errorf("exit %d:\n%s", code, c.out.String())
+	}
+	c.fake.checked = nil
+	for _, words := range []string{"fence check", "fence check --all pdu", "fence check pdo"} {
+		if code := c.run(t, strings.Fields(words)...); code != exitInput || c.fake.checked != nil {
+			t.Errorf("%s: exit %d: %s", words, code, c.err.String())
+		}
+	}
+}

@@ -24,6 +24,7 @@ type Cluster interface {
 	Definition(context.Context) (api.DefinitionAnswer, error)
 	Command(context.Context, state.Command) (api.CommandAnswer, error)
 	Wait(context.Context, api.WaitRequest) (api.WaitAnswer, error)
+	CheckFences(context.Context, api.FenceCheckRequest) (api.FenceCheckAnswer, error)
 	SetSecret(context.Context, api.SecretRequest) error
 	CreateToken(context.Context, time.Duration) (api.TokenAnswer, error)
 }

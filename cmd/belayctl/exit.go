@@ -98,6 +98,7 @@ func exitCode(err error) int {
 		file       *definition.Error
 		invalid    *resources.InvalidError
 		notAsAsked *notAsAskedError
+		devices    *devicesFailError
 		timedOut   *timedOutError
 		wire       *api.Error
 		network    net.Error
@@ -106,7 +107,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &use), errors.As(err, &edits), errors.As(err, &file), errors.As(err, &invalid):
 		return exitInput
-	case errors.As(err, &notAsAsked):
+	case errors.As(err, &notAsAsked), errors.As(err, &devices):
 		return exitNotAsAsked
 	case errors.As(err, &timedOut):
 		return exitTimedOut

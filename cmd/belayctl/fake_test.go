@@ -30,6 +30,9 @@ type fakeCluster struct {
 	waited   []api.WaitRequest
 	commands []state.Command
 	secrets  map[string]string
+	// broken devices answer with a failure.
+	broken  map[string]string
+	checked [][]string
 	// before is called before each command, to change something in between.
 	before func(*fakeCluster)
 	err    error
@@ -183,6 +186,21 @@ func (f *fakeCluster) Wait(_ context.Context, request api.WaitRequest) (api.Wait
 		f.waits = f.waits[1:]
 	}
 	return answer, nil
+}
+
+func (f *fakeCluster) CheckFences(_ context.Context, request api.FenceCheckRequest) (api.FenceCheckAnswer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.checked = append(f.checked, request.Devices)
+	var answer api.FenceCheckAnswer
+	for _, id := range request.Devices {
+		result := api.FenceCheckResult{Device: id, Target: "compute-0", FenceCheckResult: state.FenceCheckResult{By: "controller-1", At: epoch, Power: "on", Took: resources.Duration(12 * time.Millisecond)}}
+		if kind := f.broken[id]; kind != "" {
+			result.Power, result.Failure, result.Text = "", kind, "HTTP 401"
+		}
+		answer.Checks = append(answer.Checks, result)
+	}
+	return answer, f.err
 }
 
 func (f *fakeCluster) SetSecret(_ context.Context, request api.SecretRequest) error {

@@ -1,0 +1,111 @@
+package dev
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+func deviceProblem(s api.Status, says string) bool {
+	for _, p := range s.Problems {
+		if p.Code == "fence_device" && strings.Contains(p.Text, says) && p.Next != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// A device that would fail is told of before it is needed, and no more when it
+// is mended.
+func TestFenceDevicesAreWatched(t *testing.T) {
+	c, _ := running(t, func(d *resources.Definition) {
+		every := resources.Duration(time.Second)
+		d.Properties.FenceCheckInterval = &every
+	})
+	client := c.Client()
+	until(t, c, "every device is checked", soon, func(api.Status) bool {
+		s := stateOf(t, c)
+		for _, check := range s.FenceChecks {
+			if len(check.Results) != 2 || len(check.Failing()) != 0 {
+				return false
+			}
+		}
+		return len(s.FenceChecks) == 3
+	})
+	answer, err := client.CheckFences(t.Context(), api.FenceCheckRequest{Devices: []string{"bmc-controller-0", "bmc-controller-2"}})
+	if err != nil || len(answer.Checks) != 4 {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	for _, r := range answer.Checks {
+		if r.Failure != "" || r.Unasked || r.Power != "on" || r.By == r.Target || r.Took == 0 {
+			t.Errorf("got %+v", r)
+		}
+	}
+	if err := client.SetSecret(t.Context(), api.SecretRequest{Secret: "bmc", Value: "wrong"}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, c, "the refused login is a problem", soon, func(s api.Status) bool { return deviceProblem(s, "HTTP 401") })
+	if err := client.SetSecret(t.Context(), api.SecretRequest{Secret: "bmc", Value: BMCPassword}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, c, "the problem is closed", soon, func(s api.Status) bool { return !deviceProblem(s, "") })
+
+	c.hosts[1].bmc.Close()
+	until(t, c, "the BMC without network is a problem", soon, func(s api.Status) bool { return deviceProblem(s, "bmc-controller-1") })
+	if s := stateOf(t, c); len(s.FenceHistory) != 0 || len(s.Fencing) != 0 {
+		t.Errorf("a check has fenced: %+v", s.FenceHistory)
+	}
+	until(t, c, "everything runs", soon, func(s api.Status) bool { return count(s, "web") == 3 })
+}
+
+// A BMC whose power is read as off although its node lives answers for another.
+func TestExchangedControllersAreFound(t *testing.T) {
+	c, _ := running(t, nil)
+	definition, err := c.Client().Definition(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := definition.Definition.Clone()
+	every := resources.Duration(time.Second)
+	changed.Properties.FenceCheckInterval = &every
+	changed.Properties.FencingAction = resources.FencingOff
+	params := changed.Fences[1].Params
+	changed.Fences[1].Params = changed.Fences[2].Params
+	changed.Fences[2].Params = params
+	changed.Fences = changed.Fences[1:2] // "bmc-controller-1", which leads to controller-2
+	c.hosts[2].CutPower()
+	if _, err := c.Client().Command(t.Context(), &state.DefinitionSet{Base: definition.Revision, Definition: changed}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, c, "the device of another host is a problem", soon, func(s api.Status) bool { return deviceProblem(s, state.FailureWrongHost) })
+}
+
+// While the login is refused nothing is recovered; with the right password it
+// goes on at once, however long the pause was.
+func TestFencingGoesOnWhenThePasswordIsMended(t *testing.T) {
+	c, _ := running(t, nil)
+	victim := c.hosts[2]
+	place(t, c, "vip", victim.Name())
+	client := c.Client()
+	if err := client.SetSecret(t.Context(), api.SecretRequest{Secret: "bmc", Value: "wrong"}); err != nil {
+		t.Fatal(err)
+	}
+	victim.CutPower()
+	eventually(t, "two attempts are refused", soon, func() bool {
+		f := stateOf(t, c).Fencing[victim.Name()]
+		return f != nil && f.Attempts >= 2 && f.Phase == state.FencingFailed && f.Refused != ""
+	})
+	mended := time.Now()
+	if err := client.SetSecret(t.Context(), api.SecretRequest{Secret: "bmc", Value: BMCPassword}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, c, "the address moves", soon, func(s api.Status) bool { return holder(s, "vip") != "" && holder(s, "vip") != victim.Name() })
+	t.Logf("recovered %s after the password was set right", time.Since(mended).Round(time.Millisecond))
+	if took := time.Since(mended); took > 8*time.Second { // the pause after two refusals is 10 s
+		t.Errorf("it took %s", took)
+	}
+}
