@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// Rule is an expression over node attributes. The zero Rule matches nothing.
+// Rule is an expression over node attributes and dates. The zero Rule matches nothing.
 type Rule struct {
 	text string
 	expr ruleExpr
@@ -30,9 +31,12 @@ func (e *RuleError) Error() string { return fmt.Sprintf("rule, column %d: %s", e
 // Expressions": eq and ne compare text without regard to case; lt, lte, gt and
 // gte compare integers, or decimals when one side has a point, or text when one
 // side is no number. An attribute that is absent is ne to everything, and
-// nothing else.
-func (r Rule) Match(attributes map[string]string) bool {
-	return r.expr != nil && r.expr.match(attributes)
+// nothing else. No comparison with a date holds: see MatchAt.
+func (r Rule) Match(attributes map[string]string) bool { return r.MatchAt(attributes, time.Time{}) }
+
+// MatchAt is Match at an instant, by which comparisons with dates are judged.
+func (r Rule) MatchAt(attributes map[string]string, now time.Time) bool {
+	return r.expr != nil && r.expr.match(ruleScene{attributes, now})
 }
 
 // String returns the rule as it was written.
@@ -46,16 +50,22 @@ func (r Rule) Attributes() []string {
 	return r.expr.names(nil)
 }
 
+// ruleScene is what a rule is judged by.
+type ruleScene struct {
+	attributes map[string]string
+	now        time.Time
+}
+
 type ruleExpr interface {
-	match(map[string]string) bool
+	match(ruleScene) bool
 	names([]string) []string
 }
 
 type ruleAnd struct{ all []ruleExpr }
 
-func (e ruleAnd) match(attributes map[string]string) bool {
+func (e ruleAnd) match(at ruleScene) bool {
 	for _, part := range e.all {
-		if !part.match(attributes) {
+		if !part.match(at) {
 			return false
 		}
 	}
@@ -66,9 +76,9 @@ func (e ruleAnd) names(names []string) []string { return ruleNames(e.all, names)
 
 type ruleOr struct{ any []ruleExpr }
 
-func (e ruleOr) match(attributes map[string]string) bool {
+func (e ruleOr) match(at ruleScene) bool {
 	for _, part := range e.any {
-		if part.match(attributes) {
+		if part.match(at) {
 			return true
 		}
 	}
@@ -86,13 +96,13 @@ func ruleNames(parts []ruleExpr, names []string) []string {
 
 type ruleNot struct{ inner ruleExpr }
 
-func (e ruleNot) match(attributes map[string]string) bool { return !e.inner.match(attributes) }
-func (e ruleNot) names(names []string) []string           { return e.inner.names(names) }
+func (e ruleNot) match(at ruleScene) bool       { return !e.inner.match(at) }
+func (e ruleNot) names(names []string) []string { return e.inner.names(names) }
 
 type ruleDefined struct{ name string }
 
-func (e ruleDefined) match(attributes map[string]string) bool {
-	_, ok := attributes[e.name]
+func (e ruleDefined) match(at ruleScene) bool {
+	_, ok := at.attributes[e.name]
 	return ok
 }
 
@@ -128,8 +138,8 @@ const (
 
 func (e ruleComparison) names(names []string) []string { return append(names, e.name) }
 
-func (e ruleComparison) match(attributes map[string]string) bool {
-	actual, ok := attributes[e.name]
+func (e ruleComparison) match(at ruleScene) bool {
+	actual, ok := at.attributes[e.name]
 	if !ok {
 		return e.op == ruleNe
 	}

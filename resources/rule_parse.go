@@ -17,10 +17,12 @@ const (
 //	and        = unary { ("&&" | "and") unary }
 //	unary      = ("!" | "not") unary | "(" rule ")" | "defined" NAME | "not_defined" NAME | comparison
 //	comparison = NAME ("==" | "!=" | "<" | "<=" | ">" | ">=" | "eq" | "ne" | "lt" | "lte" | "gt" | "gte") [TYPE] VALUE
+//	           | "date" ("<" | "<=" | ">" | ">=" | "lt" | "lte" | "gt" | "gte") DATE
 //	TYPE       = "string" | "integer" | "number" | "version"
 //
 // Names and values are bare words or strings in single or double quotes; in
-// double quotes a backslash keeps the next character. Errors are *RuleError.
+// double quotes a backslash keeps the next character. A DATE is as in RFC 3339,
+// in UTC where it names no zone; the clock may be left out. Errors are *RuleError.
 func ParseRule(text string) (Rule, error) {
 	if len(text) > maxRuleText {
 		return Rule{}, &RuleError{maxRuleText, fmt.Sprintf("longer than %d bytes", maxRuleText)}
@@ -257,6 +259,13 @@ func (p *ruleParser) comparison(name ruleToken) (ruleExpr, error) {
 	}
 	if value.kind != ruleWord && value.kind != ruleQuoted {
 		return nil, &RuleError{value.column, fmt.Sprintf("unexpected %s: %s needs a value", value, opToken.text)}
+	}
+	if isDate(name, op) {
+		date, ok := parseRuleDate(value.text)
+		if !ok {
+			return nil, &RuleError{value.column, fmt.Sprintf("%q is no date such as 2026-06-01T12:30:00Z; write an attribute of that name in quotes", value.text)}
+		}
+		return ruleDate{op: op, date: date}, nil
 	}
 	return ruleComparison{name: name.text, op: op, kind: kind, value: value.text}, nil
 }

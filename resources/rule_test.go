@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -136,4 +137,45 @@ func FuzzParseRule(f *testing.F) {
 			t.Fatalf("%q and its negation agree on %v", text, attributes)
 		}
 	})
+}
+
+func TestRuleDates(t *testing.T) {
+	noon := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]bool{
+		"date < 2026-06-02":                                        true,
+		"date >= 2026-06-01T12:00":                                 true,
+		"date > 2026-06-01T12:00:00Z":                              false,
+		"date <= 2026-06-01T13:00:00+02:00":                        false,
+		"date gt 2026-05-01 and (rack == b or date lt 2026-05-02)": true,
+		"not date lt 2026-07-01":                                   false,
+		`"date" > 5`:                                               true,
+		"date == 7":                                                true,
+	} {
+		rule, err := resources.ParseRule(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := rule.MatchAt(map[string]string{"rack": "b", "date": "7"}, noon); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	rule, err := resources.ParseRule("date > 2026-06-01T18:00 or not date < 2026-07-01 or date < 2026-05-01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rule.Match(nil) != true { // of the three only the one with not
+		t.Error("a date holds at no known time")
+	}
+	if got, want := rule.Changes(noon), noon.Add(6*time.Hour+time.Second); !got.Equal(want) {
+		t.Errorf("it changes at %s, want %s", got, want)
+	}
+	if got := rule.Changes(noon.AddDate(1, 0, 0)); !got.IsZero() {
+		t.Errorf("it changes at %s", got)
+	}
+	_, err = resources.ParseRule("date > noon")
+	var bad *resources.RuleError
+	if !errors.As(err, &bad) || bad.Column != 8 {
+		t.Errorf("date > noon: %v", err)
+	}
 }

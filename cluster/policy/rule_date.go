@@ -19,7 +19,7 @@ func dateHolds(x *DateExpression, now time.Time) bool {
 	case "in_range", "":
 		end := x.End
 		if end.IsZero() && x.Duration != nil && !x.Start.IsZero() {
-			end = x.Duration.addTo(x.Start)
+			end = x.Duration.AddTo(x.Start)
 		}
 		if x.Start.IsZero() && x.End.IsZero() {
 			return false
@@ -30,10 +30,10 @@ func dateHolds(x *DateExpression, now time.Time) bool {
 	}
 }
 
-// addTo adds calendar units, the largest first. A year later is the same day of
+// AddTo adds calendar units, the largest first. A year later is the same day of
 // the year, so after February it is a day off where one of the two years is a
 // leap year; a month later is the same day of the month, or that month's last.
-func (d *DateParts) addTo(t time.Time) time.Time {
+func (d *DateParts) AddTo(t time.Time) time.Time {
 	if d.Years != 0 {
 		t = time.Date(t.Year()+d.Years, 1, t.YearDay(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), t.Location())
 	}

@@ -96,7 +96,7 @@ func TestAddParts(t *testing.T) {
 		{"2026-03-15", DateParts{Months: -1, Days: -14}, "2026-02-01"},
 	}
 	for _, c := range cases {
-		if got := c.d.addTo(instant(t, c.from)); !got.Equal(instant(t, c.want)) {
+		if got := c.d.AddTo(instant(t, c.from)); !got.Equal(instant(t, c.want)) {
 			t.Errorf("%s and %+v is %s, want %s", c.from, c.d, got, c.want)
 		}
 	}

@@ -73,8 +73,9 @@ func (p *planner) locationNodes(l *resources.Location) ([]bool, bool) {
 		return nil, false
 	}
 	for n := range p.nodes {
-		matched[n] = rule.Match(p.nodes[n].attrs)
+		matched[n] = rule.MatchAt(p.nodes[n].attrs, p.now)
 	}
+	p.recheck(rule.Changes(p.now))
 	return matched, true
 }
 

@@ -27,7 +27,7 @@ func TestImportCIB(t *testing.T) {
 func TestImportCIBRefuses(t *testing.T) {
 	c := simulating(t)
 	ticket := `<constraints><rsc_ticket id="dc" rsc="web" ticket="A"/><rsc_location id="dates" rsc="web"><rule id="r" score="5">` +
-		`<date_expression id="d" operation="gt" start="2026-01-01"/></rule></rsc_location></constraints>`
+		`<date_expression id="d" operation="date_spec"><date_spec id="ds" hours="9-17"/></date_expression></rule></rsc_location></constraints>`
 	if err := os.WriteFile("more.xml", []byte(strings.Replace(baseCIB, "<constraints/>", ticket, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}

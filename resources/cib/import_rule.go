@@ -3,6 +3,7 @@ package cib
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/belay-ha/belay/cluster/policy"
 )
@@ -39,12 +40,35 @@ func (m *importer) conditionText(p policy.Condition, at place) (string, bool) {
 	case p.Attribute != nil:
 		return m.comparisonText(p.Attribute, at)
 	case p.Date != nil:
-		m.lose(m.within(p.Date.ID, at), "date expression %q cannot be represented: rules of definitions are about nodes", p.Date.ID)
+		return m.dateText(p.Date, at)
 	case p.Resource != nil:
 		m.lose(m.within(p.Resource.ID, at), "resource expression %q cannot be represented", p.Resource.ID)
 	case p.Op != nil:
 		m.lose(m.within(p.Op.ID, at), "operation expression %q cannot be represented", p.Op.ID)
 	}
+	return "", false
+}
+
+// dateText writes a comparison with dates.
+func (m *importer) dateText(d *policy.DateExpression, at place) (string, bool) {
+	end := d.End
+	if d.Duration != nil && end.IsZero() && !d.Start.IsZero() {
+		end = d.Duration.AddTo(d.Start)
+	}
+	date := func(sign string, t time.Time) string { return "date " + sign + " " + t.UTC().Format(time.RFC3339) }
+	switch {
+	case d.Operation == "gt" && !d.Start.IsZero():
+		return date(">", d.Start), true
+	case d.Operation == "lt":
+		return date("<", d.End), true
+	case d.Operation == "in_range" && d.Start.IsZero():
+		return date("<=", end), true
+	case d.Operation == "in_range" && end.IsZero():
+		return date(">=", d.Start), true
+	case d.Operation == "in_range":
+		return "(" + date(">=", d.Start) + " and " + date("<=", end) + ")", true
+	}
+	m.lose(m.within(d.ID, at), "date expression %q with a date_spec cannot be represented", d.ID)
 	return "", false
 }
 
@@ -100,7 +124,7 @@ var plainWord = regexp.MustCompile(`^[#A-Za-z_][-#A-Za-z0-9_.:]*$`)
 
 // quoteWord quotes what would not read as one name.
 func quoteWord(text string) string {
-	if plainWord.MatchString(text) && !contains([]string{"not", "and", "or", "defined", "not_defined"}, strings.ToLower(text)) {
+	if plainWord.MatchString(text) && !contains([]string{"not", "and", "or", "defined", "not_defined", "date"}, strings.ToLower(text)) {
 		return text
 	}
 	return quoteText(text)

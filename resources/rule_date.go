@@ -1,0 +1,79 @@
+package resources
+
+import "time"
+
+// ruleDate compares the time with a date.
+type ruleDate struct {
+	op   ruleOp
+	date time.Time
+}
+
+// dateWord stands where an attribute's name does; in quotes it is one.
+const dateWord = "date"
+
+func (e ruleDate) names(names []string) []string { return names }
+
+// match is false where the time is not known.
+func (e ruleDate) match(at ruleScene) bool {
+	if at.now.IsZero() {
+		return false
+	}
+	order := at.now.Compare(e.date)
+	switch e.op {
+	case ruleLt:
+		return order < 0
+	case ruleLte:
+		return order <= 0
+	case ruleGt:
+		return order > 0
+	default:
+		return order >= 0
+	}
+}
+
+// Changes returns the first instant after now at which the rule may hold where
+// it does not now, or the reverse; zero if there is none.
+func (r Rule) Changes(now time.Time) time.Time {
+	var first time.Time
+	for _, date := range ruleDates(r.expr, nil) {
+		// A date itself counts to what is before it as to what is after.
+		at := date.Add(time.Second)
+		if at.After(now) && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}
+
+func ruleDates(e ruleExpr, dates []time.Time) []time.Time {
+	switch e := e.(type) {
+	case ruleDate:
+		dates = append(dates, e.date)
+	case ruleNot:
+		dates = ruleDates(e.inner, dates)
+	case ruleAnd:
+		for _, part := range e.all {
+			dates = ruleDates(part, dates)
+		}
+	case ruleOr:
+		for _, part := range e.any {
+			dates = ruleDates(part, dates)
+		}
+	}
+	return dates
+}
+
+// parseRuleDate reads a date, in UTC where it names no zone.
+func parseRuleDate(text string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		if date, err := time.Parse(layout, text); err == nil {
+			return date.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// isDate reports whether a comparison is one with a date.
+func isDate(name ruleToken, op ruleOp) bool {
+	return name.kind == ruleWord && name.text == dateWord && op != ruleEq && op != ruleNe
+}
