@@ -70,6 +70,14 @@ func (c *Client) Live(ctx context.Context) (Live, error) {
 	return live, err
 }
 
+// Explain says why a resource runs where it does; a node may be empty.
+func (c *Client) Explain(ctx context.Context, resource resources.ResourceID, node resources.NodeName) (*Explanation, error) {
+	answer := &Explanation{}
+	values := url.Values{"resource": {string(resource)}, "node": {string(node)}}
+	err := c.call(ctx, "GET", "/v1/explain?"+values.Encode(), nil, answer)
+	return answer, err
+}
+
 // Command commits one command and returns when it is applied.
 func (c *Client) Command(ctx context.Context, command state.Command) (CommandAnswer, error) {
 	return c.command(ctx, "/v1/commands", command)

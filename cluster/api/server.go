@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -32,6 +33,8 @@ type Cluster interface {
 	Read(context.Context) (*state.State, error)
 	// Live returns what the leader knows beyond the state.
 	Live() Live
+	// Plan plans from a state now, with the scores and reasons.
+	Plan(*state.State) transition.Transition
 	// Propose commits a command. Errors are *Error or *state.Rejection.
 	Propose(ctx context.Context, by string, command state.Command) (state.Result, error)
 	// Wait answers as soon as the cluster has settled, or at the timeout.
@@ -92,6 +95,7 @@ func (s *Server) Handler(identify func(*http.Request) Identity) http.Handler {
 	route("GET /v1/state", RoleViewer, s.staleOrLeader(s.state))
 	route("GET /v1/definition", RoleViewer, s.staleOrLeader(s.definition))
 	leader("GET /v1/live", RoleViewer, func(*http.Request, []byte, Identity) (any, error) { return s.cluster.Live(), nil })
+	leader("GET /v1/explain", RoleViewer, s.explain)
 	leader("POST /v1/commands", RoleOperator, s.command)
 	leader("POST /v1/wait", RoleViewer, s.wait)
 	leader("POST /v1/secrets", RoleAdmin, s.secret)
@@ -217,6 +221,16 @@ func (s *Server) status(current *state.State, stale bool) any {
 	status := BuildStatus(current, live, leader, stale)
 	status.Member = s.cluster.Self()
 	return status
+}
+
+// explain plans anew, because the leader's own plan holds no reasons.
+func (s *Server) explain(r *http.Request, _ []byte, _ Identity) (any, error) {
+	current, err := s.cluster.Read(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	plan, query := s.cluster.Plan(current), r.URL.Query()
+	return Explain(current, time.Now(), &plan, s.cluster.Live().Progress, resources.ResourceID(query.Get("resource")), resources.NodeName(query.Get("node")))
 }
 
 func (s *Server) state(current *state.State, _ bool) any { return current }

@@ -21,7 +21,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -88,6 +90,10 @@ func (m *member) Read(context.Context) (*state.State, error) {
 }
 
 func (m *member) Live() Live { return Live{} }
+
+func (m *member) Plan(s *state.State) transition.Transition {
+	return scheduler.Plan(s, s.At, scheduler.Options{Quorum: true, Explain: true})
+}
 
 func (m *member) Propose(_ context.Context, by string, c state.Command) (state.Result, error) {
 	m.mu.Lock()

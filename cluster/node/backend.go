@@ -9,6 +9,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/raftlog"
+	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
@@ -52,6 +53,13 @@ func (n *Node) Live() api.Live {
 		return api.Live{}
 	}
 	return api.Live{Transition: view.transition, Progress: view.progress(), Problems: view.problems}
+}
+
+// Plan plans from a state, with the scores and reasons.
+func (n *Node) Plan(s *state.State) transition.Transition {
+	options := n.options
+	options.Explain = true
+	return scheduler.Plan(s, time.Now(), options)
 }
 
 // NoQuorum says what this member knows when there is no leader to ask.

@@ -92,7 +92,7 @@ func (p *planner) reportUnplaced() {
 		if wanted && len(u.at) == 0 {
 			p.problem(transition.Problem{
 				Code: "unplaced", Severity: transition.SeverityCritical, Resource: u.id,
-				Text: "no node may run " + string(u.id), Next: "belayctl resource show " + string(u.id),
+				Text: "no node may run " + string(u.id), Next: "belayctl explain " + string(u.id),
 			})
 		}
 	}

@@ -77,7 +77,7 @@ in reach; 4 settled, but not as asked; 5 not settled in time.`
 	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkOutput() }
 	root.AddCommand(
-		a.statusCommand(), a.waitCommand(), a.applyCommand(), a.validateCommand(), a.exportCommand(),
+		a.statusCommand(), a.explainCommand(), a.waitCommand(), a.applyCommand(), a.validateCommand(), a.exportCommand(),
 		a.resourceCommand(), a.constraintCommand(), a.nodeCommand(), a.propertyCommand(), a.defaultsCommand(),
 		a.fenceCommand(), a.secretCommand(), a.galeraCommand(), a.clusterCommand(), a.simulateCommand(), a.stateCommand(), a.importCommand(), a.versionCommand(), a.completionCommand(),
 	)

@@ -21,6 +21,7 @@ import (
 type Cluster interface {
 	Status(ctx context.Context, stale bool) (api.Status, error)
 	State(ctx context.Context, stale bool) (*state.State, error)
+	Explain(ctx context.Context, resource resources.ResourceID, node resources.NodeName) (*api.Explanation, error)
 	Definition(context.Context) (api.DefinitionAnswer, error)
 	Command(context.Context, state.Command) (api.CommandAnswer, error)
 	Wait(context.Context, api.WaitRequest) (api.WaitAnswer, error)

@@ -9,9 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/agents/simulated"
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/catalog"
+	"github.com/belay-ha/belay/cluster/node"
+	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/fencing"
 	"github.com/belay-ha/belay/resources"
@@ -119,16 +124,23 @@ with = "haproxy"
 
 func newFake(t *testing.T, file string) *fakeCluster {
 	t.Helper()
-	def, err := definition.Decode(resources.AgentTable{}, resources.FenceTable{}, definition.File{Name: "base", Text: []byte(file)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	def := decodeText(file)
 	s := state.New()
 	s.Index, s.Revision, s.Term, s.At, s.Cluster.Name, s.Definition = 7, 7, 1, epoch, def.Name, def
 	for i, n := range def.Nodes {
 		s.Nodes[n.Name] = &state.Node{Name: n.Name, Address: "192.0.2.1:7450", Voter: i < 3, Liveness: state.LivenessAlive, Incarnation: "i", Instances: map[resources.InstanceID]*state.Instance{}}
 	}
 	return &fakeCluster{state: s, waits: []api.WaitAnswer{{Settled: true, AsAsked: true}}, secrets: map[string]string{}}
+}
+
+func decodeBase() *resources.Definition { return decodeText(baseFile) }
+
+func decodeText(file string) *resources.Definition {
+	def, err := definition.Decode(resources.AgentTable{}, resources.FenceTable{}, definition.File{Name: "base", Text: []byte(file)})
+	if err != nil {
+		panic(err)
+	}
+	return def
 }
 
 // runs puts an instance on a node.
@@ -153,6 +165,17 @@ func (f *fakeCluster) State(context.Context, bool) (*state.State, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.state, f.err
+}
+
+func (f *fakeCluster) Explain(_ context.Context, resource resources.ResourceID, on resources.NodeName) (*api.Explanation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	plan := scheduler.Plan(f.state, epoch, scheduler.Options{Quorum: true, Explain: true, Agents: node.AgentFacts(catalog.Agents(zap.NewNop()))})
+	x, err := api.Explain(f.state, epoch, &plan, nil, resource, on)
+	if err != nil {
+		return nil, err
+	}
+	return x, f.err
 }
 
 func (f *fakeCluster) Definition(context.Context) (api.DefinitionAnswer, error) {

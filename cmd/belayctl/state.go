@@ -21,7 +21,7 @@ func (a *app) stateSaveCommand() *cobra.Command {
 		Use: "save FILE", Short: "Write what the cluster knows to a file, to simulate it elsewhere", Args: arguments(1, 1),
 		Long: "Writes the replicated state (nodes, what runs there, failures, fencing, the definition)\n" +
 			"to a file, or with - to the standard output. Sealed secrets, join tokens and revoked\n" +
-			"certificates are left out. belayctl simulate --state reads it.",
+			"certificates are left out. belayctl simulate --state and belayctl explain --state read it.",
 		Example: "  belayctl state save cluster.json\n  belayctl state save cluster.json && belayctl simulate --state cluster.json --node-fail controller-1",
 	}
 	cmd.Flags().BoolVar(&stale, "stale", false, "what this member knows, without quorum")

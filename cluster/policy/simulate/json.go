@@ -153,7 +153,7 @@ func NewForm(r *Result, now time.Time) *Form {
 		f.Warnings = append(f.Warnings, WarningForm(w))
 	}
 	for _, s := range r.Plan.Scores {
-		f.Scores = append(f.Scores, scoreForm(s))
+		f.Scores = append(f.Scores, NewScoreForm(s))
 	}
 	return f
 }
@@ -215,7 +215,8 @@ func atForm(i policy.InstanceReport) AtForm {
 	return at
 }
 
-func scoreForm(s policy.Score) ScoreForm {
+// NewScoreForm writes a score down.
+func NewScoreForm(s policy.Score) ScoreForm {
 	form := ScoreForm{Resource: s.Resource, Node: s.Node, Role: roleWord(s.Role), Value: s.Value.String()}
 	for _, p := range s.Parts {
 		form.Parts = append(form.Parts, PartForm{Source: p.Source, Value: p.Value.String()})
