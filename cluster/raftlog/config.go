@@ -14,7 +14,7 @@ import (
 // leaders for no reason.
 const (
 	// DefaultHeartbeatTimeout is how long a follower waits for its leader.
-	DefaultHeartbeatTimeout = 500 * time.Millisecond
+	DefaultHeartbeatTimeout = 300 * time.Millisecond
 	// MinHeartbeatTimeout is the least that is accepted.
 	MinHeartbeatTimeout = 200 * time.Millisecond
 	// MaxEntry bounds one log entry, in bytes.
@@ -40,9 +40,9 @@ type Config struct {
 	// Store replaces raft.db, for tests. The node does not close it.
 	Store LogStable
 
-	HeartbeatTimeout time.Duration // default 500 ms; under 200 ms is refused
+	HeartbeatTimeout time.Duration // default 300 ms; under 200 ms is refused
 	ElectionTimeout  time.Duration // default HeartbeatTimeout
-	LeaseTimeout     time.Duration // default HeartbeatTimeout/2: a leader without quorum steps down after it
+	LeaseTimeout     time.Duration // default 5/6 of HeartbeatTimeout: a leader without quorum steps down after it
 	CommitTimeout    time.Duration // default 50 ms: how soon idle followers learn of a commit, at most twice this
 	RPCTimeout       time.Duration // default 2×HeartbeatTimeout, for one exchange with a peer
 
@@ -66,7 +66,7 @@ func (c *Config) setDefaults() {
 	}
 	def(&c.HeartbeatTimeout, DefaultHeartbeatTimeout)
 	def(&c.ElectionTimeout, c.HeartbeatTimeout)
-	def(&c.LeaseTimeout, c.HeartbeatTimeout/2)
+	def(&c.LeaseTimeout, c.HeartbeatTimeout*5/6)
 	def(&c.CommitTimeout, 50*time.Millisecond)
 	def(&c.RPCTimeout, 2*c.HeartbeatTimeout)
 	def(&c.SnapshotInterval, 2*time.Minute)
