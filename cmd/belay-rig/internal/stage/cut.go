@@ -120,6 +120,9 @@ func (s *Stage) tally(ctx context.Context, cut Cut, cutting, gone time.Time, pin
 	var electErr error
 	if cut.Leader {
 		cut.Elected, electErr = s.elected(ctx, cut.Node, gone)
+		if cut.Suspect != 0 && cut.Elected > cut.Suspect {
+			cut.Elected = 0 // somebody led before that, or there would be no verdict: leadership had moved just before the cut
+		}
 	}
 	return cut, errors.Join(earlier, err, stateErr, electErr)
 }
