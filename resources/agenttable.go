@@ -10,7 +10,11 @@ import (
 // AgentTable is what Validate needs to know of the agents. The zero table
 // knows nothing, and then agents and their parameters are not checked. It is
 // read-only once made and safe for concurrent use.
-type AgentTable struct{ byName map[string]AgentInfo }
+type AgentTable struct {
+	byName map[string]AgentInfo
+	// foreign takes agents of other cluster managers, unseen.
+	foreign bool
+}
 
 // AgentInfo is what Validate needs to know of one agent (agents.Spec).
 type AgentInfo struct {
@@ -69,6 +73,20 @@ func (t AgentTable) Find(agent string) (AgentInfo, bool) {
 		return AgentInfo{}, false
 	}
 	return info, true
+}
+
+// WithForeign returns a table that also takes agents of other cluster managers,
+// unseen: a definition that names them can be planned, though nobody runs them.
+func (t AgentTable) WithForeign() AgentTable {
+	t.foreign = true
+	return t
+}
+
+// isForeign reports whether an agent's name is Pacemaker's, of a class that Belay
+// does not have.
+func isForeign(agent string) bool {
+	class, _, _ := strings.Cut(agent, ":")
+	return slices.Contains([]string{"ocf", "lsb", "service", "upstart", "nagios", "heartbeat"}, class) && class != agent
 }
 
 // Names returns the agents' names in order.

@@ -79,6 +79,9 @@ func (v *validator) agent(path string, r *Resource) (AgentInfo, bool) {
 	if ok {
 		return info, true
 	}
+	if v.agents.foreign && isForeign(r.Agent) {
+		return AgentInfo{}, false
+	}
 	base, suffix, hasSuffix := strings.Cut(r.Agent, ":")
 	if near, found := v.agents.byName[base]; found {
 		hint := fmt.Sprintf("write %q", base)

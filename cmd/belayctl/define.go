@@ -42,6 +42,16 @@ func (a *app) decode(names []string) (*resources.Definition, error) {
 	return definition.Decode(agentTable, fenceTable, files...)
 }
 
+// decodeToPlan also takes agents that nobody could run, as imports have them.
+func (a *app) decodeToPlan(names []string) (*resources.Definition, error) {
+	files, err := a.readFiles(names)
+	if err != nil {
+		return nil, err
+	}
+	agentTable, fenceTable := a.tables()
+	return definition.Decode(agentTable.WithForeign(), fenceTable, files...)
+}
+
 func (a *app) validateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "validate FILE...", Short: "Check definition files, without a cluster", Args: arguments(1, -1),

@@ -24,6 +24,20 @@ func TestImportCIB(t *testing.T) {
 	}
 }
 
+// TestImportedSimulates plays an import on paper: its agents need not be there.
+func TestImportedSimulates(t *testing.T) {
+	c := simulating(t)
+	if err := os.WriteFile("web.toml", []byte(c.must(t, "import", "cib", "cluster.xml")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text := c.must(t, "simulate", "-f", "web.toml"); !strings.Contains(text, "start web") {
+		t.Errorf("simulated: %s", text)
+	}
+	if code := c.run(t, "validate", "web.toml"); code != exitInput || !strings.Contains(c.err.String(), "ocf:pacemaker:Dummy") {
+		t.Errorf("validate: exit %d: %s", code, c.err.String())
+	}
+}
+
 func TestImportCIBRefuses(t *testing.T) {
 	c := simulating(t)
 	ticket := `<constraints><rsc_ticket id="dc" rsc="web" ticket="A"/><rsc_location id="dates" rsc="web"><rule id="r" score="5">` +

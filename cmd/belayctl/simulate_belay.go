@@ -74,7 +74,7 @@ func names(words []string) []resources.NodeName {
 func (s *simulation) source(ctx context.Context, now time.Time) (*state.State, error) {
 	switch {
 	case len(s.definitions) > 0:
-		def, err := s.app.decode(s.definitions)
+		def, err := s.app.decodeToPlan(s.definitions)
 		if err != nil {
 			return nil, err
 		}

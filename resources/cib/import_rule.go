@@ -87,6 +87,9 @@ var comparisons = map[string]string{"lt": "<", "lte": "<=", "gt": ">", "gte": ">
 
 func (m *importer) comparisonText(a *policy.AttributeExpression, at place) (string, bool) {
 	at = m.within(a.ID, at)
+	if name, found := m.nodeByID(a); found {
+		a = &policy.AttributeExpression{ID: a.ID, Attribute: "#uname", Operation: a.Operation, Value: name}
+	}
 	if a.Source == "param" || a.Source == "meta" {
 		m.lose(at, "expression %q compares with a %s of the resource, which cannot be represented", a.ID, a.Source)
 		return "", false
@@ -109,6 +112,19 @@ func (m *importer) comparisonText(a *policy.AttributeExpression, at place) (stri
 		sign += " " + strings.ToLower(a.Type)
 	}
 	return name + " " + sign + " " + quoteText(a.Value), true
+}
+
+// nodeByID returns the name of the node that an expression means by its id.
+func (m *importer) nodeByID(a *policy.AttributeExpression) (string, bool) {
+	if a.Attribute != "#id" || a.Operation != "eq" && a.Operation != "ne" || a.Source == "param" || a.Source == "meta" {
+		return "", false
+	}
+	for i := range m.in.Nodes {
+		if strings.EqualFold(m.in.Nodes[i].ID, a.Value) {
+			return m.in.Nodes[i].Name, true
+		}
+	}
+	return "", false
 }
 
 func contains(words []string, word string) bool {
