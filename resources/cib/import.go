@@ -59,7 +59,24 @@ type importer struct {
 	// ids of constraints that are taken.
 	ids map[string]bool
 
+	// pairs is how many constraints sets stood for so far.
+	pairs int
+
 	left, notes []Problem
+}
+
+// maxPairs is how many constraints sets may stand for in all: a short file must
+// not mean a definition that nobody can read.
+const maxPairs = 100_000
+
+// room reports whether sets may stand for n more constraints.
+func (m *importer) room(kind, id string, n int) bool {
+	if n > maxPairs-m.pairs {
+		m.lose(m.at(id), "the sets of %s %q stand for more than %d constraints, which is too much to write", kind, id, maxPairs)
+		return false
+	}
+	m.pairs += n
+	return true
 }
 
 func (m *importer) run() {

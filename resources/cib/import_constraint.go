@@ -54,6 +54,9 @@ func (m *importer) location(c *policy.LocationConfig) {
 	}
 	for i := range c.Sets {
 		set := &c.Sets[i]
+		if !m.room("location", c.ID, len(set.Resources)*max(len(c.Rules), 1)) {
+			return
+		}
 		for _, id := range set.Resources {
 			m.locate(c, id, otherwise(set.Role, c.Role), otherwise(set.Score, c.Score))
 		}
@@ -86,6 +89,9 @@ func (m *importer) located(c *policy.LocationConfig) []string {
 		if pattern.MatchString(id) != c.Negated {
 			found = append(found, id)
 		}
+	}
+	if !m.room("location", c.ID, len(found)*max(len(c.Rules), 1)) {
+		return nil
 	}
 	m.note(m.attribute(c.ID, "rsc-pattern"), "location %q is written for each of the %d resources that match rsc-pattern now", c.ID, len(found))
 	return found
@@ -201,6 +207,13 @@ func (m *importer) colocateWithin(c *policy.ColocationConfig, set *policy.Set, s
 	if !resources.Or(set.Sequential, true) {
 		return
 	}
+	n := len(set.Resources)
+	if score <= 0 {
+		n = n * n / 2
+	}
+	if !m.room("colocation", c.ID, n) {
+		return
+	}
 	for i, id := range set.Resources {
 		from := 0
 		if score > 0 {
@@ -221,6 +234,9 @@ func (m *importer) colocateSets(c *policy.ColocationConfig, set, with *policy.Se
 	}
 	if resources.Or(with.Sequential, true) && len(primaries) > 0 {
 		primaries = primaries[len(primaries)-1:]
+	}
+	if !m.room("colocation", c.ID, len(dependents)*len(primaries)) {
+		return
 	}
 	for _, dependent := range dependents {
 		for _, primary := range primaries {

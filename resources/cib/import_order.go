@@ -52,6 +52,13 @@ func (m *importer) orderWithin(c *policy.OrderConfig, o resources.Order, set *po
 		o.Kind = orderKind(set.Kind, "")
 	}
 	o.FirstAction, o.ThenAction = resources.Op(set.Action), resources.Op(set.Action)
+	n := len(set.Resources)
+	if o.Kind == resources.OrderSerialize {
+		n = n * n / 2
+	}
+	if !m.room("order", c.ID, n) {
+		return
+	}
 	for i := range set.Resources {
 		switch {
 		case o.Kind == resources.OrderSerialize:
@@ -79,6 +86,9 @@ func (m *importer) orderSets(c *policy.OrderConfig, o resources.Order, first, th
 	}
 	if resources.Or(then.Sequential, false) && len(thens) > 0 {
 		thens = thens[:1]
+	}
+	if !m.room("order", c.ID, len(firsts)*len(thens)) {
+		return
 	}
 	for _, f := range firsts {
 		for _, t := range thens {

@@ -1,9 +1,11 @@
 package cib_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/belay-ha/belay/resources"
 	"github.com/belay-ha/belay/resources/cib"
 	"github.com/belay-ha/belay/resources/definition"
 )
@@ -77,6 +79,47 @@ func TestImport(t *testing.T) {
 				t.Errorf("notes %q, want %q", notes, tc.note)
 			}
 		})
+	}
+}
+
+// TestImportBounds: a short file does not become a long definition.
+func TestImportBounds(t *testing.T) {
+	var many, refs strings.Builder
+	for i := range 1000 {
+		id := fmt.Sprintf("r%d", i)
+		many.WriteString(dummy(id, ""))
+		refs.WriteString(`<resource_ref id="` + id + `"/>`)
+	}
+	set := func(id string) string {
+		return `<resource_set id="` + id + `" sequential="false">` + refs.String() + `</resource_set>`
+	}
+	found, err := cib.Import(strings.NewReader(around("", many.String(), `<rsc_order id="o">`+set("s1")+set("s2")+`</rsc_order>`)), "c.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Definition.Orders) > 0 || !strings.Contains(lines(found.Left), "too much to write") {
+		t.Errorf("%d orders, left out %v", len(found.Definition.Orders), found.Left)
+	}
+}
+
+// TestImportTorn imports what is left of a CIB when a piece is cut out of it.
+func TestImportTorn(t *testing.T) {
+	text := around(`<nvpair id="o1" name="no-quorum-policy" value="freeze"/>`,
+		`<clone id="all">`+dummy("web", `<operations><op id="m" name="monitor" interval="10s"/></operations>`)+`</clone><group id="g">`+dummy("a", "")+dummy("b", "")+`</group>`+
+			`<primitive id="f" class="stonith" type="fence_apc"><instance_attributes id="p"><nvpair id="p1" name="pcmk_host_map" value="alpha:3;beta:4"/></instance_attributes></primitive>`,
+		`<rsc_location id="l" rsc="all"><rule id="r" score="1"><expression id="e" attribute="rack" operation="eq" value="7"/></rule></rsc_location>`+
+			`<rsc_order id="o"><resource_set id="s"><resource_ref id="a"/><resource_ref id="all"/></resource_set></rsc_order>`)
+	for from := 0; from < len(text); from += 3 {
+		for _, length := range []int{1, 9, 40} {
+			torn := text[:from] + text[min(from+length, len(text)):]
+			found, err := cib.Import(strings.NewReader(torn), "c.xml")
+			if err != nil {
+				continue
+			}
+			if problems := resources.Validate(found.Definition, resources.AgentTable{}, resources.FenceTable{}); len(problems) > 0 {
+				t.Fatalf("%v in the import of\n%s", problems, torn)
+			}
+		}
 	}
 }
 
