@@ -33,6 +33,7 @@ const (
 // check for parameters that changed.
 func (e *engine) locate() {
 	e.locateScores()
+	e.orderings = slices.Grow(e.orderings, 4*len(e.all)) // about as many follow from resources
 	for _, r := range e.top {
 		if r.variant == Primitive {
 			e.orderPrimitive(r)

@@ -30,7 +30,7 @@ func Place(in *Input, explain bool) *Placement {
 	e.read()
 	e.locateScores()
 	e.assign()
-	out := &Placement{Warnings: e.warnings}
+	out := &Placement{Warnings: e.warnings, Placed: make([]Placed, 0, len(e.all))}
 	for _, r := range e.all {
 		if r == nil || r.variant != Primitive || r.assigned == nil || r.nextRole == RoleStopped {
 			continue

@@ -33,7 +33,6 @@ func (e *engine) unpackResources() {
 		e.linkContainers(r)
 		e.linkConnection(r)
 	}
-	e.orderings = make([]ordering, 0, 4*len(e.all)) // about as many as follow from resources
 	e.makeTables()
 	for _, r := range e.all {
 		if r.is(flagConnection) {

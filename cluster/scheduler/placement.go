@@ -22,7 +22,7 @@ func (p *planner) placeAll() {
 	in := p.policyInput()
 	answer := policy.Place(in, p.opts.Explain)
 	for ui := range p.units {
-		p.units[ui].at = map[placeKey]resources.Role{}
+		p.units[ui].at = nil
 	}
 	for _, placed := range answer.Placed {
 		qi, known := p.byPrim[resources.ResourceID(placed.Base)]
@@ -34,6 +34,9 @@ func (p *planner) placeAll() {
 		role := resources.RoleStarted
 		if placed.Role == policy.RolePromoted {
 			role = resources.RolePromoted
+		}
+		if u.at == nil {
+			u.at = make(map[placeKey]resources.Role, len(u.prims)*max(u.max, 1))
 		}
 		u.at[placeKey{qi, p.copyNumber(u, placed.Resource), n}] = role
 	}
@@ -74,6 +77,13 @@ func (p *planner) policyInput() *policy.Input {
 	for ui := range p.units {
 		in.Resources[ui] = p.policyResource(&p.units[ui])
 		p.policyPromotion(in, &p.units[ui])
+	}
+	active := make([]int, len(p.nodes))
+	for k := range p.insts {
+		active[p.insts[k].node]++
+	}
+	for n := range in.Status {
+		in.Status[n].History = make([]policy.ResourceHistory, 0, active[n])
 	}
 	for qi := range p.prims {
 		p.policyHistory(in, qi)
@@ -210,12 +220,16 @@ func (p *planner) policyHistory(in *policy.Input, qi int) {
 
 // record adds a history that amounts to: it runs there.
 func record(in *policy.Input, n int, id resources.InstanceID, promoted, held bool) {
-	h := policy.ResourceHistory{Resource: string(id), Held: held, Ops: []policy.HistoryOp{{ID: "start", Op: "start", CallID: 1}}}
+	h := policy.ResourceHistory{Resource: string(id), Held: held, Ops: startedOps[:1:1]}
 	if promoted {
-		h.Ops = append(h.Ops, policy.HistoryOp{ID: "promote", Op: "promote", CallID: 2})
+		h.Ops = startedOps[:]
 	}
 	in.Status[n].History = append(in.Status[n].History, h)
 }
+
+// startedOps are a start and a promotion. All histories share them: nobody
+// writes into an Input.
+var startedOps = [...]policy.HistoryOp{{ID: "start", Op: "start", CallID: 1}, {ID: "promote", Op: "promote", CallID: 2}}
 
 // policyPromotion turns what is known of the members' wish to be promoted into
 // the node attributes that the engine reads. Nobody is promoted who does not
