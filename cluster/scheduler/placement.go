@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -158,7 +159,7 @@ func (p *planner) policyResource(u *unit) policy.ResourceConfig {
 		whole = members[0]
 	}
 	if u.clone != nil {
-		whole = policy.ResourceConfig{ID: string(u.id) + cloneSuffix, Variant: policy.Clone, Members: []policy.ResourceConfig{whole}, Meta: set(cloneMeta(u))}
+		whole = policy.ResourceConfig{ID: string(u.id) + cloneSuffix, Variant: policy.Clone, Members: []policy.ResourceConfig{whole}, Meta: set(p.cloneMeta(u))}
 	}
 	whole.Meta = append(whole.Meta, policy.AttributeSet{Pairs: []policy.Pair{{Name: "priority", Value: u.priority.String()}}})
 	return whole
@@ -178,14 +179,34 @@ func (p *planner) policyMeta(u *unit, q *prim) []policy.Pair {
 	return pairs
 }
 
-func cloneMeta(u *unit) []policy.Pair {
+func (p *planner) cloneMeta(u *unit) []policy.Pair {
 	number := func(name string, n int) policy.Pair { return policy.Pair{Name: name, Value: strconv.Itoa(n)} }
 	flag := func(name string, on bool) policy.Pair { return policy.Pair{Name: name, Value: strconv.FormatBool(on)} }
 	return []policy.Pair{
 		number("clone-max", u.max), number("clone-node-max", u.nodeMax), number("clone-min", u.min),
 		number("promoted-max", u.promotedMax), number("promoted-node-max", u.promotedNodeMax),
-		flag("globally-unique", u.unique), flag("interleave", u.interleave), flag("ordered", u.clone.Ordered), flag("promotable", u.promotable),
+		flag("globally-unique", u.unique), flag("interleave", u.interleave && !p.keptApart(u)), flag("ordered", u.clone.Ordered), flag("promotable", u.promotable),
 	}
+}
+
+// keptApart reports whether a clone is to stay away from another resource. An
+// interleaved one would keep each of its copies away from one copy of the other
+// only, so that the copies change places for ever.
+func (p *planner) keptApart(u *unit) bool {
+	return slices.ContainsFunc(p.def.Colocations, func(c resources.Colocation) bool {
+		if c.Score >= 0 {
+			return false
+		}
+		ui, found := p.byUnit[c.Resource]
+		if !found {
+			qi, member := p.byPrim[c.Resource]
+			if !member {
+				return false
+			}
+			ui = p.prims[qi].unit
+		}
+		return ui >= 0 && &p.units[ui] == u
+	})
 }
 
 // policyHistory says where a primitive runs, as far as that counts for placing

@@ -13,6 +13,9 @@
 //   - A node that is only suspected keeps what it has and takes nothing new.
 //   - A copy of a clone that starts or restarts on one node restarts nothing
 //     that depends on the clone on other nodes, interleaved or not.
+//   - An interleaved clone that is to stay away from another one stays away from
+//     all its copies. Pacemaker keeps each copy away from one copy only, and they
+//     change places.
 //   - What nobody has looked at since the daemon restarted restarts nothing.
 //   - No location or colocation promotes what does not ask for promotion.
 //   - An instance that its monitor found cleanly stopped is started without
