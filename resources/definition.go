@@ -72,6 +72,13 @@ const (
 	FencingOff    FencingAction = "off"
 )
 
+// Actions that no property may name: what the cluster or an operator did to a
+// node that was fenced too often.
+const (
+	FencingHold    FencingAction = "hold"    // off, and left off until it is released
+	FencingRelease FencingAction = "release" // switched on again, and not counted any more
+)
+
 // PlacementStrategy says what utilization means (Pacemaker Explained,
 // "Utilization and Placement Strategy").
 type PlacementStrategy string
@@ -132,6 +139,10 @@ type Properties struct {
 	// fencings in FenceWindow.
 	FenceBudget int      `json:"fence_budget,omitempty"` // 3
 	FenceWindow Duration `json:"fence_window,omitempty"` // 10m
+	// FenceLimit and FenceLimitWindow: a node that the cluster fences for the
+	// FenceLimit-th time in FenceLimitWindow is left off.
+	FenceLimit       int      `json:"fence_limit,omitempty"`        // 3
+	FenceLimitWindow Duration `json:"fence_limit_window,omitempty"` // 1h
 	// FenceCheckInterval is how often each of two members looks whether a fence
 	// device would do its work; 0 switches it off.
 	FenceCheckInterval *Duration `json:"fence_check_interval,omitempty"` // 60s

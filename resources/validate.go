@@ -159,8 +159,9 @@ func (v *validator) cluster() {
 	oneOf(v, path+".placement_strategy", p.PlacementStrategy, PlacementStrategies...)
 	oneOf(v, path+".node_health_strategy", p.NodeHealthStrategy, NodeHealthStrategies...)
 	v.notNegative(path+".fence_budget", p.FenceBudget)
+	v.notNegative(path+".fence_limit", p.FenceLimit)
 	v.spans(path, map[string]Duration{
-		"fencing_timeout": p.FencingTimeout, "lease": p.Lease, "startup_grace": p.StartupGrace, "fence_window": p.FenceWindow,
+		"fencing_timeout": p.FencingTimeout, "lease": p.Lease, "startup_grace": p.StartupGrace, "fence_window": p.FenceWindow, "fence_limit_window": p.FenceLimitWindow,
 		"fence_check_interval": Or(p.FenceCheckInterval, 0),
 	})
 }

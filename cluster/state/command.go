@@ -50,6 +50,7 @@ var registry = map[string]func() Command{
 	"fence.reported/1":      func() Command { return new(FenceReported) },
 	"fence.refused/1":       func() Command { return new(FenceRefused) },
 	"fence.checked/1":       func() Command { return new(FenceChecked) },
+	"fence.released/1":      func() Command { return new(FenceReleased) },
 	"fence.powered_on/1":    func() Command { return new(FencePoweredOn) },
 	"fence.confirmed/1":     func() Command { return new(FenceConfirmed) },
 	"node.standby/1":        func() Command { return new(NodeStandby) },

@@ -44,6 +44,7 @@ func samples() []Command {
 		&FenceReported{Fence: "f1", Node: "a", Proven: true, Steps: []FenceStep{step}, Error: "e", RetryAt: epoch},
 		&FenceRefused{Fence: "f1", Node: "a", Digest: "d"},
 		&FenceChecked{Checks: []FenceCheck{{Device: "bmc-a", Target: "a", Digest: "d", Results: []FenceCheckResult{{By: "b", At: epoch, Power: "on", Took: resources.Duration(time.Second), Failure: "auth", Text: "HTTP 401"}}}}},
+		&FenceReleased{Node: "a", Reason: "mended"},
 		&FencePoweredOn{Fence: "f1", Node: "a", Steps: []FenceStep{step}, Error: "e"},
 		&FenceConfirmed{Node: "a", Reason: "unplugged"},
 		&NodeStandby{Node: "a", Standby: true},

@@ -50,6 +50,7 @@ func (d *decoder) properties(i *item) {
 	p.StopAllResources = p.StopAllResources || value(i.truth("stop_all_resources"))
 	for key, field := range map[string]*resources.Duration{
 		"fencing_timeout": &p.FencingTimeout, "lease": &p.Lease, "startup_grace": &p.StartupGrace, "fence_window": &p.FenceWindow,
+		"fence_limit_window": &p.FenceLimitWindow,
 	} {
 		if given := i.duration(key); given != nil {
 			*field = *given
@@ -58,6 +59,9 @@ func (d *decoder) properties(i *item) {
 	set(&p.FenceCheckInterval, i.duration("fence_check_interval"))
 	if n := i.number("fence_budget"); n != nil {
 		p.FenceBudget = *n
+	}
+	if n := i.number("fence_limit"); n != nil {
+		p.FenceLimit = *n
 	}
 	if text := i.text("no_quorum_policy"); text != "" {
 		p.NoQuorumPolicy = resources.NoQuorumPolicy(text)

@@ -140,6 +140,10 @@ func (w *writer) cluster(def *resources.Definition) {
 		w.number("fence_budget", &p.FenceBudget)
 	}
 	w.duration("fence_window", p.FenceWindow)
+	if p.FenceLimit != 0 {
+		w.number("fence_limit", &p.FenceLimit)
+	}
+	w.duration("fence_limit_window", p.FenceLimitWindow)
 	if p.FenceCheckInterval != nil {
 		w.line("fence_check_interval", quote(durationText(*p.FenceCheckInterval)))
 	}

@@ -124,6 +124,8 @@ func propertySetters(p *resources.Properties) map[string]setter {
 		"startup_grace":          plain(&p.StartupGrace, resources.ParseDuration),
 		"fence_budget":           plain(&p.FenceBudget, parseCount),
 		"fence_window":           plain(&p.FenceWindow, resources.ParseDuration),
+		"fence_limit":            plain(&p.FenceLimit, parseCount),
+		"fence_limit_window":     plain(&p.FenceLimitWindow, resources.ParseDuration),
 		"fence_check_interval":   optional(&p.FenceCheckInterval, resources.ParseDuration),
 	}
 }
