@@ -244,7 +244,7 @@ func (s *Server) definition(current *state.State, _ bool) any {
 // administrators' business.
 var asked = map[string]Role{
 	"definition.set/1": RoleOperator, "node.standby/1": RoleOperator, "node.maintenance/1": RoleOperator, "node.attribute/1": RoleOperator,
-	"failures.cleared/1": RoleOperator, "fence.requested/1": RoleOperator, "fence.confirmed/1": RoleOperator, "resource.moved/1": RoleOperator,
+	"failures.cleared/1": RoleOperator, "fence.requested/1": RoleOperator, "fence.confirmed/1": RoleOperator, "fence.released/1": RoleOperator, "resource.moved/1": RoleOperator,
 	"resource.overridden/1": RoleOperator, "resource.restart/1": RoleOperator, "member.removed/1": RoleAdmin, "member.voting/1": RoleAdmin,
 }
 

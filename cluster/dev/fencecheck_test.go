@@ -109,3 +109,38 @@ func TestFencingGoesOnWhenThePasswordIsMended(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 }
+
+// A node that is fenced again and again is left off, and comes back when it is
+// released.
+func TestRepeatedFencingEnds(t *testing.T) {
+	c, _ := running(t, func(d *resources.Definition) { d.Properties.FenceLimit = 2 })
+	victim := c.hosts[2]
+	victim.CutPower()
+	eventually(t, "it is fenced and comes back", outage, func() bool {
+		s := stateOf(t, c)
+		return len(s.FenceHistory) == 1 && s.Nodes[victim.Name()].Online()
+	})
+	everythingRuns(t, c, outage)
+	victim.CutPower()
+	held := func(s api.Status) bool {
+		for _, p := range s.Problems {
+			if p.Code == "fence_limit" && p.Node == victim.Name() && p.Next == "belayctl fence release "+string(victim.Name()) {
+				return true
+			}
+		}
+		return false
+	}
+	until(t, c, "it is left off", outage, held)
+	time.Sleep(3 * time.Second)
+	s := stateOf(t, c)
+	if last := s.FenceHistory[len(s.FenceHistory)-1]; last.Action != resources.FencingHold || s.Nodes[victim.Name()].Off == nil || len(s.Fencing) != 0 {
+		t.Fatalf("newest fencing %+v, node %+v", last, s.Nodes[victim.Name()])
+	}
+	if _, err := c.Client().Command(t.Context(), &state.FenceReleased{Node: victim.Name(), Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	status := everythingRuns(t, c, outage)
+	if held(status) {
+		t.Errorf("problems: %+v", status.Problems)
+	}
+}

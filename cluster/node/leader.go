@@ -227,6 +227,9 @@ func (n *Node) requestFencing(ctx context.Context, s *state.State, action transi
 	if how == "" {
 		how = resources.FencingReboot
 	}
+	if action.Hold {
+		how = resources.FencingHold
+	}
 	_, err := n.propose(ctx, &state.FenceRequested{Node: action.Node, Action: how, Reason: action.Reason})
 	if err != nil {
 		n.log.Warn("request fencing", zap.String("node", string(action.Node)), zap.Error(err))

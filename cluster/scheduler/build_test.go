@@ -255,6 +255,14 @@ func (c *cluster) property(set map[string]string) error {
 			p.NodeHealthBase = scorePtr(score(value))
 		case "node_health_red":
 			p.NodeHealthRed = scorePtr(score(value))
+		case "fence_limit":
+			p.FenceLimit = number(value)
+		case "fence_limit_window":
+			d, err := resources.ParseDuration(value)
+			if err != nil {
+				return err
+			}
+			p.FenceLimitWindow = d
 		case "fence_budget":
 			p.FenceBudget = number(value)
 		default:

@@ -31,6 +31,7 @@ func (p *planner) fenceEnabled() bool { return resources.Or(p.def.Properties.Fen
 func (p *planner) decideFencing() {
 	var wanted []int
 	for n := range p.nodes {
+		p.tellHeld(n)
 		open := p.s.Fencing[p.nodes[n].name]
 		switch {
 		case open != nil:
@@ -59,6 +60,7 @@ func (p *planner) decideFencing() {
 			share--
 		}
 		p.addFence(n, p.fenceReason(n), wait, "")
+		p.holdRepeated(n)
 	}
 }
 
@@ -204,7 +206,7 @@ func (p *planner) addFence(n int, reason, wait, trouble string) {
 func (p *planner) followFencing(n int, f *state.Fencing) {
 	node := &p.nodes[n]
 	if f.Phase == state.FencingOff {
-		if f.Action == resources.FencingReboot {
+		if f.Action == resources.FencingReboot || f.Action == resources.FencingRelease {
 			p.addPowerOn(n, f)
 		}
 		return
@@ -250,8 +252,12 @@ func (p *planner) fenceTrouble(f *state.Fencing) string {
 // addPowerOn switches a fenced node on; nothing waits for it.
 func (p *planner) addPowerOn(n int, f *state.Fencing) {
 	node := &p.nodes[n]
+	reason := "fencing action is reboot"
+	if f.Action == resources.FencingRelease {
+		reason = "released by " + f.By
+	}
 	i := p.addAction(transition.Action{
-		Key: "power_on " + string(node.name), Kind: transition.KindPowerOn, Node: node.name, Reason: "fencing action is reboot",
+		Key: "power_on " + string(node.name), Kind: transition.KindPowerOn, Node: node.name, Reason: reason,
 		Timeout: cmp.Or(p.def.Properties.FencingTimeout, resources.Duration(defaultFencingTimeout)),
 	})
 	switch {

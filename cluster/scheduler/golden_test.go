@@ -99,6 +99,9 @@ func render(plan *transition.Transition) string {
 		if a.InFlight != "" {
 			b.WriteString(" (flying)")
 		}
+		if a.Hold {
+			b.WriteString(" (hold)")
+		}
 		if a.Wait != "" {
 			fmt.Fprintf(&b, " (wait: %s)", a.Wait)
 		}

@@ -81,6 +81,8 @@ type Action struct {
 	Digest string `json:"digest,omitempty"`
 	// Reason is one line for people: why the action is needed.
 	Reason string `json:"reason,omitempty"`
+	// Hold leaves a fenced node off: it was fenced too often.
+	Hold bool `json:"hold,omitempty"`
 	// After holds indexes into Transition.Actions: what must be gone from the
 	// plan before this action may be dispatched. Ascending, without repeats.
 	After []int `json:"after,omitempty"`

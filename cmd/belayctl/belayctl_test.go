@@ -425,3 +425,15 @@ func TestFenceCheck(t *testing.T) {
 		}
 	}
 }
+
+func TestFenceRelease(t *testing.T) {
+	c := newConsole(t)
+	if code := c.run(t, "fence", "release", "controller-1"); code == exitDone || !strings.Contains(c.err.String(), "was not left off") {
+		t.Errorf("exit %d: %s", code, c.err.String())
+	}
+	c.leftOff("controller-1")
+	c.must(t, "fence", "release", "controller-1", "--reason", "mended")
+	if f := c.fake.state.Fencing["controller-1"]; f == nil || f.Action != resources.FencingRelease || f.Reason != "mended" {
+		t.Errorf("open fencing %+v", f)
+	}
+}

@@ -87,6 +87,8 @@ func runExample(t *testing.T, line string) {
 			c.fenced()
 		case strings.HasPrefix(part, "fence confirm"):
 			c.fake.state.Nodes["controller-2"].Liveness = state.LivenessDead
+		case strings.HasPrefix(part, "fence release"):
+			c.leftOff("controller-1")
 		case part == "secret set bmc-0" && !fed:
 			c.app.interactive = true // it is typed
 		case strings.HasPrefix(part, "node remove"):

@@ -307,6 +307,13 @@ func (c *console) must(t *testing.T, args ...string) string {
 	return c.out.String()
 }
 
+// leftOff makes a node one that was fenced too often.
+func (c *console) leftOff(name resources.NodeName) {
+	n := c.fake.state.Nodes[name]
+	n.Liveness, n.Off = state.LivenessDead, &state.OffProof{At: epoch, By: "power", Fence: "f3"}
+	c.fake.state.FenceHistory = append(c.fake.state.FenceHistory, &state.Fencing{ID: "f3", Node: name, Action: resources.FencingHold, Phase: state.FencingDone})
+}
+
 // fenced makes every fencing succeed as soon as it is asked for.
 func (c *console) fenced() {
 	inner := c.app.dial

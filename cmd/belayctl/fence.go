@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func (a *app) fenceCommand() *cobra.Command {
 		return a.fenceNode(cmd.Context(), &flags, args[0], off, reason)
 	}
 	cmd.AddCommand(
-		a.fenceCheckCommand(), a.fenceConfirmCommand(), a.fenceHistoryCommand(), a.fenceListCommand(), a.fenceAgentsCommand(),
+		a.fenceCheckCommand(), a.fenceConfirmCommand(), a.fenceReleaseCommand(), a.fenceHistoryCommand(), a.fenceListCommand(), a.fenceAgentsCommand(),
 		a.editing("create ID AGENT targets=NODE[,NODE...] [level=N] [delay=TIME] [timeout=TIME] [NAME=VALUE...]", "Add a fence device",
 			"  belayctl fence create bmc-1 redfish targets=controller-1 endpoint=https://198.51.100.11 username=admin password=secret://bmc-1\n  belayctl fence create pdu-b fence_apc_snmp targets=controller-0 ip=198.51.100.9 plug=4 level=2",
 			edit.CreateFence, all),
@@ -78,7 +79,7 @@ func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, of
 		names = append(names, string(n.Name))
 	}
 	if !slices.Contains(names, node) {
-		return unknownName("node", node, append(names, "check", "confirm", "history", "list", "create", "update", "delete", "level", "agents"))
+		return unknownName("node", node, append(names, "check", "confirm", "release", "history", "list", "create", "update", "delete", "level", "agents"))
 	}
 	request := &state.FenceRequested{Node: resources.NodeName(node), Action: resources.FencingReboot, Reason: reason}
 	if off {
@@ -166,6 +167,24 @@ see it off first.`,
 			}
 		}
 		return a.command(cmd.Context(), &flags, &state.FenceConfirmed{Node: resources.NodeName(args[0]), Reason: reason}, args[0]+" counts as off")
+	}
+	return cmd
+}
+
+func (a *app) fenceReleaseCommand() *cobra.Command {
+	var flags changeFlags
+	var reason string
+	cmd := &cobra.Command{
+		Use: "release NODE", Short: "Let a node come back that was fenced too often", Args: arguments(1, 1),
+		Long: `Switches a node on that the cluster has left off because it was fenced
+fence_limit times in fence_limit_window, and begins to count anew. Find out first
+why it was fenced: see belayctl fence history NODE.`,
+		Example: "  belayctl fence release controller-1 --reason 'memory replaced'",
+	}
+	flags.addWait(cmd)
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.command(cmd.Context(), &flags, &state.FenceReleased{Node: resources.NodeName(args[0]), Reason: cmp.Or(reason, "asked for")}, args[0]+" is released")
 	}
 	return cmd
 }

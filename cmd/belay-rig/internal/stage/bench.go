@@ -121,7 +121,7 @@ func (s *Stage) fenceBy(ctx context.Context, file, device string) error {
 		}
 		f.Agent, f.Params = device, params
 	}
-	def.Properties.FenceBudget = manyFences
+	def.Properties.FenceBudget, def.Properties.FenceLimit = manyFences, manyFences
 	dir, err := os.MkdirTemp("", "belay-bench-")
 	if err != nil {
 		return err

@@ -13,9 +13,9 @@ import (
 )
 
 // Prepare readies a deployed cloud for Checks, which fence more often than the
-// default budget allows.
+// defaults allow.
 func (s *Stage) Prepare(ctx context.Context) error {
-	_, err := s.anyHost(ctx, "belayctl", "property", "set", fmt.Sprintf("fence_budget=%d", manyFences))
+	_, err := s.anyHost(ctx, "belayctl", "property", "set", fmt.Sprintf("fence_budget=%d", manyFences), fmt.Sprintf("fence_limit=%d", manyFences))
 	return err
 }
 
