@@ -1,6 +1,10 @@
 package resources
 
-import "path"
+import (
+	"path"
+	"regexp"
+	"strings"
+)
 
 // Location says where a resource likes to run. Exactly one of Node and Rule is
 // set.
@@ -20,13 +24,29 @@ type Location struct {
 	Discovery Discovery `json:"resource_discovery,omitempty"`
 }
 
-// Selector chooses resources by what they are.
+// Selector chooses resources by what they are: one of the fields is set.
 type Selector struct {
+	// Agent is a shell pattern.
 	Agent string `json:"agent,omitempty"`
+	// ID is a regular expression for the ids of resources and groups; with "!"
+	// before it, it chooses those that do not match. Members of groups go with
+	// their group.
+	ID string `json:"id,omitempty"`
 }
 
-// Matches reports whether the selector chooses the resource. A pattern that
-// cannot be read matches nothing.
+// IDs returns a check of ids; nil where the selector is not about them or its
+// expression cannot be read.
+func (s *Selector) IDs() func(ResourceID) bool {
+	pattern, negated := strings.CutPrefix(s.ID, "!")
+	expression, err := regexp.CompilePOSIX(pattern)
+	if s.ID == "" || err != nil {
+		return nil
+	}
+	return func(id ResourceID) bool { return expression.MatchString(string(id)) != negated }
+}
+
+// Matches reports whether the selector chooses the resource by its agent. A
+// pattern that cannot be read matches nothing.
 func (s *Selector) Matches(r *Resource) bool {
 	matches, err := path.Match(s.Agent, r.Agent)
 	return err == nil && matches

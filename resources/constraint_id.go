@@ -30,6 +30,9 @@ func (l *Location) DefaultID() string {
 	what, where := string(l.Resource), string(l.Node)
 	if l.Selector != nil && l.Resource == "" {
 		what = "agent-" + shortHash(l.Selector.Agent)
+		if l.Selector.ID != "" {
+			what = "id-" + shortHash(l.Selector.ID)
+		}
 	}
 	if l.Rule != "" {
 		where = "rule-" + shortHash(l.Rule)

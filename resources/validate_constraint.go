@@ -85,7 +85,7 @@ func (v *validator) locations() {
 		case l.Resource != "" && l.Selector != nil:
 			v.add(ProblemConflict, at+".resources", "", "give resource or resources, not both")
 		case l.Selector != nil:
-			v.selector(at+".resources.agent", l.Selector)
+			v.selector(at+".resources", l.Selector)
 		default:
 			v.placedRole(at+".role", l.Resource, l.Role, v.resourceRef(at+".resource", l.Resource))
 		}
@@ -104,10 +104,16 @@ func (v *validator) locations() {
 }
 
 func (v *validator) selector(at string, s *Selector) {
-	if s.Agent == "" {
-		v.add(ProblemMissing, at, `such as { agent = "systemd:*" }`, "the selector chooses nothing")
-	} else if _, err := path.Match(s.Agent, ""); err != nil {
-		v.add(ProblemInvalid, at, "", "%q is not a shell pattern", s.Agent)
+	_, err := path.Match(s.Agent, "")
+	switch {
+	case s.Agent == "" && s.ID == "":
+		v.add(ProblemMissing, at+".agent", `such as { agent = "systemd:*" }`, "the selector chooses nothing")
+	case s.Agent != "" && s.ID != "":
+		v.add(ProblemConflict, at+".id", "", "give agent or id, not both")
+	case err != nil:
+		v.add(ProblemInvalid, at+".agent", "", "%q is not a shell pattern", s.Agent)
+	case s.ID != "" && s.IDs() == nil:
+		v.add(ProblemInvalid, at+".id", "", "%q is not a regular expression", s.ID)
 	}
 }
 

@@ -110,7 +110,7 @@ func expected(s *state.State, id resources.ResourceID, n *state.Node) bool {
 	}
 	exclusive, listed := false, false
 	for _, l := range s.Definition.Locations {
-		if l.Resource != id && (l.Selector == nil || !l.Selector.Matches(resource)) {
+		if l.Resource != id && (l.Selector == nil || !chosen(s.Definition, l.Selector, resource)) {
 			continue
 		}
 		here := l.Node == n.Name
@@ -125,6 +125,19 @@ func expected(s *state.State, id resources.ResourceID, n *state.Node) bool {
 		listed = listed || here
 	}
 	return listed || (!exclusive && resources.Or(s.Definition.Properties.SymmetricCluster, true))
+}
+
+// chosen reports whether a location's selector is about the resource, or about
+// the group that it is a member of.
+func chosen(def *resources.Definition, s *resources.Selector, r *resources.Resource) bool {
+	ids := s.IDs()
+	if ids == nil {
+		return s.Matches(r)
+	}
+	if g, found := def.GroupOf(r.ID); found {
+		return ids(g.ID)
+	}
+	return ids(r.ID)
 }
 
 func peer(s *state.State, n *state.Node, i *state.Instance) agents.Peer {

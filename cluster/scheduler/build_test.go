@@ -467,6 +467,9 @@ func (c *cluster) constraint(kind string, plain []string, set map[string]string)
 		if set["agent"] != "" {
 			l.Resource, l.Selector = "", &resources.Selector{Agent: set["agent"]}
 		}
+		if set["ids"] != "" {
+			l.Resource, l.Selector = "", &resources.Selector{ID: set["ids"]}
+		}
 		c.d.Locations = append(c.d.Locations, l)
 	}
 	return nil

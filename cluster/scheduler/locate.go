@@ -47,6 +47,14 @@ func (p *planner) located(l *resources.Location) []string {
 		return []string{string(l.Resource)}
 	}
 	var all []string
+	if chosen := l.Selector.IDs(); chosen != nil {
+		for ui := range p.units {
+			if chosen(p.units[ui].id) {
+				all = append(all, string(p.units[ui].id))
+			}
+		}
+		return all
+	}
 	for i := range p.prims {
 		if l.Selector.Matches(p.prims[i].res) {
 			all = append(all, string(p.prims[i].id))

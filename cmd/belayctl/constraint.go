@@ -112,6 +112,9 @@ func printConstraints(w io.Writer, def *resources.Definition) {
 		what := string(l.Resource)
 		if l.Selector != nil {
 			what = "agent=" + l.Selector.Agent
+			if l.Selector.ID != "" {
+				what = "id=" + l.Selector.ID
+			}
 		}
 		where := "on " + string(l.Node)
 		if l.Rule != "" {

@@ -192,7 +192,7 @@ func (d *decoder) location(i *item) {
 		Discovery: resources.Discovery(i.text("resource_discovery")),
 	}
 	if s := i.inner("resources"); s != nil {
-		l.Selector = &resources.Selector{Agent: s.text("agent")}
+		l.Selector = &resources.Selector{Agent: s.text("agent"), ID: s.text("id")}
 		s.unknown()
 	}
 	if l.ID == "" {

@@ -285,7 +285,9 @@ func (w *writer) constraints(def *resources.Definition) {
 		w.header("[[location]]")
 		w.id(l.ID, l.DefaultID())
 		w.text("resource", string(l.Resource))
-		if l.Selector != nil {
+		if l.Selector != nil && l.Selector.ID != "" {
+			w.line("resources", "{ id = "+quote(l.Selector.ID)+" }")
+		} else if l.Selector != nil {
 			w.line("resources", "{ agent = "+quote(l.Selector.Agent)+" }")
 		}
 		w.text("node", string(l.Node))

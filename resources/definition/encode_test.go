@@ -292,3 +292,32 @@ func drawAmounts(t *rapid.T) resources.Utilization {
 	}
 	return drawn
 }
+
+// TestSelectByID reads and writes a selector of ids, and refuses what is none.
+func TestSelectByID(t *testing.T) {
+	const text = `[[node]]
+name = "alpha"
+
+[[location]]
+id = "l"
+resources = { id = "^vip-" }
+node = "alpha"
+score = 5
+`
+	def, err := Decode(resources.AgentTable{}, resources.FenceTable{}, File{Name: "a.toml", Text: []byte(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(Encode(def)); got != text {
+		t.Errorf("wrote\n%s", got)
+	}
+	for bad, want := range map[string]string{
+		`{ id = "(" }`:              "is not a regular expression",
+		`{ id = "a", agent = "b" }`: "give agent or id",
+	} {
+		_, err := Decode(resources.AgentTable{}, resources.FenceTable{}, File{Name: "a.toml", Text: []byte(strings.Replace(text, `{ id = "^vip-" }`, bad, 1))})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
