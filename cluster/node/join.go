@@ -248,3 +248,20 @@ func (n *Node) admitVoters(ctx context.Context, s *state.State) {
 		}
 	}
 }
+
+// raiseVersion lets the cluster use newer commands as soon as every member has
+// said that it understands them.
+func (n *Node) raiseVersion(ctx context.Context, s *state.State) {
+	if s.Version >= state.Version {
+		return
+	}
+	newest := state.Version
+	for _, member := range s.Nodes {
+		newest = min(newest, member.Software)
+	}
+	if newest <= s.Version {
+		return
+	}
+	_, err := n.propose(ctx, &state.VersionRaised{Version: newest})
+	n.log.Info("command set of the cluster", zap.Int("version", newest), zap.Error(err))
+}

@@ -42,6 +42,7 @@ var registry = map[string]func() Command{
 	"member.verdict/1":      func() Command { return new(MemberVerdict) },
 	"definition.set/1":      func() Command { return new(DefinitionSet) },
 	"operations.started/1":  func() Command { return new(OperationsStarted) },
+	"operations.started/2":  func() Command { return new(OperationsStarted) }, // with notices
 	"operation.finished/1":  func() Command { return new(OperationFinished) },
 	"instance.reported/1":   func() Command { return new(InstanceReported) },
 	"failures.cleared/1":    func() Command { return new(FailuresCleared) },

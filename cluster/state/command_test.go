@@ -36,6 +36,12 @@ func samples() []Command {
 		&MemberVerdict{Node: "b", Liveness: LivenessDead, Incarnation: "i", Evidence: []Evidence{{At: epoch, Observer: "a", Source: "ping", Text: "silent"}}},
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Resources: []resources.Resource{{ID: "vip", Agent: "vip", Params: resources.Params{"address": "192.0.2.9/24"}}}}},
 		&OperationsStarted{Operations: []Intent{{Node: "a", Instance: "vip", Op: resources.OpStart, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r"}}},
+		&OperationsStarted{Operations: []Intent{
+			{Node: "a", Instance: "db", Op: resources.OpStart, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r", Notify: true},
+			{Node: "b", Instance: "db", Op: resources.OpNotify, Incarnation: "i", Timeout: resources.Duration(time.Second), Reason: "r", Notice: &Notice{
+				Before: true, Op: resources.OpStart, Peers: []Place{{"a", "db"}}, Also: map[resources.Op][]Place{resources.OpStop: {{"c", "db"}}},
+			}},
+		}},
 		&OperationFinished{Action: "7.0", Result: agents.Result{Outcome: agents.OutcomeOK, Role: resources.RoleStarted, Reason: "r", Output: "o", Attributes: map[string]string{"k": "v"}}},
 		&InstanceReported{Node: "a", Incarnation: "i", Instance: "vip", Result: agents.Result{Outcome: agents.OutcomeFailed}},
 		&FailuresCleared{Resource: "vip", Node: "a"},

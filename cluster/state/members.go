@@ -290,7 +290,11 @@ func (t *tx) dropOperations(n *Node) {
 		}
 		delete(t.operations(), id)
 		i := t.instance(n, op.Instance)
-		i.Action, i.Probed = "", false
+		i.Action = ""
+		if op.Op == resources.OpNotify {
+			continue // it changed nothing
+		}
+		i.Probed = false
 		if op.Op != resources.OpProbe {
 			i.Role = believed(op.Op, i.Role)
 			i.Outcome = agents.OutcomeUnknown
@@ -306,8 +310,10 @@ func (t *tx) unprobe(n *Node) {
 }
 
 // forgetRunning records that nothing of the node runs any more: its power was
-// off, its host restarted, or it stopped everything before it left.
+// off, its host restarted, or it stopped everything before it left. For the
+// peers of what ran there that is a stop.
 func (t *tx) forgetRunning(n *Node) {
+	defer t.oweStops(n, ran(n))
 	instances := make(map[resources.InstanceID]*Instance, len(n.Instances))
 	for id := range n.Instances {
 		instances[id] = &Instance{ID: id, Role: resources.RoleStopped, Since: t.at}

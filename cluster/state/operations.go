@@ -25,9 +25,19 @@ type Intent struct {
 	Timeout     resources.Duration   `json:"timeout"`
 	Digest      string               `json:"digest,omitempty"`
 	Reason      string               `json:"reason,omitempty"`
+	// Notify and Notice are Operation's. With either the command is version 2.
+	Notify bool    `json:"notify,omitempty"`
+	Notice *Notice `json:"notice,omitempty"`
 }
 
-func (*OperationsStarted) name() string { return "operations.started/1" }
+// name is the older one unless an intent needs the newer: members that do not
+// know it yet can go on reading.
+func (c *OperationsStarted) name() string {
+	if slices.ContainsFunc(c.Operations, func(i Intent) bool { return i.Notify || i.Notice != nil }) {
+		return "operations.started/2"
+	}
+	return "operations.started/1"
+}
 
 func (c *OperationsStarted) apply(t *tx) error {
 	t.result.Actions = make([]resources.ActionID, len(c.Operations))
@@ -38,7 +48,7 @@ func (c *OperationsStarted) apply(t *tx) error {
 		}
 		_, existed := n.Instances[intent.Instance]
 		i := t.instance(n, intent.Instance)
-		if i.Action != "" || !t.configure(i, intent.Op) {
+		if i.Action != "" || !takes(i, &intent) || !t.configure(i, intent.Op) {
 			if !existed {
 				delete(n.Instances, intent.Instance)
 			}
@@ -47,7 +57,7 @@ func (c *OperationsStarted) apply(t *tx) error {
 		id := resources.NewActionID(t.s.Index, nth)
 		t.operations()[id] = &Operation{
 			ID: id, Node: intent.Node, Instance: intent.Instance, Op: intent.Op, Term: t.s.Term, Incarnation: intent.Incarnation,
-			StartedAt: t.at, Timeout: intent.Timeout, Digest: intent.Digest, Reason: intent.Reason,
+			StartedAt: t.at, Timeout: intent.Timeout, Digest: intent.Digest, Reason: intent.Reason, Notify: intent.Notify, Notice: intent.Notice,
 		}
 		i.Action = id
 		t.result.Actions[nth] = id
@@ -90,10 +100,17 @@ func (c *OperationFinished) apply(t *tx) error {
 	i := t.instance(n, op.Instance)
 	i.Action = ""
 	t.finish(n, i, op.Op, op.Digest, c.Result)
+	switch {
+	case op.Notice != nil:
+		t.answered(op)
+	case op.Notify && c.Result.Outcome == agents.OutcomeOK:
+		t.owe(n, i.ID, i.Role, op.Op)
+	}
 	if _, defined := t.s.Definition.Resource(i.ID.Resource()); !defined && i.Role == resources.RoleStopped {
 		delete(n.Instances, i.ID)
 	}
-	if op.Op != resources.OpProbe || (c.Result.Outcome != agents.OutcomeOK && c.Result.Outcome != agents.OutcomeNotRunning) {
+	quiet := op.Op == resources.OpProbe || op.Op == resources.OpNotify
+	if !quiet || (c.Result.Outcome != agents.OutcomeOK && c.Result.Outcome != agents.OutcomeNotRunning) {
 		t.event("operation", op.Node, op.Instance.Resource(), "%s %s: %s%s", op.Op, op.Instance, c.Result.Outcome, because(c.Result.Reason))
 	}
 	return nil
@@ -153,17 +170,18 @@ func believed(op resources.Op, role resources.Role) resources.Role {
 
 // finish changes an instance by the result of an operation on it.
 func (t *tx) finish(n *Node, i *Instance, op resources.Op, digest string, r agents.Result) {
-	i.Outcome, i.Reason, i.Changed = r.Outcome, r.Reason, t.s.Index
 	if r.Attributes != nil {
 		i.Attributes = maps.Clone(r.Attributes)
 	}
+	if op == resources.OpNotify {
+		return // what came of telling it says nothing of the instance
+	}
+	i.Outcome, i.Reason, i.Changed = r.Outcome, r.Reason, t.s.Index
 	switch op {
 	case resources.OpProbe:
 		t.looked(i, r)
 	case resources.OpMonitor:
 		t.monitored(i, r)
-	case resources.OpNotify:
-		// for the record only
 	default:
 		t.acted(n, i, op, digest, r)
 	}

@@ -33,6 +33,9 @@ type State struct {
 	// Operations are in flight: recorded before they are dispatched, removed by
 	// their result.
 	Operations map[resources.ActionID]*Operation `json:"operations"`
+	// Notices remember who was told of an operation that is about to happen, and
+	// who is still to be told of one that has happened (clone option notify).
+	Notices []*NoticeRecord `json:"notices,omitempty"`
 	// Fencing holds the open fencing of each node; History the closed ones,
 	// oldest first, at most MaxFenceHistory.
 	Fencing      map[resources.NodeName]*Fencing `json:"fencing"`
@@ -198,6 +201,10 @@ type Operation struct {
 	Timeout     resources.Duration `json:"timeout"`
 	Digest      string             `json:"digest,omitempty"`
 	Reason      string             `json:"reason,omitempty"`
+	// Notify says that peers are told when it has ended well.
+	Notify bool `json:"notify,omitempty"`
+	// Notice is what a notify tells; nil for other operations.
+	Notice *Notice `json:"notice,omitempty"`
 }
 
 // Order is what the leader sends to a member: an operation in flight, with the
@@ -311,7 +318,7 @@ type Event struct {
 // New returns the state before the first command.
 func New() *State {
 	return &State{
-		Version:    Version,
+		Version:    firstVersion,
 		Definition: &resources.Definition{},
 		Nodes:      map[resources.NodeName]*Node{},
 		Operations: map[resources.ActionID]*Operation{},
