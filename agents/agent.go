@@ -8,6 +8,7 @@ package agents
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/belay-ha/belay/resources"
@@ -41,11 +42,13 @@ type Agent interface {
 	Monitor(context.Context, Request) Result
 }
 
-// Notified is implemented by agents that want to hear of actions on other
+// Notified is implemented by agents that want to hear of actions on the
 // instances of their clone (clone option notify).
 type Notified interface {
-	// Notify reports one action before or after it; its result is ignored but
-	// for the record.
+	// Notify reports one action before or after it, to each running instance. The
+	// action waits until all have returned, or their time is up; what they return
+	// changes nothing else, but for the attributes. It may be called again for the
+	// same action.
 	Notify(context.Context, Request, Notification) Result
 }
 
@@ -198,11 +201,67 @@ type Result struct {
 const MaxOutput = 4096
 
 // Notification says which action on which peers is about to happen or has
-// happened.
+// happened. What runs at the moment of the call is in Request.View.
 type Notification struct {
 	Before bool // else after
 	Op     resources.Op
-	Peers  []Peer
+	// Peers whose action it is; the called instance may be among them.
+	Peers []Peer
+	// Also names the peers that the cluster is about to do something else with,
+	// by what that is.
+	Also map[resources.Op][]Peer
+}
+
+// Of returns the peers that an operation is about to happen or has happened to.
+func (n Notification) Of(op resources.Op) []Peer {
+	if op == n.Op {
+		return n.Peers
+	}
+	return n.Also[op]
+}
+
+// Variables returns the notification as Pacemaker passes it to OCF agents, in
+// their environment's names without the prefix OCF_RESKEY_CRM_meta_. Lists are
+// separated by spaces; resource and uname lists have the same order. Active,
+// promoted and unpromoted are what runs at the moment of the call: before the
+// operation in a notice before it, after it in one after it, which adding or
+// taking away the operation's own peers leaves right.
+func (n Notification) Variables(r Request) map[string]string {
+	vars := map[string]string{"notify_type": "post", "notify_operation": string(n.Op)}
+	if n.Before {
+		vars["notify_type"] = "pre"
+	}
+	list := func(name string, peers []Peer) {
+		ids, nodes := make([]string, len(peers)), make([]string, len(peers))
+		for i, p := range peers {
+			ids[i], nodes[i] = string(p.Instance), string(p.Node)
+		}
+		vars["notify_"+name+"_resource"] = strings.Join(ids, " ")
+		vars["notify_"+name+"_uname"] = strings.Join(nodes, " ")
+	}
+	for _, op := range []resources.Op{resources.OpStart, resources.OpStop, resources.OpPromote, resources.OpDemote} {
+		list(string(op), n.Of(op))
+	}
+	var active, promoted, unpromoted []Peer
+	for _, p := range r.View.Peers[r.Instance.Resource()] {
+		switch p.Role {
+		case resources.RoleStarted:
+			unpromoted = append(unpromoted, p)
+		case resources.RolePromoted:
+			promoted = append(promoted, p)
+		default:
+			continue
+		}
+		active = append(active, p)
+	}
+	list("active", active)
+	list("promoted", promoted)
+	list("unpromoted", unpromoted)
+	for _, suffix := range []string{"_resource", "_uname"} { // the names before Pacemaker 2.1
+		vars["notify_master"+suffix] = vars["notify_promoted"+suffix]
+		vars["notify_slave"+suffix] = vars["notify_unpromoted"+suffix]
+	}
+	return vars
 }
 
 // Situation is everything an Advisor may know.

@@ -186,10 +186,28 @@ func invoke(ctx context.Context, agent agents.Agent, request agents.Request) (re
 		return agent.Demote(ctx, request)
 	case resources.OpMonitor, resources.OpProbe:
 		return agent.Monitor(ctx, request)
+	case resources.OpNotify:
+		if told, ok := agent.(told); ok {
+			return told.notify(ctx, request)
+		}
 	case resources.OpReload:
 		if refresher, ok := agent.(agents.Refresher); ok {
 			return refresher.Refresh(ctx, request)
 		}
 	}
 	return agents.Result{Outcome: agents.OutcomeUnsupported, Reason: fmt.Sprintf("agent %s cannot %s", request.Agent, request.Op)}
+}
+
+// told is an agent with something to tell it.
+type told struct {
+	agents.Agent
+	notification agents.Notification
+}
+
+// notify tells the agent; one that does not listen has nothing to say to it.
+func (t told) notify(ctx context.Context, request agents.Request) agents.Result {
+	if notified, ok := t.Agent.(agents.Notified); ok {
+		return notified.Notify(ctx, request, t.notification)
+	}
+	return agents.Result{Outcome: agents.OutcomeOK}
 }

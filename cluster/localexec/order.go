@@ -182,6 +182,9 @@ func (e *Executor) perform(ctx context.Context, s *state.State, r *run) agents.R
 			e.log.Error("remember what is about to run", zap.String("resource", string(op.Instance)), zap.Error(err))
 		}
 	}
+	if op.Notice != nil {
+		agent = told{agent, notification(s, op.Notice)}
+	}
 	result := e.call(ctx, i, agent, request, func(p agents.Progress) {
 		e.mu.Lock()
 		r.progress = p

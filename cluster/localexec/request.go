@@ -147,8 +147,32 @@ func peer(s *state.State, n *state.Node, i *state.Instance) agents.Peer {
 	}
 	if op, found := s.Operations[i.Action]; found {
 		p.Stopping = op.Op == resources.OpStop || op.Op == resources.OpDemote
+		p.Busy = op.Op != resources.OpNotify // being told something changes nothing
 	}
 	return p
+}
+
+// notification builds what an instance is told, with what is known of the peers
+// by now.
+func notification(s *state.State, notice *state.Notice) agents.Notification {
+	peers := func(places []state.Place) []agents.Peer {
+		list := make([]agents.Peer, len(places))
+		for k, at := range places {
+			list[k] = agents.Peer{Instance: at.Instance, Node: at.Node, Role: resources.RoleStopped}
+			if i, found := s.Instance(at.Node, at.Instance); found {
+				list[k] = peer(s, s.Nodes[at.Node], i)
+			}
+		}
+		return list
+	}
+	n := agents.Notification{Before: notice.Before, Op: notice.Op, Peers: peers(notice.Peers)}
+	for op, places := range notice.Also {
+		if n.Also == nil {
+			n.Also = map[resources.Op][]agents.Peer{}
+		}
+		n.Also[op] = peers(places)
+	}
+	return n
 }
 
 // host returns an address without its port.

@@ -88,12 +88,27 @@ func (r refresher) Refresh(ctx context.Context, q agents.Request) agents.Result 
 	return r.invoke(ctx, q)
 }
 
+// hearer is a fake that wants to hear of its peers.
+type hearer struct {
+	*fake
+	mu    sync.Mutex
+	heard []agents.Notification
+}
+
+func (h *hearer) Notify(ctx context.Context, q agents.Request, n agents.Notification) agents.Result {
+	h.mu.Lock()
+	h.heard = append(h.heard, n)
+	h.mu.Unlock()
+	return h.invoke(ctx, q)
+}
+
 // rig is an executor with a cluster's state of its own.
 type rig struct {
 	t     *testing.T
 	e     *Executor
 	vip   *fake
 	proxy *fake
+	db    *hearer
 	s     *state.State
 	index uint64
 
@@ -109,9 +124,9 @@ type rig struct {
 func inRig(t *testing.T, test func(*testing.T, *rig)) {
 	t.Helper()
 	bubble.Test(t, func(t *testing.T) {
-		r := &rig{t: t, vip: newFake("vip"), proxy: newFake("proxy"), s: state.New()}
+		r := &rig{t: t, vip: newFake("vip"), proxy: newFake("proxy"), db: &hearer{fake: newFake("db")}, s: state.New()}
 		r.e = New(Config{
-			Node: self, Incarnation: run1, Agents: agents.NewRegistry(r.vip, refresher{r.proxy}), DataDir: "/data", RunDir: "/run",
+			Node: self, Incarnation: run1, Agents: agents.NewRegistry(r.vip, refresher{r.proxy}, r.db), DataDir: "/data", RunDir: "/run",
 			OpenSecret: func(_ *state.State, name string) (string, error) { return "", errors.New("no secret " + name) },
 			Remember:   r.remember,
 			Report:     r.report, Log: zap.NewNop(),
@@ -125,6 +140,7 @@ func inRig(t *testing.T, test func(*testing.T, *rig)) {
 			Nodes: []resources.Node{{Name: self}, {Name: "b"}},
 			Resources: []resources.Resource{
 				{ID: "vip", Agent: "vip", Clone: &resources.Clone{Promotable: true}}, {ID: "proxy", Agent: "proxy"}, {ID: "web", Agent: "vip"},
+				{ID: "db", Agent: "db", Clone: &resources.Clone{Promotable: true, Notify: true}},
 			},
 		}})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -139,7 +155,7 @@ func inRig(t *testing.T, test func(*testing.T, *rig)) {
 		defer r.stop()
 		bubble.Wait()
 		test(t, r)
-		for _, f := range []*fake{r.vip, r.proxy} {
+		for _, f := range []*fake{r.vip, r.proxy, r.db.fake} {
 			f.mu.Lock()
 			overlap := f.overlap
 			f.mu.Unlock()

@@ -110,6 +110,7 @@ func (n *Node) lead(ctx context.Context, term uint64) {
 		dispatcher.Sync(s) // first: what follows may start over again and again
 		judge.step(ctx, s, now)
 		n.admitVoters(ctx, s)
+		n.raiseVersion(ctx, s)
 		if s != planned || now.Sub(plannedAt) >= replanAfter || (!plan.RecheckAt.IsZero() && !now.Before(plan.RecheckAt)) {
 			if n.advise(ctx, s, advisors) {
 				continue
@@ -169,7 +170,7 @@ func (n *Node) dispatch(ctx context.Context, s *state.State, plan *transition.Tr
 		default:
 			intents = append(intents, state.Intent{
 				Node: action.Node, Instance: action.Instance, Op: op, Incarnation: s.Nodes[action.Node].Incarnation,
-				Timeout: action.Timeout, Digest: action.Digest, Reason: action.Reason,
+				Timeout: action.Timeout, Digest: action.Digest, Reason: action.Reason, Notify: action.Notify, Notice: action.Notice,
 			})
 		}
 	}
