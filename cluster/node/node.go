@@ -179,8 +179,9 @@ func AgentFacts(registry agents.Registry) map[string]scheduler.AgentFacts {
 		}
 		_, advisor := agent.(agents.Advisor)
 		_, refreshes := agent.(agents.Refresher)
+		_, notified := agent.(agents.Notified)
 		facts[spec.Name] = scheduler.AgentFacts{
-			Promotable: spec.Promotable, Advisor: advisor && spec.Promotable, NeedsNoScore: !advisor, Reloads: refreshes, Timeouts: spec.Timeouts,
+			Promotable: spec.Promotable, Advisor: advisor && spec.Promotable, NeedsNoScore: !advisor, Reloads: refreshes, Notified: notified, Timeouts: spec.Timeouts,
 		}
 	}
 	return facts

@@ -62,8 +62,11 @@ func (p *planner) addFlying(k int) {
 	}
 	i.fly = int32(p.addAction(transition.Action{
 		Key: p.key(kind, i), Kind: kind, Node: i.op.Node, Instance: i.id, Timeout: i.op.Timeout, Digest: i.op.Digest,
-		Reason: i.op.Reason, InFlight: i.op.ID,
+		Reason: i.op.Reason, InFlight: i.op.ID, Notice: i.op.Notice,
 	}))
+	if i.op.Notice != nil {
+		p.acts[i.fly].Key = noticeKey(i.op.Notice, p.place(i))
+	}
 	if slot := slotOf(i.op.Op); slot >= 0 {
 		i.acts[slot] = i.fly
 	}

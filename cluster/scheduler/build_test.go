@@ -26,7 +26,7 @@ type cluster struct {
 
 func newCluster(nodes ...string) *cluster {
 	s := state.New()
-	s.Index, s.Term = 100, 3
+	s.Index, s.Term, s.Version = 100, 3, state.Version
 	c := &cluster{s: s, d: &resources.Definition{Name: "test"}, now: epoch, blind: map[string]bool{}}
 	c.opts = scheduler.Options{Quorum: true, Agents: map[string]scheduler.AgentFacts{
 		"sim":      {},
@@ -34,6 +34,8 @@ func newCluster(nodes ...string) *cluster {
 		"pairfree": {Promotable: true, NeedsNoScore: true},
 		"advised":  {Promotable: true, Advisor: true},
 		"soft":     {Reloads: true},
+		"told":     {Notified: true},
+		"toldpair": {Promotable: true, NeedsNoScore: true, Notified: true},
 	}}
 	for _, name := range nodes {
 		n := resources.NodeName(name)
@@ -202,6 +204,8 @@ func (c *cluster) line(words []string) error {
 		return c.failure(plain, set)
 	case "flying":
 		c.flying(plain)
+	case "told", "owes":
+		c.notices(words[0], plain, set)
 	case "fencing":
 		return c.fencing(plain, set)
 	case "move":
@@ -354,6 +358,8 @@ func readClone(plain []string, set map[string]string) *resources.Clone {
 			clone.Ordered = true
 		case "promotable":
 			clone.Promotable = true
+		case "notify":
+			clone.Notify = true
 		}
 	}
 	for key, to := range map[string]**int{"max": &clone.Max, "node_max": &clone.NodeMax, "min": &clone.Min, "promoted_max": &clone.PromotedMax} {
@@ -386,7 +392,7 @@ func (c *cluster) group(plain []string, set map[string]string) error {
 		switch w {
 		case "clone":
 			g.Clone = readClone(plain[1:], set)
-		case "unique", "interleave", "ordered", "promotable":
+		case "unique", "interleave", "ordered", "promotable", "notify":
 		default:
 			g.Members = append(g.Members, resources.ResourceID(w))
 			if _, found := c.d.Resource(resources.ResourceID(w)); !found {
@@ -557,12 +563,39 @@ func (c *cluster) failure(plain []string, set map[string]string) error {
 	return nil
 }
 
-// flying: flying RSC@NODE OP
+// place reads "rsc@node".
+func place(text string) state.Place {
+	id, node, _ := strings.Cut(text, "@")
+	return state.Place{Node: resources.NodeName(node), Instance: resources.InstanceID(id)}
+}
+
+// notices: told OP RSC@NODE NODE... [at=], or owes OP RSC@NODE NODE...: copies
+// (of the same name) that know of an operation that is to come, or are to be told of
+// one that was.
+func (c *cluster) notices(word string, plain []string, set map[string]string) {
+	r := &state.NoticeRecord{Place: place(plain[1]), Op: resources.Op(plain[0]), Before: word == "told", Role: c.instance(plain[1]).Role}
+	for _, node := range plain[2:] {
+		peer := state.NoticePeer{Place: state.Place{Node: resources.NodeName(node), Instance: r.Instance}}
+		if r.Before {
+			peer.At = epoch
+		}
+		if set["at"] != "" {
+			peer.At = at(set["at"])
+		}
+		r.Peers = append(r.Peers, peer)
+	}
+	c.s.Notices = append(c.s.Notices, r)
+}
+
+// flying: flying RSC@NODE OP, or flying RSC@NODE notify pre|post OP RSC@NODE
 func (c *cluster) flying(plain []string) {
 	i := c.instance(plain[0])
 	_, node, _ := strings.Cut(plain[0], "@")
 	id := resources.NewActionID(90, len(c.s.Operations))
 	c.s.Operations[id] = &state.Operation{ID: id, Node: resources.NodeName(node), Instance: i.ID, Op: resources.Op(plain[1])}
+	if len(plain) > 2 {
+		c.s.Operations[id].Notice = &state.Notice{Before: plain[2] == "pre", Op: resources.Op(plain[3]), Peers: []state.Place{place(plain[4])}}
+	}
 	i.Action = id
 	if r, found := c.d.Resource(i.ID.Resource()); found {
 		c.s.Operations[id].Digest = resources.Digest(r)

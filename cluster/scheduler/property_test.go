@@ -63,15 +63,19 @@ func drawUnit(t *rapid.T, c *cluster, k, nodes int) resources.ResourceID {
 	}
 	size := rapid.IntRange(1, nodes).Draw(t, "max")
 	interleave := rapid.Bool().Draw(t, "interleave")
+	sim, pair, notify := "sim", "pairfree", rapid.Bool().Draw(t, "notify")
+	if notify {
+		sim, pair = "told", "toldpair"
+	}
 	switch rapid.IntRange(0, 7).Draw(t, "sort") {
 	case 0:
-		add(id, "sim", &resources.Clone{Interleave: interleave, Max: &size})
+		add(id, sim, &resources.Clone{Interleave: interleave, Notify: notify, Max: &size})
 	case 1:
 		two := 2
-		add(id, "sim", &resources.Clone{GloballyUnique: true, NodeMax: &two, Max: &size})
+		add(id, sim, &resources.Clone{GloballyUnique: true, Notify: notify, NodeMax: &two, Max: &size})
 	case 2:
 		promoted := rapid.IntRange(1, 2).Draw(t, "promoted")
-		add(id, "pairfree", &resources.Clone{Promotable: true, Interleave: interleave, PromotedMax: &promoted})
+		add(id, pair, &resources.Clone{Promotable: true, Notify: notify, Interleave: interleave, PromotedMax: &promoted})
 	case 3:
 		a, b := id+"a", id+"b"
 		add(a, "sim", nil)
@@ -79,9 +83,9 @@ func drawUnit(t *rapid.T, c *cluster, k, nodes int) resources.ResourceID {
 		c.d.Groups = append(c.d.Groups, resources.Group{ID: id, Members: []resources.ResourceID{a, b}})
 	case 4:
 		a, b := id+"a", id+"b"
-		add(a, "sim", nil)
-		add(b, "sim", nil)
-		c.d.Groups = append(c.d.Groups, resources.Group{ID: id, Members: []resources.ResourceID{a, b}, Clone: &resources.Clone{Interleave: interleave, Max: &size}})
+		add(a, sim, nil)
+		add(b, sim, nil)
+		c.d.Groups = append(c.d.Groups, resources.Group{ID: id, Members: []resources.ResourceID{a, b}, Clone: &resources.Clone{Interleave: interleave, Notify: notify, Max: &size}})
 	case 5:
 		add(id, "soft", nil)
 	default:
@@ -154,6 +158,7 @@ func (w *world) believes() {
 		return
 	}
 	w.checkAges()
+	w.checkHeard()
 	if len(w.plan.Actions) > 0 {
 		w.fail("at rest, and still %d actions", len(w.plan.Actions))
 	}

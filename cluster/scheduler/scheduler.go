@@ -21,6 +21,9 @@
 //   - An instance that its monitor found cleanly stopped is started without
 //     being stopped before.
 //   - A node in maintenance is not fenced by the cluster itself.
+//   - An operation waits for the notices of it alone, not for those of a whole
+//     transition; nothing is recovered later because survivors are told of the
+//     end of a lost node.
 //   - Explicit target_role started means what the default means: promotion is
 //     allowed. (Started and unpromoted are the same role here.)
 package scheduler
@@ -70,6 +73,7 @@ func Plan(s *state.State, now time.Time, opts Options) transition.Transition {
 	p.addInstanceActions()
 	p.orderActions()
 	p.breakLoops()
+	p.addNotices()
 	return p.result()
 }
 

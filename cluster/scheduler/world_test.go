@@ -36,10 +36,13 @@ type world struct {
 	faults int
 	plan   transition.Transition
 	log    []string
+	// told holds who was told of what is about to happen since it last happened,
+	// as "start a@n1 to a@n2".
+	told map[string]bool
 }
 
 func newWorld(t *rapid.T, c *cluster) *world {
-	w := &world{t: t, c: c, s: c.build(), index: 100, now: epoch, runs: map[resources.NodeName]map[resources.InstanceID]resources.Role{}, cut: map[resources.NodeName]bool{}, born: map[resources.NodeName]map[resources.InstanceID]int{}}
+	w := &world{t: t, c: c, s: c.build(), index: 100, now: epoch, runs: map[resources.NodeName]map[resources.InstanceID]resources.Role{}, cut: map[resources.NodeName]bool{}, born: map[resources.NodeName]map[resources.InstanceID]int{}, told: map[string]bool{}}
 	for name := range w.s.Nodes {
 		w.runs[name] = map[resources.InstanceID]resources.Role{}
 		w.born[name] = map[resources.InstanceID]int{}
@@ -134,9 +137,11 @@ func (w *world) dispatch(a transition.Action) {
 func (w *world) order(a transition.Action) {
 	op, _ := a.Kind.Op()
 	w.checkOrders(a)
+	w.checkTold(a)
 	n := w.s.Nodes[a.Node]
 	result := w.apply(&state.OperationsStarted{Operations: []state.Intent{{
 		Node: a.Node, Instance: a.Instance, Op: op, Incarnation: n.Incarnation, Timeout: a.Timeout, Digest: a.Digest, Reason: a.Reason,
+		Notify: a.Notify, Notice: a.Notice,
 	}}})
 	if result.Err != nil || len(result.Actions) != 1 || result.Actions[0] == "" {
 		w.fail("%s was refused: %v", a.Key, result.Err)
@@ -165,6 +170,7 @@ func (w *world) finish(op *state.Operation) {
 		w.effect(op)
 	}
 	w.note("%s %s@%s: %s", op.Op, op.Instance, op.Node, r.Outcome)
+	w.hear(op)
 	w.apply(&state.OperationFinished{Action: op.ID, Result: r})
 }
 

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -79,6 +80,10 @@ type Action struct {
 	Timeout  resources.Duration   `json:"timeout,omitempty"`
 	// Digest of the definition that a start or reload brings into force.
 	Digest string `json:"digest,omitempty"`
+	// Notify says that peers are to be told when it has ended well; Notice is
+	// what a notify tells.
+	Notify bool          `json:"notify,omitempty"`
+	Notice *state.Notice `json:"notice,omitempty"`
 	// Reason is one line for people: why the action is needed.
 	Reason string `json:"reason,omitempty"`
 	// Hold leaves a fenced node off: it was fenced too often.
