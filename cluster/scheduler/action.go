@@ -65,7 +65,7 @@ func (p *planner) addFlying(k int) {
 		Reason: i.op.Reason, InFlight: i.op.ID, Notice: i.op.Notice,
 	}))
 	if i.op.Notice != nil {
-		p.acts[i.fly].Key = noticeKey(i.op.Notice, p.place(i))
+		p.acts[i.fly].Key = i.op.Notice.Key(p.place(i))
 	}
 	if slot := slotOf(i.op.Op); slot >= 0 {
 		i.acts[slot] = i.fly

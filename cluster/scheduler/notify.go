@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
@@ -247,24 +246,11 @@ func (p *planner) addNotice(q *prim, n *notice, planned map[resources.Op][]state
 		told.Also[op] = places
 	}
 	return int32(p.addAction(transition.Action{
-		Key: noticeKey(&told, p.place(i)), Kind: transition.KindNotify, Node: p.nodes[i.node].name, Instance: i.id,
+		Key: told.Key(p.place(i)), Kind: transition.KindNotify, Node: p.nodes[i.node].name, Instance: i.id,
 		Timeout: p.timeout(q, resources.OpNotify), Reason: string(q.id) + " has the clone option notify", Notice: &told,
 	}))
 }
 
 func (p *planner) place(i *inst) state.Place {
 	return state.Place{Node: p.nodes[i.node].name, Instance: i.id}
-}
-
-// noticeKey names a notice: "notify pre start galera@c1 to galera@c2".
-func noticeKey(n *state.Notice, to state.Place) string {
-	when := "post"
-	if n.Before {
-		when = "pre"
-	}
-	peers := make([]string, len(n.Peers))
-	for k, about := range n.Peers {
-		peers[k] = about.String()
-	}
-	return "notify " + when + " " + string(n.Op) + " " + strings.Join(peers, ",") + " to " + to.String()
 }

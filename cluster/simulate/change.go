@@ -14,7 +14,7 @@ import (
 // nothing runs and nobody has looked at anything yet.
 func Empty(def *resources.Definition, now time.Time) *state.State {
 	s := state.New()
-	s.Index, s.Term, s.Revision, s.At = 1, 1, 1, now
+	s.Index, s.Term, s.Revision, s.At, s.Version = 1, 1, 1, now, state.Version
 	s.Cluster.Name, s.Definition = def.Name, def
 	for _, n := range def.Nodes {
 		s.Nodes[n.Name] = fresh(n.Name, now, len(s.Nodes) < state.MaxVoters)

@@ -191,7 +191,7 @@ func (r *run) begin(a transition.Action) []resources.ActionID {
 	case operates:
 		return r.apply(&state.OperationsStarted{Operations: []state.Intent{{
 			Node: a.Node, Instance: a.Instance, Op: op, Incarnation: r.s.Nodes[a.Node].Incarnation,
-			Timeout: a.Timeout, Digest: a.Digest, Reason: a.Reason,
+			Timeout: a.Timeout, Digest: a.Digest, Reason: a.Reason, Notify: a.Notify, Notice: a.Notice,
 		}}}).Actions
 	case a.Kind == transition.KindPowerOn:
 		if f := r.s.Fencing[a.Node]; f != nil {
@@ -223,8 +223,12 @@ func (r *run) finish(op *state.Operation) {
 	case op.Op == resources.OpProbe:
 		result.Outcome = agents.OutcomeNotRunning
 	}
+	key := fmt.Sprintf("%s %s@%s", op.Op, op.Instance, op.Node)
+	if op.Notice != nil {
+		key = op.Notice.Key(state.Place{Node: op.Node, Instance: op.Instance})
+	}
 	r.step(Step{
-		Key: fmt.Sprintf("%s %s@%s", op.Op, op.Instance, op.Node), Kind: transition.Kind(op.Op), Node: op.Node, Instance: op.Instance,
+		Key: key, Kind: transition.Kind(op.Op), Node: op.Node, Instance: op.Instance,
 		Reason: op.Reason, Failed: failed,
 	})
 	r.apply(&state.OperationFinished{Action: op.ID, Result: result})

@@ -244,3 +244,23 @@ func TestRefuses(t *testing.T) {
 		t.Errorf("an instance with a number: %+v, %v", f, err)
 	}
 }
+
+// TestNotices: copies that want to hear of each other are told in a simulation
+// too, before and after.
+func TestNotices(t *testing.T) {
+	def := &resources.Definition{Nodes: []resources.Node{{Name: "a"}, {Name: "b"}}, Resources: []resources.Resource{{ID: "db", Agent: "db", Clone: &resources.Clone{Notify: true}}}}
+	opts := simulate.Options{Now: epoch, Planner: scheduler.Options{Quorum: true, Agents: map[string]scheduler.AgentFacts{"db": {Notified: true}}}}
+	up := simulate.Run(simulate.Empty(def, epoch), opts)
+	changed, err := simulate.Apply(up.After, epoch, simulate.Changes{Standby: []resources.NodeName{"a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, step := range simulate.Run(changed, opts).Steps {
+		keys = append(keys, step.Key)
+	}
+	want := []string{"notify pre stop db@a to db@a", "notify pre stop db@a to db@b", "stop db@a", "notify post stop db@a to db@b"}
+	if diff := cmp.Diff(want, keys); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+}

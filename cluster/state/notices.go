@@ -27,6 +27,19 @@ type Notice struct {
 	Also map[resources.Op][]Place `json:"also,omitempty"`
 }
 
+// Key names a notice to an instance: "notify pre start galera@c1 to galera@c2".
+func (n *Notice) Key(to Place) string {
+	when := "post"
+	if n.Before {
+		when = "pre"
+	}
+	peers := make([]string, len(n.Peers))
+	for k, about := range n.Peers {
+		peers[k] = about.String()
+	}
+	return "notify " + when + " " + string(n.Op) + " " + strings.Join(peers, ",") + " to " + to.String()
+}
+
 // NoticeRecord remembers the notices about one operation on one instance: who
 // has been told before it, or who is still to be told after it. It is dropped
 // when that is of no more use: the next operation on the instance has begun, its
