@@ -47,6 +47,10 @@ func (m *importer) location(c *policy.LocationConfig) {
 		return
 	}
 	if len(c.Sets) == 0 {
+		if s := m.selector(c); s != nil {
+			m.locateFor(resources.Location{Selector: s}, c, c.Role, c.Score)
+			return
+		}
 		for _, id := range m.located(c) {
 			m.locate(c, id, c.Role, c.Score)
 		}
@@ -68,6 +72,26 @@ func otherwise(text, instead string) string {
 		return instead
 	}
 	return text
+}
+
+// selector returns what chooses the same resources as a location's pattern; nil
+// if a clone, which has the name of what it clones here, is chosen otherwise.
+func (m *importer) selector(c *policy.LocationConfig) *resources.Selector {
+	s := &resources.Selector{ID: c.Pattern}
+	if c.Negated {
+		s.ID = "!" + c.Pattern
+	}
+	chosen := s.IDs()
+	if c.Resource != "" || c.Pattern == "" || chosen == nil {
+		return nil
+	}
+	for _, id := range m.top {
+		name, known := m.named[id]
+		if known && chosen(name) != chosen(resources.ResourceID(id)) || !known && chosen(resources.ResourceID(id)) {
+			return nil
+		}
+	}
+	return s
 }
 
 // located lists what a location without sets is about. A pattern stands for the
@@ -93,7 +117,7 @@ func (m *importer) located(c *policy.LocationConfig) []string {
 	if !m.room("location", c.ID, len(found)*max(len(c.Rules), 1)) {
 		return nil
 	}
-	m.note(m.attribute(c.ID, "rsc-pattern"), "location %q is written for each of the %d resources that match rsc-pattern now", c.ID, len(found))
+	m.note(m.attribute(c.ID, "rsc-pattern"), "location %q is written for each of those that match rsc-pattern now: %d", c.ID, len(found))
 	return found
 }
 
@@ -103,7 +127,12 @@ func (m *importer) locate(c *policy.LocationConfig, id, role, score string) {
 	if !found {
 		return
 	}
-	l := resources.Location{Resource: target, Discovery: resources.Discovery(strings.ToLower(c.Discovery))}
+	m.locateFor(resources.Location{Resource: target}, c, role, score)
+}
+
+// locateFor adds the locations of what was found.
+func (m *importer) locateFor(l resources.Location, c *policy.LocationConfig, role, score string) {
+	l.Discovery = resources.Discovery(strings.ToLower(c.Discovery))
 	if c.Node != "" && score != "" {
 		node, found := m.node(c.Node)
 		if !found {
