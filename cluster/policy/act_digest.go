@@ -51,15 +51,22 @@ func (e *engine) paramChange(r *resource, n *node, op *HistoryOp) change {
 // sameSum reports whether the digest of what the operation would run with now is
 // the recorded one. It tells only where that is the same on all nodes.
 func (e *engine) sameSum(r *resource, op *HistoryOp) bool {
-	c := e.opConfig(r, op.Op, op.Interval)
-	key := metaKey{r.config, c, op.Op, op.Interval}
+	sum, same := e.commonSum(r, op.Op, op.Interval)
+	return same && sum == op.Digest
+}
+
+// commonSum is the digest of an operation's parameters, where that is the same on
+// all nodes.
+func (e *engine) commonSum(r *resource, task string, interval time.Duration) (sum string, same bool) {
+	c := e.opConfig(r, task, interval)
+	key := metaKey{r.config, c, task, interval}
 	sum, known := e.sums[key]
 	if !known {
 		if e.ruled(r) || e.addressIsHost(r) || c != nil && anyRule(c.Params) {
-			return false
+			return "", false
 		}
 		if sum, known = e.kept.sums[key]; !known {
-			now := e.opParams(r, nil, op.Op, op.Interval)
+			now := e.opParams(r, nil, task, interval)
 			sum = digestOf(now.all)
 		}
 		if e.sums == nil {
@@ -67,7 +74,16 @@ func (e *engine) sameSum(r *resource, op *HistoryOp) bool {
 		}
 		e.sums[key] = sum
 	}
-	return sum == op.Digest
+	return sum, true
+}
+
+// sumOf is the digest of the parameters that an operation runs with on a node.
+func (e *engine) sumOf(r *resource, n *node, task string, interval time.Duration) string {
+	if sum, same := e.commonSum(r, task, interval); same {
+		return sum
+	}
+	now := e.opParams(r, n, task, interval)
+	return digestOf(now.all)
 }
 
 // operationParams are the parameters of one operation of a resource.

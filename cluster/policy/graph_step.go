@@ -29,6 +29,9 @@ func (e *engine) step(a *action) Step {
 			s.Recorded = a.rsc.recordedAs(a.node)
 		}
 		if a.rsc.variant == Primitive && !s.Pseudo {
+			if leavesDigest(a) {
+				s.Digest = e.sumOf(a.rsc, a.node, a.task, a.interval)
+			}
 			s.Timeout = e.opTimeout(a.rsc, e.opConfig(a.rsc, a.task, a.interval), a.task, a.interval)
 		}
 	}
@@ -39,4 +42,17 @@ func (e *engine) step(a *action) Step {
 		s.Notify = [2]string{a.notify.kind, a.notify.operation}
 	}
 	return s
+}
+
+// leavesDigest tells of operations whose parameters are compared later on: those
+// that leave something running, and recurring ones.
+func leavesDigest(a *action) bool {
+	switch a.task {
+	case taskStart, taskPromote, taskDemote, taskMigrateTo, taskMigrateFrom, taskReload:
+		return a.node != nil
+	case taskMonitor:
+		return a.node != nil && a.interval > 0
+	default:
+		return false
+	}
 }
