@@ -70,13 +70,7 @@ type action struct {
 	// fenceOp is off, reboot or on; cancelOp the name that a cancel ends.
 	fenceOp, cancelOp string
 	needs             requirement
-	failTo            Role
-	onFail            string
-	timeout, delay    time.Duration
-	// op is the configured operation, if there is one.
-	op *OpConfig
-	// params of the resource changed by the action, nil for none
-	meta map[string]string
+	delay             time.Duration
 	// notify describes notifications that this action carries.
 	notify *notifyInfo
 	// migrateSource and migrateTarget are the nodes of a live migration's halves.
@@ -97,9 +91,8 @@ type action struct {
 type relation struct {
 	action *action
 	flags  orderFlags
-	// dropped relations turned out not to matter for the graph; inGraph ones are
-	// its edges.
-	dropped, inGraph bool
+	// dropped relations turned out not to matter for the graph.
+	dropped bool
 }
 
 // notifyInfo says what a notification is about.

@@ -60,7 +60,6 @@ type engine struct {
 
 	haveRemotes, haveUnfencing, haveFenceDevice bool
 	// blockedByStop: resources whose failed stop needs a fencing that cannot be.
-	maySkipProbes bool
 
 	warnings []Warning
 	// present is what was known before anything was decided.

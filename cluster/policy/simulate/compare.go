@@ -52,14 +52,6 @@ func union(a, b bag) bag {
 	return all
 }
 
-func bagOf(list []string) bag {
-	b := bag{}
-	for _, s := range list {
-		b[s]++
-	}
-	return b
-}
-
 var instanceNumber = regexp.MustCompile(`:\d+$`)
 
 // names drops the numbers of instances that carry no meaning.
