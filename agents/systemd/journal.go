@@ -20,6 +20,7 @@ const journalTimeout = 2 * time.Second
 func (m *Manager) Journal(ctx context.Context, unit string, lines int) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), journalTimeout)
 	defer cancel()
+	syncJournal(ctx)
 	command := exec.CommandContext(ctx, "journalctl", "--unit="+FullName(unit), "--boot", "--lines="+strconv.Itoa(lines),
 		"--output=cat", "--no-pager", "--quiet")
 	command.WaitDelay = time.Second
@@ -28,6 +29,21 @@ func (m *Manager) Journal(ctx context.Context, unit string, lines int) string {
 		return ""
 	}
 	return tail(out)
+}
+
+// syncTimeout leaves most of journalTimeout for reading.
+const syncTimeout = time.Second
+
+// syncJournal waits until the journal's daemon has written what it was sent: on
+// a busy host a unit's last words reach it before its failure is known, but its
+// files after that. When that cannot be had in time, older words are better than
+// none.
+func syncJournal(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, "journalctl", "--sync")
+	command.WaitDelay = 100 * time.Millisecond
+	_ = command.Run() // the reader says what there is
 }
 
 // tail returns the end of the text, whole lines, within agents.MaxOutput.
