@@ -180,7 +180,7 @@ func (g Group) event(key string) bool {
 // wait: see WaitEmpty.
 func (g Group) Kill() error {
 	err := os.WriteFile(g.path("cgroup.kill"), []byte("1"), 0o644)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) { // ENODEV: removed while it was open
 		return fmt.Errorf("kill cgroup: %w", err)
 	}
 	return nil

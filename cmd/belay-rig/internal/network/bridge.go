@@ -124,7 +124,12 @@ func (ns Namespace) Delete(name string) error {
 		if err != nil {
 			return err
 		}
-		return links.LinkDel(link)
+		// The kernel takes a cable away by itself soon after its other end's
+		// namespace has gone: also between looking and deleting.
+		if err := links.LinkDel(link); err != nil && !IsNotFound(err) {
+			return err
+		}
+		return nil
 	})
 }
 
@@ -144,7 +149,7 @@ func (ns Namespace) Up(name string) (bool, error) {
 // IsNotFound reports whether err says that an interface does not exist.
 func IsNotFound(err error) bool {
 	var missing netlink.LinkNotFoundError
-	return errors.As(err, &missing)
+	return errors.As(err, &missing) || errors.Is(err, unix.ENODEV)
 }
 
 func (ns Namespace) withLinks(fn func(*netlink.Handle) error) error {
