@@ -193,14 +193,18 @@ func TestFailuresAreRecordedAndClosed(t *testing.T) {
 // One lost packet is no news; the second look follows soon.
 func TestOneDoubtIsNotRecorded(t *testing.T) {
 	inWatchRig(t, func(t *testing.T, r *watchRig) {
-		r.run(time.Second * 5)
-		r.say("timeout")
-		for len(r.failing()) == 0 && count(r.run(tick), "bmc-a by b")+count(r.run(tick), "bmc-a by c") == 0 {
+		r.run(5 * time.Second)
+		before, lost := r.records, 0
+		r.answer = func(_ resources.NodeName, device string) (state.FenceCheckResult, error) {
+			if device == "bmc-a" && lost == 0 { // with r.mu held
+				lost++
+				return state.FenceCheckResult{Failure: "timeout", Text: "timeout"}, nil
+			}
+			return state.FenceCheckResult{Power: "on"}, nil
 		}
-		r.say("")
-		r.run(time.Minute)
-		if r.records > 3 || len(r.failing()) != 0 {
-			t.Errorf("%d records, failing: %v", r.records, r.failing())
+		r.run(3 * time.Minute)
+		if lost != 1 || r.records != before || len(r.failing()) != 0 {
+			t.Errorf("after %d lost answers: %d records more, failing: %v", lost, r.records-before, r.failing())
 		}
 	})
 }
