@@ -102,7 +102,21 @@ type FenceTable struct {
 	// Check returns what is wrong with the parameters of an agent, or false when
 	// there is no such agent. It is pure.
 	Check func(agent string, params Params) ([]ParamProblem, bool)
+	// foreign takes devices of other cluster managers, unseen.
+	foreign bool
 }
+
+// WithForeign returns a table that also takes fence agents of other cluster
+// managers ("stonith:external/ssh"), and devices that do not say which nodes they
+// switch: a definition that names them can be planned, though they fence nobody.
+func (t FenceTable) WithForeign() FenceTable {
+	t.foreign = true
+	return t
+}
+
+// ForeignFence begins the names of fence agents that only other cluster managers
+// have.
+const ForeignFence = "stonith:"
 
 // ParamProblem is one thing that is wrong with one parameter.
 type ParamProblem struct {

@@ -247,7 +247,7 @@ func (v *validator) fenceDevices() {
 			v.add(ProblemInvalid, path+".level", "", "level %d is not from 1 to 9", f.Level)
 		}
 		v.spans(path, map[string]Duration{"delay": f.Delay, "timeout": f.Timeout})
-		if len(f.Targets) == 0 {
+		if len(f.Targets) == 0 && !v.fences.foreign {
 			v.add(ProblemMissing, path, "name the nodes that it can switch off", "targets is missing")
 		}
 		for i, target := range f.Targets {
@@ -265,6 +265,7 @@ func (v *validator) fenceAgent(path string, f FenceDevice) {
 	switch {
 	case f.Agent == "":
 		v.add(ProblemMissing, path, "", "agent is missing")
+	case v.fences.foreign && strings.HasPrefix(f.Agent, ForeignFence):
 	case v.fences.Check != nil:
 		found, known := v.fences.Check(f.Agent, f.Params)
 		if !known {

@@ -95,7 +95,8 @@ func (p *planner) unpackOrder(o *resources.Order) {
 	r.firstOp, r.thenOp = plain(r.firstOp, fu), plain(r.thenOp, tu)
 	r.symmetrical = resources.Or(o.Symmetrical, r.kind != resources.OrderSerialize)
 	if fu.clone != nil && tu.clone != nil {
-		if tu.interleave {
+		// Where some copies are enough, it does not matter which: none has a partner.
+		if tu.interleave && r.requireAll && r.min == 0 {
 			r.up = pairNode
 		}
 		if fu.interleave {

@@ -42,14 +42,14 @@ func (a *app) decode(names []string) (*resources.Definition, error) {
 	return definition.Decode(agentTable, fenceTable, files...)
 }
 
-// decodeToPlan also takes agents that nobody could run, as imports have them.
+// decodeToPlan also takes what nobody could run, as imports have it.
 func (a *app) decodeToPlan(names []string) (*resources.Definition, error) {
 	files, err := a.readFiles(names)
 	if err != nil {
 		return nil, err
 	}
 	agentTable, fenceTable := a.tables()
-	return definition.Decode(agentTable.WithForeign(), fenceTable, files...)
+	return definition.Decode(agentTable.WithForeign(), fenceTable.WithForeign(), files...)
 }
 
 func (a *app) validateCommand() *cobra.Command {

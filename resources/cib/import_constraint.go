@@ -16,8 +16,8 @@ func (m *importer) target(kind, constraint, id string, at place) (resources.Reso
 		return known, true
 	}
 	if why, gone := m.gone[id]; gone {
-		if why == "a fence device" && kind == "location" {
-			m.note(at, "%s %q is about fence device %q, which every member can use: it is left out", kind, constraint, id)
+		if why == fenceDevice && kind != "colocation" {
+			m.note(at, "%s %q is about fence device %q, which every member can always use: it is left out", kind, constraint, id)
 		} else {
 			m.lose(at, "%s %q is about %q, %s that is not in the definition", kind, constraint, id, why)
 		}
@@ -317,7 +317,7 @@ func (m *importer) colocatedRole(id, role string) (resources.Role, bool) {
 func (m *importer) validate() {
 	const rounds = 50 // each takes something away
 	for range rounds {
-		problems := resources.Validate(m.def, resources.AgentTable{}, resources.FenceTable{})
+		problems := resources.Validate(m.def, resources.AgentTable{}, resources.FenceTable{}.WithForeign())
 		if len(problems) == 0 {
 			return
 		}

@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,23 +20,27 @@ type fenceConfig struct {
 	priority resources.Score
 }
 
+// fenceDevice is why such a resource is not among the definition's.
+const fenceDevice = "a fence device"
+
 // fenceDevice takes a resource that is a fence device.
 func (m *importer) fenceDevice(c *policy.ResourceConfig) {
-	m.gone[c.ID] = "a fence device"
+	m.gone[c.ID] = fenceDevice
 	for _, s := range m.settings(c.Meta, "") {
 		if s.name == "target-role" && strings.EqualFold(s.value, "stopped") {
 			m.note(s.at, "fence device %q is stopped: it is left out", c.ID)
+			m.gone[c.ID] = "a stopped fence device"
 			return
 		}
 		if s.name == "provides" {
 			m.lose(s.at, "%s=%s of fence device %q cannot be represented", s.name, s.value, c.ID)
 		}
 	}
-	if !strings.HasPrefix(c.Type, "fence_") {
-		m.lose(m.at(c.ID), "fence device %q: Belay cannot run %s, only fence agents (fence_*)", c.ID, c.Type)
-		return
-	}
 	f := &fenceConfig{id: c.ID, device: resources.FenceDevice{Agent: c.Type}, plug: "port"}
+	if !strings.HasPrefix(c.Type, "fence_") {
+		f.device.Agent = resources.ForeignFence + c.Type
+		m.note(m.at(c.ID), "fence device %q: Belay cannot run %s; the definition can be planned with, and applied once redfish, ipmi or a fence agent (fence_*) is named", c.ID, c.Type)
+	}
 	for _, s := range m.settings(c.Params, "") {
 		m.fenceParam(f, s)
 	}
@@ -99,7 +104,11 @@ func (m *importer) fenceDevices() {
 			return f.ID == id || strings.HasPrefix(f.ID, id+"-")
 		})
 		if !known {
-			m.lose(m.at(id), "fence device %q names no node of the cluster (pcmk_host_list): say which nodes it switches", id)
+			m.note(m.at(id), "fence device %q does not say which nodes it switches (pcmk_host_list): the definition can be planned with, and applied once it has targets", id)
+			d := m.fences[id].device
+			d.ID = id
+			m.origin["fence["+id+"]"] = m.at(id)
+			m.def.Fences = append(m.def.Fences, d)
 		}
 	}
 }
@@ -127,10 +136,10 @@ func (m *importer) levelsOf(node string, given []fenceLevel) []fenceLevel {
 func (m *importer) topology() map[string][]fenceLevel {
 	levels := map[string][]fenceLevel{}
 	for _, e := range m.r.config.child("fencing-topology").all("fencing-level") {
-		target := e.get("target")
+		targets, said := m.levelTargets(e)
 		index, err := strconv.Atoi(e.get("index"))
-		if _, pattern := e.lookup("target-pattern"); pattern || target == "" || err != nil || index < 1 || index > 9 {
-			m.lose(e.at, "<fencing-level> %q cannot be represented: only levels 1 to 9 of a node by its name", e.id())
+		if !said || err != nil || index < 1 || index > 9 {
+			m.lose(e.at, "<fencing-level> %q cannot be represented: only levels 1 to 9 of nodes by name, pattern or attribute", e.id())
 			continue
 		}
 		for _, id := range fields(e.get("devices")) {
@@ -138,10 +147,42 @@ func (m *importer) topology() map[string][]fenceLevel {
 				m.note(e.where("devices"), "<fencing-level> %q names %q, which is no fence device of the definition", e.id(), id)
 				continue
 			}
-			levels[target] = append(levels[target], fenceLevel{id, index})
+			for _, target := range targets {
+				levels[target] = append(levels[target], fenceLevel{id, index})
+			}
 		}
 	}
 	return levels
+}
+
+// levelTargets returns the nodes that a fencing level is for, by now: a pattern
+// and an attribute's value stand for those that match. It is false where the
+// level says none of that.
+func (m *importer) levelTargets(e *element) ([]string, bool) {
+	if target := e.get("target"); target != "" {
+		return []string{target}, true
+	}
+	fits := func(n *resources.Node) bool {
+		value, has := n.Attributes[e.get("target-attribute")]
+		return has && value == e.get("target-value")
+	}
+	if text := e.get("target-pattern"); text != "" {
+		pattern, err := regexp.CompilePOSIX(text)
+		if err != nil {
+			return nil, false
+		}
+		fits = func(n *resources.Node) bool { return pattern.MatchString(string(n.Name)) }
+	} else if e.get("target-attribute") == "" {
+		return nil, false
+	}
+	var targets []string
+	for i := range m.def.Nodes {
+		if fits(&m.def.Nodes[i]) {
+			targets = append(targets, string(m.def.Nodes[i].Name))
+		}
+	}
+	m.note(e.at, "<fencing-level> %q is written for each node that it is for now: %d", e.id(), len(targets))
+	return targets, true
 }
 
 // addFence adds a device of a node. One that tells nodes apart by plugs is made

@@ -65,6 +65,16 @@ func TestImport(t *testing.T) {
 			"resource = \"web\"\nnode = \"beta\"\nscore = 7", "match rsc-pattern now: 1"},
 		{"a fence device for each plug", "", web + `<primitive id="pdu" class="stonith" type="fence_apc"><instance_attributes id="p"><nvpair id="p1" name="pcmk_host_map" value="alpha:3;beta:4"/><nvpair id="p2" name="ipaddr" value="192.0.2.9"/></instance_attributes></primitive>`, "",
 			"id = \"pdu-beta\"\nagent = \"fence_apc\"\ntargets = [\"beta\"]\n[fence.params]\nipaddr = \"192.0.2.9\"\nport = 4", ""},
+		{"a fence plugin", "", web + `<primitive id="f" class="stonith" type="external/ssh"><instance_attributes id="p"><nvpair id="p1" name="pcmk_host_list" value="alpha"/></instance_attributes></primitive>`, "",
+			"id = \"f\"\nagent = \"stonith:external/ssh\"\ntargets = [\"alpha\"]", "Belay cannot run external/ssh"},
+		{"a fence device for whoever it lists", "", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, "",
+			"id = \"f\"\nagent = \"fence_apc\"\n", "does not say which nodes it switches"},
+		{"an order with a fence device", "", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, `<rsc_order id="o" first="f" then="web"/>`,
+			"id = \"web\"", "every member can always use"},
+		{"levels by pattern", "", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, `</constraints><fencing-topology><fencing-level id="fl" target-pattern="^a" index="2" devices="f"/></fencing-topology><constraints>`,
+			"id = \"f-level2\"\nagent = \"fence_apc\"\ntargets = [\"alpha\"]\nlevel = 2", "for each node that it is for now: 1"},
+		{"levels by attribute", "", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, `</constraints><fencing-topology><fencing-level id="fl" target-attribute="rack" target-value="7" index="1" devices="f"/></fencing-topology><constraints>`,
+			"id = \"f\"\nagent = \"fence_apc\"\ntargets = [\"alpha\"]", ""},
 		{"a resource that does not exist", "", web, `<rsc_location id="l" rsc="gone" node="beta" score="7"/>`, `id = "web"`, `"gone", which does not exist`},
 	}
 	for _, tc := range cases {
@@ -118,7 +128,7 @@ func TestImportTorn(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			if problems := resources.Validate(found.Definition, resources.AgentTable{}, resources.FenceTable{}); len(problems) > 0 {
+			if problems := resources.Validate(found.Definition, resources.AgentTable{}, resources.FenceTable{}.WithForeign()); len(problems) > 0 {
 				t.Fatalf("%v in the import of\n%s", problems, torn)
 			}
 		}
@@ -145,8 +155,8 @@ func TestImportLeaves(t *testing.T) {
 		`date_spec cannot`:                                   {"", web, `<rsc_location id="l" rsc="web"><rule id="r" score="1"><date_expression id="d" operation="date_spec"><date_spec id="ds" hours="9-17"/></date_expression></rule></rsc_location>`},
 		`one copy of "web"`:                                  {"", `<clone id="all">` + web + `</clone>`, `<rsc_location id="l" rsc="web:1" node="beta" score="1"/>`},
 		`any one is enough`:                                  {"", web + dummy("a", "") + dummy("b", ""), `<rsc_order id="o"><resource_set id="s" require-all="false"><resource_ref id="a"/><resource_ref id="b"/></resource_set><resource_set id="s2"><resource_ref id="web"/></resource_set></rsc_order>`},
-		`names no node`:                                      {"", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, ""},
-		`cannot run external/ssh`:                            {"", web + `<primitive id="f" class="stonith" type="external/ssh"/>`, ""},
+		`"f", a fence device that`:                           {"", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, `<rsc_colocation id="c" rsc="web" with-rsc="f" score="1"/>`},
+		`"f", a stopped fence device that`:                   {"", web + `<primitive id="f" class="stonith" type="fence_apc"><meta_attributes id="m"><nvpair id="x" name="target-role" value="Stopped"/></meta_attributes></primitive>`, `<rsc_order id="o" first="f" then="web"/>`},
 		`enable-startup-probes "false"`:                      {`<nvpair id="o" name="enable-startup-probes" value="false"/>`, web, ""},
 		`c.xml:5:56: order[o2]: these orders wait`:           {"", web + dummy("db", ""), `<rsc_order id="o1" first="web" then="db"/><rsc_order id="o2" first="db" then="web"/>`},
 	} {
