@@ -50,6 +50,9 @@ type Spec struct {
 	// Summary is one line for `fence agents`.
 	Summary string
 	Params  []ParamSpec
+	// Host is the parameter that tells the targets of one device apart, such as
+	// "plug"; "" when a device has one target only.
+	Host string
 	// Open is set when parameters beyond Params are passed on as they are.
 	Open bool
 	// Check finds what Params alone cannot say; it may be nil and does no I/O.

@@ -104,6 +104,9 @@ type FenceTable struct {
 	Check func(agent string, params Params) ([]ParamProblem, bool)
 	// foreign takes devices of other cluster managers, unseen.
 	foreign bool
+	// HostParam returns the agent's parameter that tells the targets of one
+	// device apart, "" when it has none. Set whenever Check is.
+	HostParam func(agent string) string
 }
 
 // WithForeign returns a table that also takes fence agents of other cluster

@@ -1,5 +1,7 @@
 package resources
 
+import "maps"
+
 // Definition is the whole desired cluster, as an operator writes it. A value
 // that has been handed to another package is never changed: Clone first.
 type Definition struct {
@@ -38,9 +40,35 @@ type FenceDevice struct {
 	Targets []NodeName `json:"targets"`
 	Level   int        `json:"level,omitempty"` // 1
 	Params  Params     `json:"params,omitempty"`
-	// Delay before this device is used.
-	Delay   Duration `json:"delay,omitempty"`
-	Timeout Duration `json:"timeout,omitempty"` // 60s
+	// HostMap holds each target's value of the parameter HostParam, such as its
+	// plug: one device of several nodes. With it, every target has one.
+	HostMap map[NodeName]string `json:"host_map,omitempty"`
+	// HostParam is "" for the agent's own choice (FenceTable.HostParam).
+	HostParam string `json:"host_param,omitempty"`
+	// Delay before this device is used. With DelayMax a random time is added, so
+	// that both together are at most DelayMax.
+	Delay    Duration `json:"delay,omitempty"`
+	DelayMax Duration `json:"delay_max,omitempty"`
+	Timeout  Duration `json:"timeout,omitempty"` // 60s
+}
+
+// ParamsFor returns the parameters that the device is used with for a target.
+// hostParam is the agent's own choice of the parameter that HostMap sets. The
+// result is the device's own map when there is nothing to add: do not change it.
+func (f *FenceDevice) ParamsFor(target NodeName, hostParam string) Params {
+	value, mapped := f.HostMap[target]
+	if !mapped {
+		return f.Params
+	}
+	params := maps.Clone(f.Params)
+	if params == nil {
+		params = Params{}
+	}
+	if f.HostParam != "" {
+		hostParam = f.HostParam
+	}
+	params[hostParam] = value
+	return params
 }
 
 // Defaults are taken by resources and operations that do not say otherwise.

@@ -238,50 +238,6 @@ func validHostName(name string) bool {
 	return strings.Trim(last, "0123456789") != ""
 }
 
-func (v *validator) fenceDevices() {
-	var paths Paths
-	for _, f := range v.def.Fences {
-		path := paths.Next("fence", f.ID)
-		v.id(path, "id", f.ID)
-		if f.Level < 0 || f.Level > 9 {
-			v.add(ProblemInvalid, path+".level", "", "level %d is not from 1 to 9", f.Level)
-		}
-		v.spans(path, map[string]Duration{"delay": f.Delay, "timeout": f.Timeout})
-		if len(f.Targets) == 0 && !v.fences.foreign {
-			v.add(ProblemMissing, path, "name the nodes that it can switch off", "targets is missing")
-		}
-		for i, target := range f.Targets {
-			at := fmt.Sprintf("%s.targets#%d", path, i+1)
-			v.nodeRef(at, target)
-			if slices.Contains(f.Targets[:i], target) {
-				v.add(ProblemDuplicate, at, "", "node %q is listed twice", target)
-			}
-		}
-		v.fenceAgent(path, f)
-	}
-}
-
-func (v *validator) fenceAgent(path string, f FenceDevice) {
-	switch {
-	case f.Agent == "":
-		v.add(ProblemMissing, path, "", "agent is missing")
-	case v.fences.foreign && strings.HasPrefix(f.Agent, ForeignFence):
-	case v.fences.Check != nil:
-		found, known := v.fences.Check(f.Agent, f.Params)
-		if !known {
-			v.add(ProblemUnknownAgent, path+".agent", didYouMean(f.Agent, v.fences.Names), "no fence agent is called %q", f.Agent)
-			return
-		}
-		for _, p := range found {
-			at := path + ".params." + p.Param
-			if p.Code == ProblemMissingParam {
-				at = path + ".params"
-			}
-			v.add(p.Code, at, p.Suggestion, "%s: %s", p.Param, p.Text)
-		}
-	}
-}
-
 func (v *validator) nodeRef(path string, name NodeName) {
 	if !slices.Contains(v.nodeNames, string(name)) {
 		v.add(ProblemUnknownName, path, didYouMean(string(name), v.nodeNames), "no node is called %q", name)

@@ -113,6 +113,17 @@ func TestValidate(t *testing.T) {
 			[]string{`duplicate fence[bmc-c0].targets#2: node "c0" is listed twice`, `unknown_name fence[bmc-c0].targets#3: no node is called "c4x"`}},
 		{"fence agent", func(d *d) { d.Fences[0].Agent = "redfsh" },
 			[]string{`unknown_agent fence[bmc-c0].agent: no fence agent is called "redfsh" (did you mean "redfish"?)`}},
+		{"host map of some targets", func(d *d) {
+			d.Fences[0].Targets, d.Fences[0].HostMap = []NodeName{"c0", "c1"}, map[NodeName]string{"c0": "/1", "c2": "/2"}
+		}, []string{`missing fence[bmc-c0].host_map: target "c1" is not in host_map (give every target its own value)`,
+			`unknown_name fence[bmc-c0].host_map.c2: node "c2" is no target of this device`}},
+		{"host map that sets a parameter twice", func(d *d) {
+			d.Fences[0].HostMap, d.Fences[0].HostParam = map[NodeName]string{"c0": "x"}, "endpoint"
+		}, []string{`conflict fence[bmc-c0].params.endpoint: host_map sets endpoint for each target (take it out of params)`}},
+		{"host parameter alone", func(d *d) { d.Fences[0].HostParam = "plug" },
+			[]string{`conflict fence[bmc-c0].host_param: host_param says nothing without host_map (add host_map, or take it out)`}},
+		{"shorter in all than its base", func(d *d) { d.Fences[0].Delay, d.Fences[0].DelayMax = 5e9, 3e9 },
+			[]string{`conflict fence[bmc-c0].delay_max: delay_max 3s is less than delay 5s (it is the longest delay, the random part included)`}},
 		{"fence parameter", func(d *d) { d.Fences[0].Params = nil },
 			[]string{`missing_param fence[bmc-c0].params: endpoint: required and not given`}},
 		{"agent", func(d *d) { d.Resources[2].Agent = "vipp" },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -160,15 +161,16 @@ func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) 
 
 // switchPower uses one device.
 func (n *Node) switchPower(ctx context.Context, s *state.State, defined resources.FenceDevice, order api.FenceOrder) ([]state.FenceStep, error) {
-	device, err := n.openDevice(s, defined)
+	device, err := n.openDevice(s, defined, order.Node)
 	if err != nil {
 		return nil, err
 	}
-	if !order.On && defined.Delay > 0 {
-		select {
-		case <-time.After(defined.Delay.Std()):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+	var waited []state.FenceStep
+	if delay := drawDelay(defined); !order.On && delay > 0 {
+		step, err := n.wait(ctx, defined, delay)
+		waited = append(waited, step)
+		if err != nil {
+			return waited, err
 		}
 	}
 	options := fencing.Options{Timeout: defined.Timeout.Std(), ConfirmInterval: confirmInterval}
@@ -181,17 +183,48 @@ func (n *Node) switchPower(ctx context.Context, s *state.State, defined resource
 	if err == nil && outcome != fencing.OutcomeConfirmed {
 		err = errors.New("the power state was not read back")
 	}
-	return n.steps(seen), err
+	return append(waited, n.steps(seen)...), err
 }
 
-// openDevice builds a device from its definition, with its secrets opened.
-func (n *Node) openDevice(s *state.State, defined resources.FenceDevice) (fencing.Device, error) {
+// drawDelay returns how long to wait before a device is used: its delay and,
+// with delay_max, a random time more, so that two who are about to shoot each
+// other do not do so at once.
+func drawDelay(defined resources.FenceDevice) time.Duration {
+	base, most := defined.Delay.Std(), defined.DelayMax.Std()
+	if most <= base {
+		return base
+	}
+	return base + rand.N(most-base+1)
+}
+
+// wait is the delay of a device, with a step for the record.
+func (n *Node) wait(ctx context.Context, defined resources.FenceDevice, delay time.Duration) (state.FenceStep, error) {
+	began := time.Now()
+	text := fmt.Sprintf("delay %s", delay.Round(time.Millisecond))
+	if defined.DelayMax > defined.Delay {
+		text += fmt.Sprintf(", drawn from %s to %s", defined.Delay, defined.DelayMax)
+	}
+	var err error
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		text += fmt.Sprintf(", cut short: %v", err)
+	}
+	return state.FenceStep{
+		At: began.UTC(), Executor: n.config.Name, Device: defined.ID, Step: "wait", Answer: text, Took: resources.Duration(time.Since(began)),
+	}, err
+}
+
+// openDevice builds a device from its definition, with its secrets opened, for
+// one of its targets.
+func (n *Node) openDevice(s *state.State, defined resources.FenceDevice, target resources.NodeName) (fencing.Device, error) {
 	spec, found := n.config.Fences.Find(defined.Agent)
 	if !found {
 		return nil, fmt.Errorf("fence agent %q is not part of this belayd", defined.Agent)
 	}
 	params := fencing.Params{}
-	for key, value := range defined.Params {
+	for key, value := range defined.ParamsFor(target, spec.Host) {
 		if name, isSecret := strings.CutPrefix(value, fencing.SecretPrefix); isSecret {
 			opened, err := n.openSecret(s, name)
 			if err != nil {

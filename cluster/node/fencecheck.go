@@ -61,7 +61,7 @@ func (n *Node) ReadFence(ctx context.Context, order api.FenceCheckOrder) (state.
 		return state.FenceCheckResult{}, &api.Error{Code: api.CodeNotFound, Text: fmt.Sprintf("fence device %q is not defined", order.Device)}
 	}
 	result := state.FenceCheckResult{By: n.config.Name, At: time.Now().UTC()}
-	device, err := n.openDevice(s, s.Definition.Fences[i])
+	device, err := n.openDevice(s, s.Definition.Fences[i], order.Target)
 	if err != nil {
 		result.Failure, result.Text = fencing.KindConfig.String(), fencing.Scrub(err.Error())
 		return result, nil

@@ -28,6 +28,9 @@ func (n *Node) Propose(ctx context.Context, by string, command state.Command) (s
 	if err := n.refuse(command); err != nil {
 		return state.Result{}, err
 	}
+	if err := tooNew(n.machine.current.Load(), command); err != nil {
+		return state.Result{}, err
+	}
 	data, err := state.Encode(command, time.Now(), by)
 	if err != nil {
 		return state.Result{}, err
@@ -62,6 +65,24 @@ func (n *Node) refuse(command state.Command) error {
 		refused.Details = append(refused.Details, p.String())
 	}
 	return refused
+}
+
+// tooNew refuses a command that some member would stop at, because it runs an
+// older release.
+func tooNew(s *state.State, command state.Command) error {
+	needs := state.Needs(command)
+	if needs <= s.Version {
+		return nil
+	}
+	var old []string
+	for _, name := range s.NodeNames() {
+		if n := s.Nodes[name]; n.Software < needs {
+			old = append(old, fmt.Sprintf("%s understands command set %d", name, n.Software))
+		}
+	}
+	return &api.Error{
+		Code: api.CodeRefused, Text: fmt.Sprintf("nothing was changed: this needs command set %d, the cluster is at %d: upgrade or start every member first", needs, s.Version), Details: old,
+	}
 }
 
 // wireError gives a log error its meaning for callers.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -142,7 +143,7 @@ func (m *member) restart(runDir, bootID string) {
 	m.agent = &obstinate{Agent: simulated.New(agents.Spec{Name: "simulated"}, m.services, 0)}
 	node, err := New(Config{
 		Name: "a", Address: "192.0.2.1:7450", BootID: bootID, DataDir: m.t.TempDir(), RunDir: runDir, Agents: agents.NewRegistry(m.agent),
-		Fences: fencing.NewRegistry([]fencing.Spec{{Name: "plug", New: func(name string, _ fencing.Params) (fencing.Device, error) { return plug{m.bmc, name}, nil }}}),
+		Fences: fencing.NewRegistry([]fencing.Spec{{Name: "plug", Host: "outlet", Open: true, New: newPlug(m)}}),
 		Raft:   raftlog.Config{Transport: transport}, Fault: func(error) {}, Log: zap.NewNop(),
 		Gossip:  membership.Config{Key: make([]byte, membership.KeySize), Label: "test", Transport: memnet.New(1).Transport("192.0.2.1:7451"), BindAddr: "192.0.2.1", Port: 7451},
 		Suicide: func() { m.mu.Lock(); defer m.mu.Unlock(); m.suicides++ },
@@ -196,4 +197,11 @@ func (m *member) died() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.suicides
+}
+
+// newPlug makes devices that are called by their id, or by their outlet.
+func newPlug(m *member) func(string, fencing.Params) (fencing.Device, error) {
+	return func(name string, params fencing.Params) (fencing.Device, error) {
+		return plug{m.bmc, cmp.Or(params["outlet"], name)}, nil
+	}
 }

@@ -15,7 +15,14 @@ type DefinitionSet struct {
 	Definition *resources.Definition `json:"definition"`
 }
 
-func (*DefinitionSet) name() string { return "definition.set/1" }
+// name is the older one unless the definition says what only newer members
+// understand.
+func (c *DefinitionSet) name() string {
+	if definitionNeeds(c.Definition) >= VersionMore {
+		return "definition.set/2"
+	}
+	return "definition.set/1"
+}
 
 func (c *DefinitionSet) apply(t *tx) error {
 	if c.Base != t.s.Revision {

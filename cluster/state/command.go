@@ -41,6 +41,7 @@ var registry = map[string]func() Command{
 	"member.booted/1":       func() Command { return new(MemberBooted) },
 	"member.verdict/1":      func() Command { return new(MemberVerdict) },
 	"definition.set/1":      func() Command { return new(DefinitionSet) },
+	"definition.set/2":      func() Command { return new(DefinitionSet) }, // with what VersionMore added
 	"operations.started/1":  func() Command { return new(OperationsStarted) },
 	"operations.started/2":  func() Command { return new(OperationsStarted) }, // with notices
 	"operation.finished/1":  func() Command { return new(OperationFinished) },

@@ -35,6 +35,9 @@ func samples() []Command {
 		&MemberBooted{Node: "b", Incarnation: "i", BootID: "boot", Address: "192.0.2.2:7450", Software: 1},
 		&MemberVerdict{Node: "b", Liveness: LivenessDead, Incarnation: "i", Evidence: []Evidence{{At: epoch, Observer: "a", Source: "ping", Text: "silent"}}},
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Resources: []resources.Resource{{ID: "vip", Agent: "vip", Params: resources.Params{"address": "192.0.2.9/24"}}}}},
+		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Fences: []resources.FenceDevice{{
+			ID: "pdu", Agent: "fence_apc", Targets: []resources.NodeName{"a"}, HostMap: map[resources.NodeName]string{"a": "7"}, HostParam: "port", DelayMax: resources.Duration(time.Second),
+		}}}},
 		&OperationsStarted{Operations: []Intent{{Node: "a", Instance: "vip", Op: resources.OpStart, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r"}}},
 		&OperationsStarted{Operations: []Intent{
 			{Node: "a", Instance: "db", Op: resources.OpStart, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r", Notify: true},

@@ -169,10 +169,12 @@ func (s *State) fenceDigest(devices []resources.FenceDevice) string {
 		Level     int
 		Params    resources.Params
 		Sealed    map[string]string
+		Hosts     map[resources.NodeName]string `json:",omitempty"`
+		HostParam string                        `json:",omitempty"`
 	}
 	var all []used
 	for _, f := range devices {
-		u := used{ID: f.ID, Agent: f.Agent, Level: f.Level, Params: f.Params, Sealed: map[string]string{}}
+		u := used{ID: f.ID, Agent: f.Agent, Level: f.Level, Params: f.Params, Sealed: map[string]string{}, Hosts: f.HostMap, HostParam: f.HostParam}
 		for _, value := range f.Params {
 			if name, isSecret := strings.CutPrefix(value, resources.SecretPrefix); isSecret {
 				u.Sealed[name] = s.Secrets[name]

@@ -1,11 +1,14 @@
 package state
 
+import "github.com/belay-ha/belay/resources"
+
 // Version is the newest command set that this build understands. The state's
 // Version rises only when every member advertises it.
 //
 //	1  the first release
 //	2  peers are told of operations (operations.started/2)
-const Version = 2
+//	3  definitions that say more (definition.set/2): see definitionNeeds
+const Version = 3
 
 const (
 	// firstVersion is a new cluster's, until each member has said that it
@@ -13,4 +16,33 @@ const (
 	firstVersion = 1
 	// VersionNotices is the first command set with notices.
 	VersionNotices = 2
+	// VersionMore is the first command set with definition.set/2 and what follows
+	// from such definitions.
+	VersionMore = 3
 )
+
+// newer holds the command set of each command that not every release of this
+// line understands. A member that reads a command of a newer set than its own
+// stops.
+var newer = map[string]int{
+	"operations.started/2": VersionNotices,
+	"definition.set/2":     VersionMore,
+}
+
+// Needs returns the command set that a command belongs to. Whoever proposes it
+// must see to it that State.Version is at least that.
+func Needs(c Command) int { return max(newer[c.name()], firstVersion) }
+
+// definitionNeeds returns the command set that a definition belongs to: it grows
+// with the fields that earlier sets do not know.
+func definitionNeeds(d *resources.Definition) int {
+	if d == nil {
+		return firstVersion
+	}
+	for _, f := range d.Fences {
+		if f.DelayMax != 0 || len(f.HostMap) > 0 || f.HostParam != "" {
+			return VersionMore
+		}
+	}
+	return firstVersion
+}

@@ -284,7 +284,7 @@ func newConsole(t *testing.T) *console {
 		fences: fencing.NewRegistry([]fencing.Spec{{Name: "redfish", Summary: "a BMC", Params: []fencing.ParamSpec{
 			{Name: "endpoint", Type: fencing.TypeString, Required: true}, {Name: "username", Type: fencing.TypeString}, {Name: "password", Type: fencing.TypeSecret},
 		}}}, func(name string) (fencing.Spec, bool) {
-			return fencing.Spec{Name: name, Open: true}, strings.HasPrefix(name, "fence_")
+			return fencing.Spec{Name: name, Host: "plug", Open: true}, strings.HasPrefix(name, "fence_")
 		}),
 	}
 	return c

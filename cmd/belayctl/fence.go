@@ -43,8 +43,8 @@ func (a *app) fenceCommand() *cobra.Command {
 	}
 	cmd.AddCommand(
 		a.fenceCheckCommand(), a.fenceConfirmCommand(), a.fenceReleaseCommand(), a.fenceHistoryCommand(), a.fenceListCommand(), a.fenceAgentsCommand(),
-		a.editing("create ID AGENT targets=NODE[,NODE...] [level=N] [delay=TIME] [timeout=TIME] [NAME=VALUE...]", "Add a fence device",
-			"  belayctl fence create bmc-1 redfish targets=controller-1 endpoint=https://198.51.100.11 username=admin password=secret://bmc-1\n  belayctl fence create pdu-b fence_apc_snmp targets=controller-0 ip=198.51.100.9 plug=4 level=2",
+		a.editing("create ID AGENT targets=NODE[,NODE...] [level=N] [delay=TIME] [delay_max=TIME] [timeout=TIME] [host_map=NODE:VALUE;...] [host_param=NAME] [NAME=VALUE...]", "Add a fence device",
+			"  belayctl fence create bmc-1 redfish targets=controller-1 endpoint=https://198.51.100.11 username=admin password=secret://bmc-1\n  belayctl fence create pdu-b fence_apc_snmp targets=controller-0 ip=198.51.100.9 plug=4 level=2\n  belayctl fence create pdu-a fence_apc_snmp 'host_map=controller-0:7;controller-1:8' ip=198.51.100.8 delay_max=5s",
 			edit.CreateFence, all),
 		a.editing("update ID NAME=VALUE...", "Change a fence device; NAME= removes a value", "  belayctl fence update bmc-0 timeout=90s", edit.UpdateFence, all),
 		a.editing("delete ID", "Take out a fence device", "  belayctl fence delete bmc-0", func(def *resources.Definition, words []string) (*resources.Definition, error) {

@@ -61,6 +61,7 @@ func Spec(name string, dirs ...string) fencing.Spec {
 	return fencing.Spec{
 		Name:    name,
 		Summary: "the fence agent " + name + "; its own documentation names its parameters",
+		Host:    "plug",
 		Open:    true,
 		Params: []fencing.ParamSpec{
 			{Name: paramTimeout, Type: fencing.TypeDuration, Default: "40s", Description: "the longest that one run of the agent may take"},

@@ -47,6 +47,7 @@ func Spec(locks *Locks) fencing.Spec {
 	}
 	return fencing.Spec{
 		Name:    Name,
+		Host:    "address",
 		Summary: "a BMC that speaks IPMI 2.0 over LAN",
 		Params: []fencing.ParamSpec{
 			{Name: "address", Type: fencing.TypeString, Required: true, Description: "the BMC's IP address or name"},

@@ -24,6 +24,7 @@ const (
 func Spec() fencing.Spec {
 	return fencing.Spec{
 		Name:    Name,
+		Host:    "system",
 		Summary: "a BMC that speaks Redfish (iDRAC, iLO, XCC, OpenBMC, Supermicro, ...)",
 		Params: []fencing.ParamSpec{
 			{Name: "endpoint", Type: fencing.TypeString, Required: true, Description: "the BMC's address, such as https://192.0.2.10"},

@@ -15,8 +15,9 @@ type fenceConfig struct {
 	id       string
 	device   resources.FenceDevice
 	targets  []string
-	plugs    map[string]string // by target
-	plug     string            // the parameter that names it
+	plugs    map[string]string             // by target
+	plug     string                        // the parameter that names it
+	delays   map[string]resources.Duration // by target
 	priority resources.Score
 }
 
@@ -62,7 +63,9 @@ func (m *importer) fenceParam(f *fenceConfig, s setting) {
 	case "pcmk_host_argument", "pcmk-host-argument":
 		f.plug = s.value
 	case "pcmk_delay_base":
-		f.device.Delay = resources.Or(m.length(s), 0)
+		m.delayBase(f, s)
+	case "pcmk_delay_max":
+		f.device.DelayMax = resources.Or(m.length(s), 0)
 	case "pcmk_off_timeout", "pcmk_reboot_timeout", "stonith-timeout", "pcmk_monitor_timeout", "pcmk_status_timeout", "pcmk_list_timeout":
 		if s.name == "pcmk_off_timeout" || s.name == "pcmk_reboot_timeout" && f.device.Timeout == 0 {
 			f.device.Timeout = resources.Or(m.length(s), 0)
@@ -76,6 +79,21 @@ func (m *importer) fenceParam(f *fenceConfig, s setting) {
 			return
 		}
 		m.param(f.id, &f.device.Params, s.name, s)
+	}
+}
+
+// delayBase reads one delay for all targets, or NODE:DELAY;NODE:DELAY.
+func (m *importer) delayBase(f *fenceConfig, s setting) {
+	if !strings.Contains(s.value, ":") {
+		f.device.Delay = resources.Or(m.length(s), 0)
+		return
+	}
+	f.delays = map[string]resources.Duration{}
+	for _, pair := range fields(s.value) {
+		name, delay, _ := strings.Cut(pair, ":")
+		each := s
+		each.value = delay
+		f.delays[name] = resources.Or(m.length(each), 0)
 	}
 }
 
@@ -198,13 +216,20 @@ func (m *importer) addFence(f *fenceConfig, node resources.NodeName, level int) 
 	} else {
 		d.ID += "-level" + strconv.Itoa(level)
 	}
-	if len(f.targets) > 1 || f.plugs != nil {
+	if len(f.targets) > 1 || f.plugs != nil || f.delays != nil {
 		d.ID += "-" + string(node)
 		if plug := f.plugs[string(node)]; plug != "" && f.plug != "none" {
 			d.Params[f.plug] = plug
 		} else if _, given := d.Params["plug"]; !given && d.Params["port"] == "" && f.plug != "none" {
 			d.Params[f.plug] = string(node)
 		}
+	}
+	if delay, own := f.delays[string(node)]; own {
+		d.Delay = delay
+	}
+	// Pacemaker waits as long as its longest when the base is longer.
+	if d.DelayMax != 0 && d.DelayMax < d.Delay {
+		d.Delay = d.DelayMax
 	}
 	for i := range m.def.Fences {
 		if other := &m.def.Fences[i]; other.ID == d.ID {

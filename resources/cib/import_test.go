@@ -75,6 +75,8 @@ func TestImport(t *testing.T) {
 			"id = \"f-level2\"\nagent = \"fence_apc\"\ntargets = [\"alpha\"]\nlevel = 2", "for each node that it is for now: 1"},
 		{"levels by attribute", "", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, `</constraints><fencing-topology><fencing-level id="fl" target-attribute="rack" target-value="7" index="1" devices="f"/></fencing-topology><constraints>`,
 			"id = \"f\"\nagent = \"fence_apc\"\ntargets = [\"alpha\"]", ""},
+		{"delays of a fence device", "", web + `<primitive id="pdu" class="stonith" type="fence_apc"><instance_attributes id="p"><nvpair id="p1" name="pcmk_host_list" value="alpha,beta"/><nvpair id="p2" name="pcmk_delay_base" value="alpha:0;beta:3s"/><nvpair id="p3" name="pcmk_delay_max" value="10"/></instance_attributes></primitive>`, "",
+			"targets = [\"beta\"]\ndelay = \"3s\"\ndelay_max = \"10s\"\n", ""},
 		{"a resource that does not exist", "", web, `<rsc_location id="l" rsc="gone" node="beta" score="7"/>`, `id = "web"`, `"gone", which does not exist`},
 	}
 	for _, tc := range cases {

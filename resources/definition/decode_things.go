@@ -120,7 +120,13 @@ func (d *decoder) node(i *item) {
 func (d *decoder) fence(i *item) {
 	f := resources.FenceDevice{
 		ID: i.text("id"), Agent: i.text("agent"), Level: value(i.number("level")), Params: i.flat("params"),
-		Delay: value(i.duration("delay")), Timeout: value(i.duration("timeout")),
+		HostParam: i.text("host_param"), Delay: value(i.duration("delay")), DelayMax: value(i.duration("delay_max")), Timeout: value(i.duration("timeout")),
+	}
+	for name, plug := range i.flat("host_map") {
+		if f.HostMap == nil {
+			f.HostMap = map[resources.NodeName]string{}
+		}
+		f.HostMap[resources.NodeName(name)] = plug
 	}
 	for _, target := range i.texts("targets") {
 		f.Targets = append(f.Targets, resources.NodeName(target))

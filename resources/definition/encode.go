@@ -166,7 +166,14 @@ func (w *writer) fence(f resources.FenceDevice) {
 		w.number("level", &f.Level)
 	}
 	w.duration("delay", f.Delay)
+	w.duration("delay_max", f.DelayMax)
 	w.duration("timeout", f.Timeout)
+	w.text("host_param", f.HostParam)
+	plugs := resources.Params{}
+	for name, plug := range f.HostMap {
+		plugs[string(name)] = plug
+	}
+	w.params("fence", "host_map", plugs, false)
 	w.params("fence", "params", f.Params, false)
 }
 

@@ -103,6 +103,17 @@ func drawResource(t *rapid.T) resources.Resource {
 	return r
 }
 
+func drawHosts(t *rapid.T) map[resources.NodeName]string {
+	var hosts map[resources.NodeName]string
+	for name, value := range drawParams(t) {
+		if hosts == nil {
+			hosts = map[resources.NodeName]string{}
+		}
+		hosts[resources.NodeName(name)] = value
+	}
+	return hosts
+}
+
 func names[T ~string](t *rapid.T, label string) []T {
 	return rapid.SliceOfN(rapid.Map(anyText, func(s string) T { return T(s) }), 0, 4).Draw(t, label)
 }
@@ -133,7 +144,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 	})
 	few("fences", func() {
 		def.Fences = append(def.Fences, resources.FenceDevice{ID: maybe(t, anyText, "id"), Agent: maybe(t, anyText, "agent"), Targets: names[resources.NodeName](t, "targets"),
-			Level: maybe(t, anyCount, "level"), Params: drawParams(t), Delay: maybe(t, anyRound, "delay"), Timeout: maybe(t, anyDuration, "timeout")})
+			Level: maybe(t, anyCount, "level"), Params: drawParams(t), Delay: maybe(t, anyRound, "delay"), DelayMax: maybe(t, anyRound, "delay max"), HostMap: drawHosts(t), HostParam: maybe(t, anyName, "host param"), Timeout: maybe(t, anyDuration, "timeout")})
 	})
 	few("resources", func() { def.Resources = append(def.Resources, drawResource(t)) })
 	few("groups", func() {

@@ -44,6 +44,10 @@ func Fences(registry fencing.Registry) resources.FenceTable {
 		}
 		return problems, true
 	}}
+	table.HostParam = func(agent string) string {
+		spec, _ := registry.Find(agent)
+		return spec.Host
+	}
 	for _, spec := range registry.Specs() {
 		table.Names = append(table.Names, spec.Name)
 	}

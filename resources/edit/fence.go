@@ -1,6 +1,7 @@
 package edit
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,9 +10,11 @@ import (
 
 // CreateFence adds a fence device. Words are
 //
-//	ID AGENT targets=NODE[,NODE…] [level=N] [delay=TIME] [timeout=TIME] [NAME=VALUE…]
+//	ID AGENT targets=NODE[,NODE…] [level=N] [delay=TIME] [delay_max=TIME]
+//	[timeout=TIME] [host_map=NODE:VALUE[;NODE:VALUE…]] [host_param=NAME] [NAME=VALUE…]
 //
-// pcmk_host_list and, for one node, pcmk_host_map are understood as targets;
+// The nodes of a host_map are the targets unless those are given. Pacemaker's
+// pcmk_host_list, pcmk_host_map, pcmk_host_argument and pcmk_delay_* are known;
 // `op monitor …` is read and means nothing, because the daemon looks after
 // every device by itself. A dash in a parameter's name is an underscore.
 func CreateFence(def *resources.Definition, words []string) (*resources.Definition, error) {
@@ -84,7 +87,9 @@ func fenceWords(f *resources.FenceDevice, words []string) error {
 	own := map[string]setter{
 		"level": plain(&f.Level, parseCount), "timeout": plain(&f.Timeout, resources.ParseDuration), "delay": plain(&f.Delay, resources.ParseDuration),
 		"targets": setNodes(&f.Targets), "pcmk_host_list": setNodes(&f.Targets), "pcmk_delay_base": plain(&f.Delay, resources.ParseDuration),
-		"pcmk_host_map": func(text string) error { return hostMap(f, text) },
+		"delay_max": plain(&f.DelayMax, resources.ParseDuration), "pcmk_delay_max": plain(&f.DelayMax, resources.ParseDuration),
+		"host_map": func(text string) error { return hostMap(f, text) }, "pcmk_host_map": func(text string) error { return hostMap(f, text) },
+		"host_param": plain(&f.HostParam, verbatim), "pcmk_host_argument": plain(&f.HostParam, verbatim),
 	}
 	for _, p := range s.params {
 		p.name = snake(p.name)
@@ -95,7 +100,7 @@ func fenceWords(f *resources.FenceDevice, words []string) error {
 			continue
 		}
 		if strings.HasPrefix(p.name, "pcmk_") {
-			return errorf("use targets=, level=, delay= and timeout=", "%s is not known here", p.name)
+			return errorf("use targets=, level=, delay=, delay_max=, host_map= and timeout=", "%s is not known here", p.name)
 		}
 		setParam(&f.Params, p)
 	}
@@ -112,19 +117,28 @@ func setNodes(nodes *[]resources.NodeName) setter {
 	}
 }
 
-// hostMap reads NODE:PLUG. The devices of several nodes differ in their plug,
-// so each node gets a device of its own.
+// hostMap reads NODE:VALUE;NODE:VALUE. An empty text takes the map away.
 func hostMap(f *resources.FenceDevice, text string) error {
 	entries := strings.FieldsFunc(text, func(c rune) bool { return c == ';' || c == ' ' || c == ',' })
-	if len(entries) != 1 {
-		return errorf("create one device for each node, with targets=NODE plug=PLUG", "a device has one plug")
+	hosts := map[resources.NodeName]string{}
+	for _, entry := range entries {
+		node, value, found := strings.Cut(entry, ":")
+		if !found || node == "" || value == "" {
+			return errorf("write NODE:VALUE;NODE:VALUE", "%q does not give a node its value", entry)
+		}
+		if _, twice := hosts[resources.NodeName(node)]; twice {
+			return errorf("", "node %q is mapped twice", node)
+		}
+		hosts[resources.NodeName(node)] = value
 	}
-	node, plug, found := strings.Cut(entries[0], ":")
-	if !found {
-		return errorf("write NODE:PLUG", "%q names no plug", entries[0])
+	f.HostMap = nil
+	if len(hosts) == 0 {
+		return nil
 	}
-	f.Targets = []resources.NodeName{resources.NodeName(node)}
-	setParam(&f.Params, pair{"plug", plug})
+	f.HostMap = hosts
+	if len(f.Targets) == 0 {
+		f.Targets = slices.Sorted(maps.Keys(hosts))
+	}
 	return nil
 }
 
