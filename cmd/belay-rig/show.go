@@ -129,16 +129,24 @@ func describeChecks() string {
 
 func benchCommand() *cobra.Command {
 	var o showOptions
-	var cuts, idle int
+	var idle int
+	var b stage.Bench
+	var dir string
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure failovers: power cuts of followers and leaders, by Redfish and IPMI",
 		Long: `bench puts the cloud on the rig like demo does and cuts the power of the
 controller that holds the address again and again: a follower and the leader,
-fenced through Redfish and through IPMI. It ends in a Markdown table of median,
-99th percentile and maximum, in seconds. With --idle it measures what belayd
-costs while that many resources run and nothing happens.`,
-		Example: "  belay-rig bench\n  belay-rig bench --cuts 5\n  belay-rig bench --idle 100",
+fenced through Redfish and through IPMI; then that of all controllers at once.
+It ends in a Markdown table of median, 99th percentile and maximum, in seconds.
+
+Each cut is printed and kept in --out as soon as it is measured. After a cut that
+fails, what the hosts say of it is kept there, too, and the next one follows when
+the cloud has healed, or has been put up anew; the exit status is then 1.
+
+With --idle it measures what belayd costs while that many resources run and
+nothing happens.`,
+		Example: "  belay-rig bench\n  belay-rig bench --cuts 5 --out results\n  belay-rig bench --cuts 0 --outages 5\n  belay-rig bench --idle 100",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if idle > 0 {
@@ -148,15 +156,23 @@ costs while that many resources run and nothing happens.`,
 					return err
 				})
 			}
+			keep, err := stage.NewKeeper(dir)
+			if err != nil {
+				return err
+			}
+			b.Definition, b.Keep = o.definition, keep
 			return withStage(cmd, o, func(ctx context.Context, s *stage.Stage) error {
-				series, err := s.Bench(ctx, o.definition, cuts)
-				fmt.Fprint(cmd.OutOrStdout(), "\n"+stage.Report(series))
+				s.Say("results are kept in %s", keep.Dir())
+				found, err := s.Bench(ctx, b)
+				fmt.Fprint(cmd.OutOrStdout(), "\n"+found.Report())
 				return err
 			})
 		},
 	}
 	o.flags(cmd)
-	cmd.Flags().IntVar(&cuts, "cuts", 20, "power cuts of each kind")
+	cmd.Flags().IntVar(&b.Cuts, "cuts", 20, "power cuts of each kind")
+	cmd.Flags().IntVar(&b.Outages, "outages", 3, "how often all hosts lose their power at once")
+	cmd.Flags().StringVar(&dir, "out", "", "directory for results and diagnoses; default: a new one for temporary files")
 	cmd.Flags().IntVar(&idle, "idle", 0, "measure idle daemons with this many resources instead")
 	return cmd
 }

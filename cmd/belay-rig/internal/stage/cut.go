@@ -27,6 +27,7 @@ type Cut struct {
 	Address time.Duration // answers pings again
 	Write   time.Duration // the first acknowledged write
 	Whole   time.Duration // every instance back
+	Load    float64       // of the machine, when the power was cut
 	// What clients saw.
 	Writes, WriteErrors, Lost int
 	WriteGap                  time.Duration
@@ -61,6 +62,7 @@ func (s *Stage) CutPower(ctx context.Context, node resources.NodeName, limit tim
 	if err := s.warm(ctx, pings, writer); err != nil {
 		return cut, err
 	}
+	cut.Load = load()
 	cutting := time.Now() // the others may notice before the last of it is gone
 	if err := s.rig.PowerOff(ctx, host); err != nil {
 		return cut, fmt.Errorf("cut the power of %s: %w", node, err)
@@ -73,12 +75,12 @@ func (s *Stage) CutPower(ctx context.Context, node resources.NodeName, limit tim
 		return answered && written && Holder(st, Address) != "" && Holder(st, Address) != node
 	})
 	if err != nil {
-		writer.Stop(ctx) //nolint:errcheck // the wait's error says more
-		return cut, err
+		return s.tally(ctx, cut, cutting, gone, pings, writer, caller, err)
 	}
 	s.Say("the address is on %s and the database takes writes", Holder(after, Address))
-	_, err = s.Until(ctx, limit, "the fenced node and every instance are back", Whole)
-	cut.Whole = time.Since(gone)
+	if _, err = s.Until(ctx, limit, "the fenced node and every instance are back", Whole); err == nil {
+		cut.Whole = time.Since(gone)
+	}
 	return s.tally(ctx, cut, cutting, gone, pings, writer, caller, err)
 }
 
@@ -188,25 +190,4 @@ func (c *Cut) history(s *state.State, cutting, gone time.Time) {
 			}
 		}
 	}
-}
-
-// Table writes the cut as the demo ends with it.
-func (c Cut) Table() string {
-	row := func(name string, d time.Duration) string {
-		if d == 0 {
-			return fmt.Sprintf("  %-42s %8s\n", name, "-")
-		}
-		return fmt.Sprintf("  %-42s %6.2f s\n", name, d.Seconds())
-	}
-	text := "\n  after the power of " + string(c.Node) + " was cut\n  " + "------------------------------------------ --------\n"
-	if c.Leader {
-		text += row("another leads", c.Elected)
-	}
-	text += row("suspected (traffic moves away)", c.Suspect) + row("declared dead", c.Dead) + row("fencing asked for", c.Asked) + row("power proven off", c.Off)
-	text += row("address answers again", c.Address) + row("database takes writes through the address", c.Write) + row("all nodes and instances back", c.Whole)
-	text += "\n  what clients saw through the address\n  ------------------------------------------ --------\n"
-	text += fmt.Sprintf("  %-42s %8d\n", "writes acknowledged", c.Writes) + fmt.Sprintf("  %-42s %8d\n", "acknowledged writes lost", c.Lost)
-	text += fmt.Sprintf("  %-42s %8d\n", "failed writes (to be tried again)", c.WriteErrors) + row("longest gap between writes", c.WriteGap)
-	text += fmt.Sprintf("  %-42s %8d\n", "inspector calls answered", c.Calls) + fmt.Sprintf("  %-42s %8d\n", "inspector calls failed", c.CallErrors) + row("longest gap between calls", c.CallGap)
-	return text
 }

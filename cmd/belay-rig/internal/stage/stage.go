@@ -38,6 +38,8 @@ type Stage struct {
 	began     time.Time
 	// definition is the file that Deploy applied.
 	definition string
+	// bootDelay is what Up gave the hosts.
+	bootDelay time.Duration
 	// aside are hosts that a check has made unable to answer: none is asked. Only
 	// the goroutine of the check uses it.
 	aside map[rig.Host]bool
@@ -58,6 +60,7 @@ func (s *Stage) Say(format string, args ...any) {
 // how long a host takes to start after its BMC was told to: real machines take
 // minutes, the rig's would be back before anybody noticed.
 func (s *Stage) Up(ctx context.Context, bootDelay time.Duration) error {
+	s.bootDelay = bootDelay
 	for _, name := range []string{"belayd", "belayctl"} {
 		if _, err := os.Stat(filepath.Join(s.bin, name)); err != nil {
 			return fmt.Errorf("%w: run `make build` first", err)
