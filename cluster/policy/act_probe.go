@@ -63,6 +63,10 @@ func (e *engine) probeClone(r *resource, n *node) bool {
 			return false
 		}
 	}
+	if r.clone != nil && !r.clone.probed {
+		r.clone.probed = true
+		sortByNumber(r.members) // placing and promoting have shuffled them
+	}
 	if r.is(flagUnique) {
 		return e.probeAll(r.members, n)
 	}

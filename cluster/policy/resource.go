@@ -159,6 +159,7 @@ type cloneInfo struct {
 	promoted                     int  // chosen for promotion
 	scoresMerged                 bool // promotion scores are in the tables
 	rolesSorted                  bool // instances are in the order of promotion
+	probed                       bool // instances are in the order of their numbers, for probes
 	// What is told to the instances, nil without notify=true.
 	startNotice, stopNotice, promoteNotice, demoteNotice *notice
 }

@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // constraints relate what was made.
 func (g *generator) constraints() *element {
 	all := el("constraints")
@@ -83,10 +85,12 @@ func (g *generator) colocation() *element {
 		score = pick(g, "INFINITY", "-INFINITY")
 	}
 	c := el("rsc_colocation", "id", g.id("colocation"), "rsc", a.id, "with-rsc", b.id, "score", score)
-	if a.promotable && g.often(30) {
+	// What is to stay away in one role only, older releases keep away in the others.
+	negative := strings.HasPrefix(score, "-")
+	if a.promotable && !negative && g.often(30) {
 		c.set("rsc-role", pick(g, "Master", "Slave", "Started"))
 	}
-	if b.promotable && g.often(50) {
+	if b.promotable && !negative && g.often(50) {
 		c.set("with-rsc-role", pick(g, "Master", "Master", "Slave", "Started"))
 	}
 	if g.often(8) {
