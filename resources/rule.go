@@ -1,10 +1,7 @@
 package resources
 
 import (
-	"cmp"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -112,7 +109,7 @@ func (e ruleDefined) names(names []string) []string { return append(names, e.nam
 type ruleComparison struct {
 	name  string
 	op    ruleOp
-	kind  ruleType // empty: chosen as Pacemaker does
+	kind  ruleType
 	value string
 }
 
@@ -127,98 +124,13 @@ const (
 	ruleGte ruleOp = "gte"
 )
 
+// ruleType is string, integer, number, version, or empty: chosen as Pacemaker
+// does.
 type ruleType string
-
-const (
-	ruleString  ruleType = "string"
-	ruleInteger ruleType = "integer"
-	ruleNumber  ruleType = "number"
-	ruleVersion ruleType = "version"
-)
 
 func (e ruleComparison) names(names []string) []string { return append(names, e.name) }
 
 func (e ruleComparison) match(at ruleScene) bool {
 	actual, ok := at.attributes[e.name]
-	if !ok {
-		return e.op == ruleNe
-	}
-	order := e.compare(actual)
-	switch e.op {
-	case ruleEq:
-		return order == 0
-	case ruleNe:
-		return order != 0
-	case ruleLt:
-		return order < 0
-	case ruleLte:
-		return order <= 0
-	case ruleGt:
-		return order > 0
-	case ruleGte:
-		return order >= 0
-	default:
-		panic("resources: unknown comparison " + string(e.op))
-	}
-}
-
-func (e ruleComparison) compare(actual string) int {
-	kind := e.kind
-	if kind == "" {
-		switch {
-		case e.op == ruleEq || e.op == ruleNe:
-			kind = ruleString
-		case strings.Contains(actual, ".") || strings.Contains(e.value, "."):
-			kind = ruleNumber
-		default:
-			kind = ruleInteger
-		}
-	}
-	switch kind {
-	case ruleString:
-		return compareText(actual, e.value)
-	case ruleInteger:
-		a, errA := strconv.ParseInt(actual, 10, 64)
-		b, errB := strconv.ParseInt(e.value, 10, 64)
-		if errA != nil || errB != nil {
-			return compareText(actual, e.value)
-		}
-		return cmp.Compare(a, b)
-	case ruleNumber:
-		a, errA := strconv.ParseFloat(actual, 64)
-		b, errB := strconv.ParseFloat(e.value, 64)
-		if errA != nil || errB != nil {
-			return compareText(actual, e.value)
-		}
-		return cmp.Compare(a, b)
-	case ruleVersion:
-		return compareVersions(actual, e.value)
-	default:
-		panic("resources: unknown rule type " + string(kind))
-	}
-}
-
-func compareText(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }
-
-// compareVersions compares dotted numbers part by part; what is no number
-// counts as 0, as in Pacemaker's compare_version.
-func compareVersions(a, b string) int {
-	as, bs := strings.Split(a, "."), strings.Split(b, ".")
-	for i := range max(len(as), len(bs)) {
-		if c := cmp.Compare(versionPart(as, i), versionPart(bs, i)); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
-
-func versionPart(parts []string, i int) int64 {
-	if i >= len(parts) {
-		return 0
-	}
-	n, err := strconv.ParseInt(parts[i], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
+	return CompareAttribute(actual, ok, e.value, true, string(e.op), string(e.kind))
 }

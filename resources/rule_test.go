@@ -34,6 +34,7 @@ func TestRuleMatch(t *testing.T) {
 		{`cpus gt 9.5`, true},
 		{`load < 1`, true},
 		{`cpus eq 16.0`, false},
+		{`cpus eq integer 16.5`, true},
 		{`cpus eq number 16.0`, true},
 		{`cpus lt string 9`, true},
 		{`osprole gt a`, true},

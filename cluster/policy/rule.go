@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"time"
+
+	"github.com/belay-ha/belay/resources"
+)
 
 // ruleContext is what a rule may ask about; zero fields are unknown.
 type ruleContext struct {
@@ -84,5 +88,5 @@ func (e *engine) attributeHolds(x *AttributeExpression, ctx *ruleContext) bool {
 	case x.Source == "meta":
 		wanted, known = ctx.meta[x.Value]
 	}
-	return compareAttribute(actual, defined, wanted, known, x.Operation, x.Type)
+	return resources.CompareAttribute(actual, defined, wanted, known, x.Operation, x.Type)
 }

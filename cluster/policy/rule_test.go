@@ -3,6 +3,8 @@ package policy
 import (
 	"testing"
 	"time"
+
+	"github.com/belay-ha/belay/resources"
 )
 
 func instant(t *testing.T, text string) time.Time {
@@ -129,7 +131,7 @@ func TestCompareAttribute(t *testing.T) {
 		{"5", "like", "5", "", false},
 	}
 	for _, c := range cases {
-		if got := compareAttribute(c.actual, c.actual != missing, c.wanted, c.wanted != missing, c.operation, c.kind); got != c.want {
+		if got := resources.CompareAttribute(c.actual, c.actual != missing, c.wanted, c.wanted != missing, c.operation, c.kind); got != c.want {
 			t.Errorf("%q %s %q as %q: %v", c.actual, c.operation, c.wanted, c.kind, got)
 		}
 	}

@@ -136,3 +136,11 @@ func (p *timeText) offset() int {
 	}
 	return sign * seconds
 }
+
+// digitsEnd returns where the digits end that begin at from.
+func digitsEnd(text string, from int) int {
+	for from < len(text) && text[from] >= '0' && text[from] <= '9' {
+		from++
+	}
+	return from
+}

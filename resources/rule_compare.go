@@ -1,4 +1,4 @@
-package policy
+package resources
 
 import (
 	"cmp"
@@ -6,10 +6,15 @@ import (
 	"strings"
 )
 
-// compareAttribute says whether a comparison holds between an attribute and the
-// wanted value, each of which may be missing: missing values are equal to each
-// other and less than all others, but an order between them never holds.
-func compareAttribute(actual string, defined bool, wanted string, known bool, operation, kind string) bool {
+// CompareAttribute says whether a comparison (eq, ne, lt, lte, gt, gte) holds
+// between an attribute and the wanted value, each of which may be missing:
+// missing values are equal to each other and less than all others, but an order
+// between them never holds. kind is string, integer, number, version, or empty:
+// then eq and ne compare text, the others decimals where a side has a point,
+// else whole numbers. What does not begin with a number is compared as text,
+// without regard to case (Pacemaker Explained, "Rules", and the code where both
+// differ).
+func CompareAttribute(actual string, defined bool, wanted string, known bool, operation, kind string) bool {
 	order := 0
 	switch {
 	case !defined && !known:
