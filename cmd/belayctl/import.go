@@ -24,7 +24,9 @@ CIB does. It asks no cluster and changes nothing; the status in the file is left
 What a definition cannot say is listed with file, line and column, all at once, and
 nothing is written: exit code 2. With --lossy the rest is written, and what was left
 out is listed on the standard error. Also listed there, always: secrets that are to be
-sealed, agents that Belay does not have, and settings that it does not need.
+sealed, agents that Belay does not have, settings that it does not need, and the
+commands that set what is no part of a definition, such as nodes in standby. They
+stand at the end of the definition too.
 
 docs/import.md says what becomes of what.`
 
@@ -49,6 +51,9 @@ type imported struct {
 	Definition *resources.Definition `json:"definition"`
 	Left       []cib.Problem         `json:"left,omitempty"`
 	Notes      []cib.Problem         `json:"notes,omitempty"`
+	Setup      cib.Setup             `json:"setup,omitzero"`
+	// Commands set what Setup says, once the definition is applied.
+	Commands []string `json:"commands,omitempty"`
 }
 
 func (a *app) importCIB(name string, lossy bool) error {
@@ -80,6 +85,18 @@ func (a *app) importCIB(name string, lossy bool) error {
 	for _, p := range found.Notes {
 		fmt.Fprintf(a.errOut, "note: %s\n", p)
 	}
-	answer := imported{found.Definition, found.Left, found.Notes}
-	return a.print(answer, func(w io.Writer) { w.Write(definition.Encode(found.Definition)) })
+	commands := found.Setup.Commands()
+	for _, line := range commands {
+		fmt.Fprintf(a.errOut, "then run: %s\n", line)
+	}
+	answer := imported{found.Definition, found.Left, found.Notes, found.Setup, commands}
+	return a.print(answer, func(w io.Writer) {
+		w.Write(definition.Encode(found.Definition))
+		if len(commands) > 0 {
+			fmt.Fprint(w, "\n# No part of a definition; run these once it is applied:\n")
+		}
+		for _, line := range commands {
+			fmt.Fprintf(w, "#   %s\n", line)
+		}
+	})
 }

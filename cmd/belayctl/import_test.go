@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -34,6 +35,36 @@ func TestImportedSimulates(t *testing.T) {
 		t.Errorf("simulated: %s", text)
 	}
 	if code := c.run(t, "validate", "web.toml"); code != exitInput || !strings.Contains(c.err.String(), "ocf:pacemaker:Dummy") {
+		t.Errorf("validate: exit %d: %s", code, c.err.String())
+	}
+}
+
+// TestImportSetup tells the commands that no definition holds, and takes a fence
+// plugin along.
+func TestImportSetup(t *testing.T) {
+	c := simulating(t)
+	text, err := os.ReadFile("cluster.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), "<primitive ", `<primitive id="sh" class="stonith" type="external/ssh"/><primitive `, 1)
+	node := regexp.MustCompile(`<node id="([^"]*)" uname="([^"]*)"/>`).FindStringSubmatch(changed)
+	changed = strings.Replace(changed, node[0], node[0][:len(node[0])-2]+`><instance_attributes id="sb"><nvpair id="sb1" name="standby" value="on"/></instance_attributes></node>`, 1)
+	if err := os.WriteFile("more.xml", []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := c.must(t, "import", "cib", "more.xml")
+	command := "belayctl node standby " + node[2]
+	if !strings.Contains(written, "#   "+command) || !strings.Contains(c.err.String(), "then run: "+command) {
+		t.Errorf("no command in\n%s\n%s", written, c.err.String())
+	}
+	if err := os.WriteFile("more.toml", []byte(written), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text := c.must(t, "simulate", "-f", "more.toml", "--standby", node[2]); strings.Contains(text, "start web@"+node[2]) {
+		t.Errorf("simulated: %s", text)
+	}
+	if code := c.run(t, "validate", "more.toml"); code != exitInput || !strings.Contains(c.err.String(), "stonith:external/ssh") {
 		t.Errorf("validate: exit %d: %s", code, c.err.String())
 	}
 }

@@ -21,6 +21,8 @@ type Imported struct {
 	// Notes list what an operator should know or do: what is held by other means,
 	// secrets that are to be sealed, agents that Belay does not have.
 	Notes []Problem
+	// Setup is what belongs to the cluster's state and to no definition.
+	Setup Setup
 }
 
 // Import reads a CIB as Read does and turns its configuration into a definition
@@ -32,9 +34,10 @@ func Import(src io.Reader, name string) (*Imported, error) {
 		return nil, err
 	}
 	m := &importer{r: r, in: r.in, def: &resources.Definition{},
-		named: map[string]resources.ResourceID{}, gone: map[string]string{}, fences: map[string]*fenceConfig{}, origin: map[string]place{}, ids: map[string]bool{}}
+		named: map[string]resources.ResourceID{}, gone: map[string]string{}, fences: map[string]*fenceConfig{}, origin: map[string]place{}, ids: map[string]bool{},
+		around: map[string][]*policy.ResourceConfig{}}
 	m.run()
-	return &Imported{Definition: m.def, Left: sorted(m.left), Notes: sorted(m.notes)}, nil
+	return &Imported{Definition: m.def, Left: sorted(m.left), Notes: sorted(m.notes), Setup: m.setup}, nil
 }
 
 // importer turns one CIB into a definition.
@@ -46,8 +49,10 @@ type importer struct {
 	// named maps what constraints may call a resource to its name in the
 	// definition: a clone and what it clones are one there.
 	named map[string]resources.ResourceID
-	// top are the outermost resources of the CIB.
-	top []string
+	// top are the outermost resources of the CIB; around are the group and the
+	// clone of what is inside of one, the innermost first.
+	top    []string
+	around map[string][]*policy.ResourceConfig
 	// gone are resources that the definition lacks, and why.
 	gone   map[string]string
 	fences map[string]*fenceConfig
@@ -63,6 +68,7 @@ type importer struct {
 	pairs int
 
 	left, notes []Problem
+	setup       Setup
 }
 
 // maxPairs is how many constraints sets may stand for in all: a short file must
@@ -85,6 +91,7 @@ func (m *importer) run() {
 	m.defaults()
 	for i := range m.in.Resources {
 		m.top = append(m.top, m.in.Resources[i].ID)
+		m.surround(&m.in.Resources[i], nil)
 		m.resource(&m.in.Resources[i])
 	}
 	m.fenceDevices()
@@ -103,16 +110,18 @@ func (m *importer) run() {
 	}
 	m.others()
 	m.validate()
+	m.prepare()
 }
 
-// others names parts of the configuration that no definition has.
+// others names parts of the configuration that decide nothing, and that Belay
+// has other means for.
 func (m *importer) others() {
 	for name, why := range map[string]string{
-		"acls":   "cannot be represented: rights belong to the certificates of operators",
-		"alerts": "cannot be represented: Belay reports by its metrics and events",
+		"acls":   "is left out: rights belong to the certificates of operators",
+		"alerts": "is left out: watch the cluster's metrics and events instead",
 	} {
 		if e := m.r.config.child(name); e != nil && len(e.children) > 0 {
-			m.lose(e.at, "<%s> %s", name, why)
+			m.note(e.at, "<%s> %s", name, why)
 		}
 	}
 }
@@ -162,15 +171,23 @@ type setting struct {
 }
 
 // settings returns what blocks of names and values give, in the order in which
-// they are configured. Blocks that hold only sometimes are left out.
+// they are configured. Blocks that hold only sometimes are left out, and told.
 func (m *importer) settings(sets []policy.AttributeSet, first string) []setting {
-	order := make([]*policy.AttributeSet, 0, len(sets))
-	for i := range slices.Backward(sets) {
+	for i := range sets {
 		if sets[i].Rule != nil {
 			m.lose(m.at(sets[i].ID), "the values of %q hold by a rule, which cannot be represented", sets[i].ID)
-			continue
 		}
-		order = append(order, &sets[i])
+	}
+	return m.constant(sets, first)
+}
+
+// constant is what blocks give that hold always.
+func (m *importer) constant(sets []policy.AttributeSet, first string) []setting {
+	order := make([]*policy.AttributeSet, 0, len(sets))
+	for i := range slices.Backward(sets) {
+		if sets[i].Rule == nil {
+			order = append(order, &sets[i])
+		}
 	}
 	slices.SortStableFunc(order, func(a, b *policy.AttributeSet) int {
 		if first != "" && (a.ID == first) != (b.ID == first) {

@@ -3,6 +3,7 @@ package cib
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 // Belay does not have keeps its name, so that the definition is whole and can be
 // planned with; it cannot be applied before somebody names another.
 func (m *importer) agent(c *policy.ResourceConfig, r *resources.Resource) {
-	params := m.settings(c.Params, "")
+	params := m.paramsOf(c)
 	switch name := strings.Trim(c.Class+":"+c.Provider+":"+c.Type, ":"); {
 	case c.Class == "systemd":
 		r.Agent = "systemd:" + strings.TrimSuffix(c.Type, ".service")
@@ -37,6 +38,20 @@ func (m *importer) agent(c *policy.ResourceConfig, r *resources.Resource) {
 	for _, s := range params {
 		m.param(c.ID, &r.Params, s.name, s)
 	}
+}
+
+// paramsOf returns a primitive's parameters: its own, then those of the clone
+// and the group around it.
+func (m *importer) paramsOf(c *policy.ResourceConfig) []setting {
+	params := m.settings(c.Params, "")
+	for _, outer := range m.around[c.ID] {
+		for _, s := range m.settings(outer.Params, "") {
+			if !slices.ContainsFunc(params, func(own setting) bool { return own.name == s.name }) {
+				params = append(params, s)
+			}
+		}
+	}
+	return params
 }
 
 func given(all ...string) []string {

@@ -23,6 +23,14 @@ func (m *importer) resource(c *policy.ResourceConfig) {
 	}
 }
 
+// surround notes what is around each resource.
+func (m *importer) surround(c *policy.ResourceConfig, outer []*policy.ResourceConfig) {
+	m.around[c.ID] = outer
+	for i := range c.Members {
+		m.surround(&c.Members[i], append([]*policy.ResourceConfig{c}, outer...))
+	}
+}
+
 // without notes that a resource, with all in it, is not in the definition.
 func (m *importer) without(c *policy.ResourceConfig, why string) {
 	m.gone[c.ID] = why
@@ -57,9 +65,6 @@ func (m *importer) cloneOf(c *policy.ResourceConfig, meta *resources.Meta) *reso
 		if !m.cloneMeta(clone, s) && !m.meta(meta, s) {
 			m.otherMeta(c.ID, s)
 		}
-	}
-	for _, s := range m.settings(c.Params, "") {
-		m.lose(s.at, "parameter %s of clone %q cannot be represented: give it to what is cloned", s.name, c.ID)
 	}
 	if !clone.Promotable {
 		clone.PromotedMax, clone.PromotedNodeMax = nil, nil
@@ -113,9 +118,6 @@ func (m *importer) group(c, clone *policy.ResourceConfig) {
 		default:
 			m.otherMeta(c.ID, s)
 		}
-	}
-	for _, s := range m.settings(c.Params, "") {
-		m.lose(s.at, "parameter %s of group %q cannot be represented: give it to the members", s.name, c.ID)
 	}
 	if clone != nil {
 		inherited := resources.Meta{}
@@ -211,6 +213,8 @@ func (m *importer) otherMeta(id string, s setting) {
 		}
 	case slices.Contains(known, s.name):
 		m.lose(s.at, "meta-attribute %s of %q cannot be represented", s.name, id)
+	case id == "":
+		m.note(s.at, "the default %s for resources is none that Pacemaker's scheduler knows", s.name)
 	default:
 		m.note(s.at, "meta-attribute %s of %q is none that Pacemaker's scheduler knows", s.name, id)
 	}

@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,14 +144,21 @@ func (m *importer) number(s setting) *int {
 	return &n
 }
 
+// score reads a score as Pacemaker does: the digits that it begins with.
 func (m *importer) score(s setting) *resources.Score {
 	score, err := resources.ParseScore(strings.TrimSpace(s.value))
-	if err != nil {
-		m.lose(s.at, "%s: %v", s.name, err)
+	if err == nil {
+		return &score
+	}
+	if score, err = resources.ParseScore(leadingNumber.FindString(s.value)); err != nil {
+		m.note(s.at, "%s %q is no score: the default holds", s.name, s.value)
 		return nil
 	}
+	m.note(s.at, "%s %q is read as %s, as Pacemaker does", s.name, s.value, score)
 	return &score
 }
+
+var leadingNumber = regexp.MustCompile(`^[+-]?[0-9]+`)
 
 // nodes takes the configured nodes.
 func (m *importer) nodes() {
@@ -206,13 +214,8 @@ func (m *importer) nodeAt(id string) place {
 
 func (m *importer) nodeAttribute(n *resources.Node, s setting) {
 	switch s.name {
-	case "standby", "maintenance":
-		if on, _ := parseBool(s.value); on {
-			m.lose(s.at, "node %q is in %s, which no definition says: belayctl node %s %s", n.Name, s.name, s.name, n.Name)
-		}
-		return
-	case "terminate", "shutdown", "probe_complete":
-		return
+	case "standby", "maintenance", "terminate", "shutdown", "probe_complete":
+		return // see prepare
 	}
 	if n.Attributes == nil {
 		n.Attributes = map[string]string{}
@@ -224,7 +227,7 @@ func (m *importer) nodeAttribute(n *resources.Node, s setting) {
 func (m *importer) defaults() {
 	for _, s := range m.settings(m.in.ResourceDefaults, "") {
 		if !m.meta(&m.def.Defaults.Resource, s) {
-			m.lose(s.at, "the default %s for resources cannot be represented", s.name)
+			m.otherMeta("", s)
 		}
 	}
 	op := &m.def.Defaults.Op

@@ -77,6 +77,10 @@ func TestImport(t *testing.T) {
 			"id = \"f\"\nagent = \"fence_apc\"\ntargets = [\"alpha\"]", ""},
 		{"delays of a fence device", "", web + `<primitive id="pdu" class="stonith" type="fence_apc"><instance_attributes id="p"><nvpair id="p1" name="pcmk_host_list" value="alpha,beta"/><nvpair id="p2" name="pcmk_delay_base" value="alpha:0;beta:3s"/><nvpair id="p3" name="pcmk_delay_max" value="10"/></instance_attributes></primitive>`, "",
 			"targets = [\"beta\"]\ndelay = \"3s\"\ndelay_max = \"10s\"\n", ""},
+		{"parameters of a group", "", `<group id="g"><instance_attributes id="gi"><nvpair id="gi1" name="device" value="/dev/sda"/><nvpair id="gi2" name="fstype" value="xfs"/></instance_attributes>` +
+			`<primitive id="fs" class="ocf" provider="heartbeat" type="Filesystem"><instance_attributes id="p"><nvpair id="p1" name="device" value="/dev/sdb"/></instance_attributes></primitive></group>`, "",
+			"params = { device = \"/dev/sdb\", fstype = \"xfs\" }", ""},
+		{"a score with more than digits", "", dummy("web", `<meta_attributes id="m"><nvpair id="m1" name="priority" value="2.0"/></meta_attributes>`), "", "priority = 2", "is read as 2"},
 		{"a resource that does not exist", "", web, `<rsc_location id="l" rsc="gone" node="beta" score="7"/>`, `id = "web"`, `"gone", which does not exist`},
 	}
 	for _, tc := range cases {
