@@ -82,13 +82,6 @@ func (t AgentTable) WithForeign() AgentTable {
 	return t
 }
 
-// isForeign reports whether an agent's name is Pacemaker's, of a class that Belay
-// does not have.
-func isForeign(agent string) bool {
-	class, _, _ := strings.Cut(agent, ":")
-	return slices.Contains([]string{"ocf", "lsb", "service", "upstart", "nagios", "heartbeat"}, class) && class != agent
-}
-
 // Names returns the agents' names in order.
 func (t AgentTable) Names() []string { return slices.Sorted(maps.Keys(t.byName)) }
 

@@ -91,7 +91,12 @@ func (v *validator) agent(path string, r *Resource) (AgentInfo, bool) {
 		v.add(ProblemUnknownAgent, path+".agent", hint, "no agent is called %q", r.Agent)
 		return AgentInfo{}, false
 	}
-	hint := didYouMean(base, v.agents.Names())
+	hint := foreignHint(r.Agent)
+	if hint != "" {
+		v.add(ProblemUnknownAgent, path+".agent", hint, "no agent is called %q", r.Agent)
+		return AgentInfo{}, false
+	}
+	hint = didYouMean(base, v.agents.Names())
 	if hint != "" && hasSuffix {
 		hint = strings.TrimSuffix(hint, `"?`) + ":" + suffix + `"?`
 	}

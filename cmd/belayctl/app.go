@@ -75,12 +75,18 @@ in reach; 4 settled, but not as asked; 5 not settled in time.`
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.addr, "addr", "", "the member to talk to (default BELAY_ADDR, or "+defaultAddr+")")
 	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
+	// Scripts for pcs are full of it. Belay checks what can be checked, always.
+	flags.BoolVar(new(bool), "force", false, "understood for the sake of scripts, and means nothing where a command does not say otherwise")
+	if err := flags.MarkHidden("force"); err != nil {
+		panic(err) // the line above has made it
+	}
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkOutput() }
 	root.AddCommand(
 		a.statusCommand(), a.explainCommand(), a.waitCommand(), a.applyCommand(), a.validateCommand(), a.exportCommand(),
-		a.resourceCommand(), a.constraintCommand(), a.nodeCommand(), a.propertyCommand(), a.defaultsCommand(),
+		a.resourceCommand(), a.constraintCommand(), a.nodeCommand(), a.attributeCommand(), a.propertyCommand(), a.defaultsCommand(),
 		a.fenceCommand(), a.secretCommand(), a.galeraCommand(), a.clusterCommand(), a.simulateCommand(), a.stateCommand(), a.importCommand(), a.versionCommand(), a.completionCommand(),
 	)
+	a.completeAll(root)
 	return root
 }
 

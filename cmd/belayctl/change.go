@@ -54,13 +54,9 @@ type changeFlags struct {
 	diff bool
 }
 
-func (f *changeFlags) addWait(cmd *cobra.Command) {
+func (f *changeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Var(&f.wait, "wait", "wait until this change is true: 240, 600s, or 10m when no time is given")
 	cmd.Flags().Lookup("wait").NoOptDefVal = waitDefault.String()
-}
-
-func (f *changeFlags) add(cmd *cobra.Command) {
-	f.addWait(cmd)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would change and which actions would follow, and change nothing")
 }
 
@@ -70,10 +66,11 @@ type changeAnswer struct {
 	DryRun  bool   `json:"dry_run,omitempty"`
 	Index   uint64 `json:"index,omitempty"`
 	// Changes of the definition; Actions that a dry run foresees.
-	Changes  []definition.Change `json:"changes,omitempty"`
-	Actions  []api.ActionStatus  `json:"actions,omitempty"`
-	Problems []api.ProblemStatus `json:"problems,omitempty"`
-	Fence    string              `json:"fence,omitempty"`
+	Changes     []definition.Change `json:"changes,omitempty"`
+	Actions     []api.ActionStatus  `json:"actions,omitempty"`
+	Interrupted []interruption      `json:"interrupted,omitempty"`
+	Problems    []api.ProblemStatus `json:"problems,omitempty"`
+	Fence       string              `json:"fence,omitempty"`
 }
 
 // edition changes a definition, or refuses.
@@ -114,10 +111,7 @@ func (a *app) editOnce(ctx context.Context, c Cluster, flags *changeFlags, chang
 	answer := changeAnswer{DryRun: flags.dryRun, Changes: definition.Diff(current.Definition, wanted)}
 	answer.Changed = len(answer.Changes) > 0
 	if flags.dryRun {
-		if answer.Actions, answer.Problems, err = a.foresee(ctx, c, current.Revision, wanted); err != nil {
-			return err
-		}
-		return a.print(answer, func(w io.Writer) { a.printForeseen(w, answer) })
+		return a.showForeseen(ctx, c, answer, &state.DefinitionSet{Base: current.Revision, Definition: wanted})
 	}
 	if answer.Changed {
 		committed, err := call(ctx, func(ctx context.Context) (api.CommandAnswer, error) {
@@ -162,11 +156,34 @@ func (a *app) printChanged(w io.Writer, answer changeAnswer, diff bool) {
 	}
 }
 
+// showForeseen ends a dry run.
+func (a *app) showForeseen(ctx context.Context, c Cluster, answer changeAnswer, command state.Command) error {
+	var found foreseen
+	if answer.Changed {
+		var err error
+		if found, err = a.foresee(ctx, c, command); err != nil {
+			return err
+		}
+	}
+	found.Changes = answer.Changes
+	answer.Actions, answer.Interrupted, answer.Problems = found.Actions, found.Interrupted, found.Problems
+	return a.print(answer, func(w io.Writer) {
+		if !answer.Changed {
+			fmt.Fprintln(w, "nothing would change")
+			return
+		}
+		a.printForeseen(w, found)
+	})
+}
+
 // command commits a command that is no change of the definition.
 func (a *app) command(ctx context.Context, flags *changeFlags, command state.Command, done string, concerns ...resources.ResourceID) error {
 	c, err := a.cluster()
 	if err != nil {
 		return err
+	}
+	if flags.dryRun {
+		return a.showForeseen(ctx, c, changeAnswer{Changed: true, DryRun: true}, command)
 	}
 	committed, err := call(ctx, func(ctx context.Context) (api.CommandAnswer, error) { return c.Command(ctx, command) })
 	if err != nil {

@@ -33,7 +33,7 @@ func (a *app) constraintCommand() *cobra.Command {
 				return edit.AddColocation(def, withoutAdd(words))
 			}, all),
 		a.editing("location A prefers|avoids NODE[=SCORE]..., or location A rule [score=SCORE] [resource-discovery=exclusive] [role=ROLE] EXPRESSION",
-			"Say where a resource, or every resource of agent=PATTERN, likes to run",
+			"Say where a resource, or all of agent=PATTERN or id=EXPRESSION, like to run",
 			"  belayctl constraint location vip prefers controller-0=50 controller-1\n  belayctl constraint location nova-compute rule resource-discovery=exclusive score=0 osprole eq compute\n"+
 				"  belayctl constraint location 'agent=systemd:*' rule 'osprole == \"controller\" and not_defined spare'",
 			func(def *resources.Definition, words []string) (*resources.Definition, error) {
@@ -42,9 +42,15 @@ func (a *app) constraintCommand() *cobra.Command {
 				}
 				return edit.AddLocation(def, words)
 			}, all),
-		a.editing("remove ID...", "Remove constraints by their ids", "  belayctl constraint remove order-haproxy-vip", edit.RemoveConstraints, all),
+		a.removeConstraintsCommand(),
 		a.constraintListCommand(),
 	)
+}
+
+func (a *app) removeConstraintsCommand() *cobra.Command {
+	cmd := a.editing("remove ID...", "Remove constraints by their ids", "  belayctl constraint remove order-haproxy-vip", edit.RemoveConstraints, all)
+	cmd.Aliases = []string{"delete"}
+	return cmd
 }
 
 // withoutAdd drops pcs' optional word add.
@@ -57,7 +63,7 @@ func withoutAdd(words []string) []string {
 
 func (a *app) constraintListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the constraints with their ids", Args: arguments(0, 0), Example: "  belayctl constraint list\n  belayctl constraint list -o json",
+		Use: "list", Aliases: []string{"show", "config"}, Short: "List the constraints with their ids", Args: arguments(0, 0), Example: "  belayctl constraint list\n  belayctl constraint list -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			def, err := a.definition(cmd.Context())
 			if err != nil {

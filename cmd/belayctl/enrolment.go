@@ -15,9 +15,11 @@ import (
 )
 
 func (a *app) clusterCommand() *cobra.Command {
-	return a.parent("cluster", "Found a cluster and let hosts join", "  belayctl cluster init --name overcloud --address 192.0.2.10\n  belayctl cluster token create",
+	cmd := a.parent("cluster", "Found a cluster and let hosts join", "  belayctl cluster init --name overcloud --address 192.0.2.10\n  belayctl cluster token create",
 		a.clusterInitCommand(), a.clusterJoinCommand(),
 		a.parent("token", "Tokens that let one host join", "  belayctl cluster token create --ttl 1h", a.tokenCreateCommand()))
+	cmd.AddCommand(a.clusterWords()...)
+	return cmd
 }
 
 // hostFlags are what a host says of itself when it becomes a member.

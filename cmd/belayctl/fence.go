@@ -24,17 +24,17 @@ func (a *app) fenceCommand() *cobra.Command {
 	var off bool
 	var reason string
 	cmd := &cobra.Command{
-		Use: "fence NODE", Short: "Fence a node, and look after fencing", Aliases: []string{"stonith"}, Args: cobra.ArbitraryArgs,
+		Use: "fence [NODE]", Short: "Fence a node, and look after fencing; without NODE list the fence devices", Aliases: []string{"stonith"}, Args: cobra.ArbitraryArgs,
 		Long: "Cuts a node's power and proves it by reading it back, then, unless --off is given,\nswitches it on again.\n\nWith --wait it waits until the power was read back as off.",
 		Example: "  belayctl fence controller-2 --reason 'hangs' --wait\n  belayctl fence history\n" +
 			"  belayctl fence create bmc-2 redfish targets=controller-2 endpoint=https://198.51.100.12 username=admin password=secret://bmc-2",
 	}
-	flags.addWait(cmd)
+	flags.add(cmd)
 	cmd.Flags().BoolVar(&off, "off", false, "leave it off")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return noSubcommand(cmd, args)
+			return a.listFences(cmd)
 		}
 		if len(args) > 1 {
 			return usage("write: %s", cmd.UseLine())
@@ -87,6 +87,9 @@ func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, of
 	}
 	if reason == "" {
 		request.Reason = "asked for"
+	}
+	if flags.dryRun {
+		return a.showForeseen(ctx, c, changeAnswer{Changed: true, DryRun: true}, request)
 	}
 	committed, err := call(ctx, func(ctx context.Context) (api.CommandAnswer, error) { return c.Command(ctx, request) })
 	if err != nil {
@@ -154,7 +157,7 @@ elsewhere. If the node still runs, its data will be corrupted: cut its power and
 see it off first.`,
 		Example: "  belayctl fence confirm controller-2 --reason 'pulled both plugs, J. Doe'",
 	}
-	flags.addWait(cmd)
+	flags.add(cmd)
 	cmd.Flags().StringVar(&reason, "reason", "", "how you know, for the record (required)")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask again")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -181,7 +184,7 @@ fence_limit times in fence_limit_window, and begins to count anew. Find out firs
 why it was fenced: see belayctl fence history NODE.`,
 		Example: "  belayctl fence release controller-1 --reason 'memory replaced'",
 	}
-	flags.addWait(cmd)
+	flags.add(cmd)
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.command(cmd.Context(), &flags, &state.FenceReleased{Node: resources.NodeName(args[0]), Reason: cmp.Or(reason, "asked for")}, args[0]+" is released")
@@ -264,10 +267,14 @@ func (a *app) printFencing(w io.Writer, f *state.Fencing, steps bool) {
 }
 
 func (a *app) fenceListCommand() *cobra.Command {
-	return a.showing("list", "List the fence devices", "  belayctl fence list\n  belayctl fence list -o json", func(def *resources.Definition) (any, *resources.Definition) {
-		return orEmpty(def.Fences), &resources.Definition{Fences: def.Fences}
-	})
+	return a.showing("list", "List the fence devices", "  belayctl fence list\n  belayctl fence list -o json", fencePart)
 }
+
+func fencePart(def *resources.Definition) (any, *resources.Definition) {
+	return orEmpty(def.Fences), &resources.Definition{Fences: def.Fences}
+}
+
+func (a *app) listFences(cmd *cobra.Command) error { return a.showPart(cmd, fencePart) }
 
 func (a *app) fenceAgentsCommand() *cobra.Command {
 	return &cobra.Command{

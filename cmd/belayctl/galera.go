@@ -105,7 +105,7 @@ choose by itself. What other members have beyond it is lost. Look at
 "belayctl galera status" first.`,
 		Example: "  belayctl galera bootstrap --from controller-1 --reason 'disk of controller-0 is lost' --wait\n  belayctl galera bootstrap --cancel",
 	}
-	flags.addWait(cmd)
+	flags.add(cmd)
 	cmd.Flags().StringVar(&from, "from", "", "the node whose data is the right one")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record")
 	cmd.Flags().BoolVar(&cancel, "cancel", false, "take your word back")

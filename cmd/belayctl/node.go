@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,13 +11,12 @@ import (
 
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
-	"github.com/belay-ha/belay/resources/edit"
 )
 
 func (a *app) nodeCommand() *cobra.Command {
 	return a.parent("node", "The cluster's members", "  belayctl node list\n  belayctl node standby controller-1 --wait",
 		a.standbyCommand("standby", "Move everything off a node and start nothing there", true), a.standbyCommand("unstandby", "Let a node run things again", false),
-		a.nodeMaintenanceCommand(), a.nodeListCommand(), a.nodeAttributeCommand(), a.nodeRemoveCommand(),
+		a.nodeMaintenanceCommand(), a.nodeListCommand(), a.nodeAttributeCommand(), a.nodeUtilizationCommand(), a.nodeRemoveCommand(),
 	)
 }
 
@@ -28,7 +25,7 @@ func (a *app) standbyCommand(verb, short string, on bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: verb + " NODE", Short: short, Args: arguments(1, 1), Example: fmt.Sprintf("  belayctl node %s controller-1 --wait=600s", verb),
 	}
-	flags.addWait(cmd)
+	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		done := args[0] + " is in standby"
 		if !on {
@@ -49,7 +46,7 @@ func (a *app) nodeMaintenanceCommand() *cobra.Command {
 		Long:    "Nothing is started, stopped or recovered on the node, and its services go on. It\nholds over restarts of the daemon and of the host, until it ends.",
 		Example: "  belayctl node maintenance controller-1 --for 2h --reason 'new disks'\n  belayctl node maintenance controller-1 --end",
 	}
-	flags.addWait(cmd)
+	flags.add(cmd)
 	cmd.Flags().Var(&lifetime, "for", "how long it holds (default: until it is ended)")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record")
 	cmd.Flags().BoolVar(&end, "end", false, "end it")
@@ -88,81 +85,6 @@ func (a *app) nodeListCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) nodeAttributeCommand() *cobra.Command {
-	var flags changeFlags
-	var transient bool
-	cmd := &cobra.Command{
-		Use: "attribute NODE [NAME=VALUE...]", Short: "Show or set a node's attributes; NAME= removes one", Args: arguments(1, -1),
-		Long:    "Attributes are part of the definition. With --transient they are not, and vanish\nwhen the node is lost or restarts.",
-		Example: "  belayctl node attribute controller-0\n  belayctl node attribute controller-0 osprole=controller\n  belayctl node attribute controller-0 --transient evacuate=yes",
-	}
-	flags.add(cmd)
-	cmd.Flags().BoolVar(&transient, "transient", false, "until the node is lost or restarts")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) == 1:
-			return a.showAttributes(cmd, args[0])
-		case !transient:
-			return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
-				return edit.SetNodeAttributes(def, args[0], args[1:])
-			})
-		}
-		for _, word := range args[1:] {
-			if name, _, ok := strings.Cut(word, "="); !ok || name == "" {
-				return usage("unexpected %q: write NAME=VALUE", word)
-			}
-		}
-		for _, word := range args[1:] {
-			name, value, _ := strings.Cut(word, "=")
-			set := &state.NodeAttribute{Node: resources.NodeName(args[0]), Key: name, Value: &value}
-			if value == "" {
-				set.Value = nil
-			}
-			if err := a.command(cmd.Context(), &flags, set, fmt.Sprintf("%s: %s is set", args[0], name)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return cmd
-}
-
-func (a *app) showAttributes(cmd *cobra.Command, node string) error {
-	def, err := a.definition(cmd.Context())
-	if err != nil {
-		return err
-	}
-	status, err := a.status(cmd.Context(), false)
-	if err != nil {
-		return err
-	}
-	all := map[string]string{}
-	var names []string
-	found := false
-	for _, n := range def.Nodes {
-		names = append(names, string(n.Name))
-		if string(n.Name) == node {
-			found = true
-			maps.Copy(all, n.Attributes)
-		}
-	}
-	for _, n := range status.Nodes {
-		names = append(names, string(n.Name))
-		if string(n.Name) == node {
-			found = true
-			maps.Copy(all, n.Attributes)
-		}
-	}
-	if !found {
-		return unknownName("node", node, names)
-	}
-	return a.print(all, func(w io.Writer) {
-		for _, name := range slices.Sorted(maps.Keys(all)) {
-			fmt.Fprintf(w, "%s=%s\n", name, all[name])
-		}
-	})
-}
-
 func (a *app) nodeRemoveCommand() *cobra.Command {
 	var flags changeFlags
 	var force bool
@@ -170,6 +92,7 @@ func (a *app) nodeRemoveCommand() *cobra.Command {
 		Use: "remove NODE", Short: "Forget a member and revoke its certificate", Args: arguments(1, 1),
 		Example: "  belayctl node standby compute-7 --wait && belayctl node remove compute-7",
 	}
+	flags.add(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "although it may still run something")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.command(cmd.Context(), &flags, &state.MemberRemoved{Node: resources.NodeName(args[0]), Force: force}, args[0]+" is no member any more")

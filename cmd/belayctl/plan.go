@@ -2,54 +2,101 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/node"
 	"github.com/belay-ha/belay/cluster/scheduler"
+	"github.com/belay-ha/belay/cluster/simulate"
 	"github.com/belay-ha/belay/cluster/state"
-	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/definition"
 )
 
-// foresee plans, on a copy of the cluster's state, what a definition would cause.
-func (a *app) foresee(ctx context.Context, c Cluster, revision uint64, wanted *resources.Definition) ([]api.ActionStatus, []api.ProblemStatus, error) {
-	current, err := call(ctx, func(ctx context.Context) (*state.State, error) { return c.State(ctx, false) })
-	if err != nil {
-		return nil, nil, err
-	}
-	changed, result := state.ApplyCommand(current, current.Index+1, current.Term, a.now(), "dry run", &state.DefinitionSet{Base: revision, Definition: wanted})
-	if result.Err != nil {
-		return nil, nil, result.Err
-	}
-	plan := scheduler.Plan(changed, a.now(), scheduler.Options{Quorum: true, Agents: node.AgentFacts(a.agents)})
-	var problems []api.ProblemStatus
-	for _, p := range plan.Problems {
-		problems = append(problems, api.ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
-	}
-	return api.Actions(api.Live{Transition: plan}), problems, nil
+// foreseen is what a change would cause.
+type foreseen struct {
+	// Changes of the definition.
+	Changes []definition.Change `json:"changes,omitempty"`
+	// Actions until nothing more would happen.
+	Actions []api.ActionStatus `json:"actions,omitempty"`
+	// Interrupted are the services that would not go on as they do now, because of
+	// the change alone.
+	Interrupted []interruption      `json:"interrupted,omitempty"`
+	Problems    []api.ProblemStatus `json:"problems,omitempty"`
 }
 
-func (a *app) printForeseen(w io.Writer, answer changeAnswer) {
-	if !answer.Changed {
-		fmt.Fprintln(w, "nothing would change")
-		return
+// foresee carries a command out on a copy of the cluster's state, and simulates
+// what follows. Changes of the definition are filled in by the caller.
+func (a *app) foresee(ctx context.Context, c Cluster, command state.Command) (foreseen, error) {
+	current, err := call(ctx, func(ctx context.Context) (*state.State, error) { return c.State(ctx, false) })
+	if err != nil {
+		return foreseen{}, err
 	}
-	a.printDiff(w, answer.Changes)
-	switch len(answer.Actions) {
+	return a.foreseeFrom(current, command)
+}
+
+func (a *app) foreseeFrom(current *state.State, command state.Command) (foreseen, error) {
+	now := a.now()
+	changed, result := state.ApplyCommand(current, current.Index+1, current.Term, now, "dry run", command)
+	if result.Err != nil {
+		var rejection *state.Rejection
+		if errors.As(result.Err, &rejection) {
+			return foreseen{}, &api.Error{Code: api.Code(rejection.Code), Text: rejection.Text}
+		}
+		return foreseen{}, result.Err
+	}
+	opts := simulate.Options{Now: now, Planner: scheduler.Options{Quorum: true, Agents: node.AgentFacts(a.agents)}}
+	after, anyway := simulate.Run(changed, opts), simulate.Run(current, opts)
+	found := foreseen{Interrupted: interruptions(current, after, anyway)}
+	for _, step := range after.Steps {
+		action := api.ActionStatus{Key: step.Key, Reason: step.Reason}
+		for _, before := range step.After {
+			action.After = append(action.After, after.Steps[before].Key)
+		}
+		found.Actions = append(found.Actions, action)
+	}
+	for _, p := range after.Plan.Problems {
+		found.Problems = append(found.Problems, api.ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
+	}
+	if after.Endless != "" {
+		found.Problems = append(found.Problems, api.ProblemStatus{Code: "endless", Severity: "critical", Text: after.Endless + " would come again and again"})
+	}
+	return found, nil
+}
+
+func (a *app) printForeseen(w io.Writer, f foreseen) {
+	a.printDiff(w, f.Changes)
+	if len(f.Changes) > 0 {
+		fmt.Fprintln(w)
+	}
+	switch len(f.Actions) {
 	case 0:
-		fmt.Fprintln(w, "\nno actions would follow")
+		fmt.Fprintln(w, "no actions would follow")
+	case 1:
+		fmt.Fprintln(w, "1 action would follow:")
 	default:
-		fmt.Fprintf(w, "\n%d actions would follow:\n", len(answer.Actions))
+		fmt.Fprintf(w, "%d actions would follow:\n", len(f.Actions))
 	}
-	for _, action := range answer.Actions {
+	for _, action := range f.Actions {
 		fmt.Fprintf(w, "  %s", action.Key)
 		if action.Reason != "" {
 			fmt.Fprintf(w, "  (%s)", action.Reason)
 		}
 		fmt.Fprintln(w)
 	}
-	for _, p := range answer.Problems {
+	a.printInterrupted(w, f.Interrupted)
+	for _, p := range f.Problems {
 		fmt.Fprintf(w, "%s: %s\n", p.Severity, problemLine(p))
+	}
+}
+
+func (a *app) printInterrupted(w io.Writer, list []interruption) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nwould be interrupted:")
+	for _, i := range list {
+		fmt.Fprintf(w, "  %s\n", a.paint(yellow, i.String()))
 	}
 }

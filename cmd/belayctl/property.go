@@ -31,11 +31,21 @@ func (a *app) propertySetCommand() *cobra.Command {
 	flags.add(cmd)
 	cmd.Flags().StringVar(&node, "node", "", "set attributes of this node")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		words, notes := args, []string(nil)
+		if node == "" {
+			words, notes = edit.Needless(args)
+		}
+		for _, note := range notes {
+			fmt.Fprintln(a.errOut, "note: "+note)
+		}
+		if len(words) == 0 {
+			return nil
+		}
 		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
 			if node != "" {
 				return edit.SetNodeAttributes(def, node, args)
 			}
-			return edit.SetProperties(def, args)
+			return edit.SetProperties(def, words)
 		})
 	}
 	return cmd
@@ -45,15 +55,17 @@ func (a *app) propertySetCommand() *cobra.Command {
 func (a *app) showing(use, short, example string, part func(*resources.Definition) (any, *resources.Definition)) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Example: example, Args: arguments(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			def, err := a.definition(cmd.Context())
-			if err != nil {
-				return err
-			}
-			value, shown := part(def)
-			return a.print(value, func(w io.Writer) { fmt.Fprint(w, orNothing(string(definition.Encode(shown)))) })
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.showPart(cmd, part) },
 	}
+}
+
+func (a *app) showPart(cmd *cobra.Command, part func(*resources.Definition) (any, *resources.Definition)) error {
+	def, err := a.definition(cmd.Context())
+	if err != nil {
+		return err
+	}
+	value, shown := part(def)
+	return a.print(value, func(w io.Writer) { fmt.Fprint(w, orNothing(string(definition.Encode(shown)))) })
 }
 
 func orNothing(text string) string {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -67,8 +66,11 @@ func (a *app) resourceCommand() *cobra.Command {
 			}
 			return edit.UncloneResource(def, words[0])
 		}, firstWord),
-		a.resourceGroupCommand(), a.resourceMoveCommand(), a.resourceRestartCommand(), a.resourceRetryCommand(),
-		a.resourceShowCommand(), a.resourceListCommand(), a.resourceAgentsCommand(), a.resourceDefaultsCommand(),
+		a.resourceGroupCommand(), a.resourceMoveCommand(), a.resourceBanCommand(), a.resourceClearCommand(), a.resourceRestartCommand(), a.resourceRetryCommand(),
+		a.resourceMetaCommand(), a.resourceUtilizationCommand(),
+		a.managingCommand("manage", "Let the cluster start and stop resources again", "managed=", edit.SetMeta),
+		a.managingCommand("unmanage", "Leave resources as they are: neither start nor stop them", "managed=false", edit.SetMeta),
+		a.resourceShowCommand(), a.resourceListCommand(), a.resourceAgentsCommand(), a.resourceDescribeCommand(), a.resourceDefaultsCommand(),
 	)
 }
 
@@ -78,7 +80,7 @@ func (a *app) resourceCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create ID AGENT [NAME=VALUE...] [op NAME NAME=VALUE...] [meta NAME=VALUE...] [--clone [NAME=VALUE...] | --promotable [NAME=VALUE...] | --group GROUP] [--disabled]",
 		Short: "Add a resource",
-		Long:  "Adds a resource. The parts may stand in any order after the agent; every NAME=VALUE\nbelongs to the part before it. --master is --promotable, and pcs' dashed names and\nold words such as master-max are understood.",
+		Long:  "Adds a resource. The parts may stand in any order after the agent; every NAME=VALUE\nbelongs to the part before it. --master is --promotable, and pcs' dashed names and\nold words such as master-max are understood. Names of Pacemaker's agents that Belay has an\nown agent for (IPaddr2, galera, rabbitmq-cluster, Filesystem) stand for that; what is left\nout of their parameters is noted on the standard error.",
 		Example: "  belayctl resource create vip-db vip address=192.0.2.201/24 --wait\n" +
 			"  belayctl resource create glance systemd:glance-api --clone interleave=true\n" +
 			"  belayctl resource create db galera enable_creation=true op promote timeout=300s on-fail=block --promotable promoted-max=3\n" +
@@ -87,6 +89,10 @@ func (a *app) resourceCreateCommand() *cobra.Command {
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&ifAbsent, "if-absent", false, "change nothing when there is a resource with this id")
 	return raw(cmd, func(cmd *cobra.Command, words []string) error {
+		words, notes := edit.Translate(words)
+		for _, note := range notes {
+			fmt.Fprintln(a.errOut, "note: "+note)
+		}
 		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
 			if _, exists := def.Resource(resources.ResourceID(append(words, "")[0])); exists && ifAbsent {
 				return def, nil
@@ -98,16 +104,17 @@ func (a *app) resourceCreateCommand() *cobra.Command {
 
 func (a *app) resourceDeleteCommand() *cobra.Command {
 	var flags changeFlags
-	var cascade bool
+	var cascade, force bool
 	cmd := &cobra.Command{
 		Use: "delete ID", Short: "Stop a resource, or a group with its members, and take it out", Args: arguments(1, 1),
 		Example: "  belayctl resource delete reader --wait\n  belayctl resource delete vip --cascade --dry-run",
 	}
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&cascade, "cascade", false, "take out the constraints and memberships that name it as well")
+	cmd.Flags().BoolVar(&force, "force", false, "the same as --cascade")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
-			return edit.DeleteResource(def, args[0], cascade)
+			return edit.DeleteResource(def, args[0], cascade || force)
 		}, bare(args)...)
 	}
 	return cmd
@@ -140,78 +147,13 @@ func (a *app) resourceGroupCommand() *cobra.Command {
 	)
 }
 
-func (a *app) resourceMoveCommand() *cobra.Command {
-	var flags changeFlags
-	var lifetime waitFlag
-	var end bool
-	cmd := &cobra.Command{
-		Use: "move ID [NODE]", Short: "Move a resource to a node, or away from where it runs, for some time", Args: arguments(1, 2),
-		Long:    "Moves a resource to NODE or, without NODE, away from where it runs. A move is a wish\nthat ends by itself: it leaves no constraint behind.",
-		Example: "  belayctl resource move vip controller-1 --wait\n  belayctl resource move vip --for 30m\n  belayctl resource move vip --end",
-	}
-	flags.addWait(cmd)
-	cmd.Flags().Var(&lifetime, "for", "how long the move holds (default 1h)")
-	cmd.Flags().BoolVar(&end, "end", false, "end the move now")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if end && len(args) > 1 {
-			return usage("--end ends a move: leave out the node")
-		}
-		if lifetime.time == 0 {
-			lifetime.time = resources.Duration(time.Hour)
-		}
-		move := &state.ResourceMoved{Resource: bare(args)[0]}
-		done := fmt.Sprintf("the move of %s is over", move.Resource)
-		if !end {
-			move.Until = a.now().Add(lifetime.time.Std()).UTC()
-			from, err := a.target(cmd, args, move)
-			if err != nil {
-				return err
-			}
-			done = fmt.Sprintf("%s moves %s until %s", move.Resource, from, move.Until.Format(time.RFC3339))
-		}
-		return a.command(cmd.Context(), &flags, move, done, move.Resource)
-	}
-	return cmd
-}
-
-// target fills in where a resource moves to, or from, and says it in words.
-func (a *app) target(cmd *cobra.Command, args []string, move *state.ResourceMoved) (string, error) {
-	if len(args) > 1 {
-		move.To = resources.NodeName(args[1])
-		return "to " + args[1], nil
-	}
-	status, err := a.status(cmd.Context(), false)
-	if err != nil {
-		return "", err
-	}
-	def, err := a.definition(cmd.Context())
-	if err != nil {
-		return "", err
-	}
-	parts := []resources.ResourceID{move.Resource}
-	if g, isGroup := def.Group(move.Resource); isGroup {
-		parts = g.Members
-	}
-	var nodes []resources.NodeName
-	for _, r := range status.Resources {
-		if slices.Contains(parts, r.Resource) && r.Role.Active() && !slices.Contains(nodes, r.Node) {
-			nodes = append(nodes, r.Node)
-		}
-	}
-	if len(nodes) != 1 {
-		return "", usage("%s runs on %d nodes: name the node that it shall move to", move.Resource, len(nodes))
-	}
-	move.From = nodes[0]
-	return "away from " + string(nodes[0]), nil
-}
-
 func (a *app) resourceRestartCommand() *cobra.Command {
 	var flags changeFlags
 	cmd := &cobra.Command{
 		Use: "restart ID [NODE]", Short: "Restart what runs of a resource, on one node or all", Args: arguments(1, 2),
 		Example: "  belayctl resource restart haproxy --wait\n  belayctl resource restart galera controller-2 --wait=600s",
 	}
-	flags.addWait(cmd)
+	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		restart := &state.ResourceRestart{Resource: bare(args)[0], Node: resources.NodeName(append(args, "")[1])}
 		return a.command(cmd.Context(), &flags, restart, fmt.Sprintf("%s restarts", restart.Resource), restart.Resource)
@@ -225,7 +167,7 @@ func (a *app) resourceRetryCommand() *cobra.Command {
 		Use: "retry [ID [NODE]]", Aliases: []string{"cleanup"}, Short: "Forget failures, so that what they block is tried again", Args: arguments(0, 2),
 		Example: "  belayctl resource retry galera controller-1 --wait\n  belayctl resource retry",
 	}
-	flags.addWait(cmd)
+	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		words := append(args, "", "")
 		cleared := &state.FailuresCleared{Resource: bare(words)[0], Node: resources.NodeName(words[1])}
@@ -242,9 +184,12 @@ func (a *app) resourceRetryCommand() *cobra.Command {
 
 func (a *app) resourceShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show a resource or group: its definition and where it runs", Args: arguments(1, 1),
+		Use: "show [ID]", Aliases: []string{"config"}, Short: "Show a resource or group: its definition and where it runs", Args: arguments(0, 1),
 		Example: "  belayctl resource show galera\n  belayctl resource show galera -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.listResources(cmd)
+			}
 			def, err := a.definition(cmd.Context())
 			if err != nil {
 				return err
@@ -315,21 +260,23 @@ func ids(def *resources.Definition) []resources.ResourceID {
 func (a *app) resourceListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the resources and where they run", Args: arguments(0, 0), Example: "  belayctl resource list\n  belayctl resource list -o json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			status, err := a.status(cmd.Context(), false)
-			if err != nil {
-				return err
-			}
-			return a.print(status.Defined, func(w io.Writer) {
-				table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(table, "RESOURCE\tAGENT\tKIND\tON")
-				for _, d := range status.Defined {
-					fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", d.ID, d.Agent, kindOf(d), places(status, d.ID))
-				}
-				table.Flush()
-			})
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listResources(cmd) },
 	}
+}
+
+func (a *app) listResources(cmd *cobra.Command) error {
+	status, err := a.status(cmd.Context(), false)
+	if err != nil {
+		return err
+	}
+	return a.print(status.Defined, func(w io.Writer) {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "RESOURCE\tAGENT\tKIND\tON")
+		for _, d := range status.Defined {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", d.ID, d.Agent, kindOf(d), places(status, d.ID))
+		}
+		table.Flush()
+	})
 }
 
 func kindOf(d summary) string {
@@ -342,37 +289,6 @@ func kindOf(d summary) string {
 		return "clone"
 	default:
 		return "primitive"
-	}
-}
-
-func (a *app) resourceAgentsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "agents [AGENT]", Short: "List the agents, or one agent's parameters", Args: arguments(0, 1), Example: "  belayctl resource agents\n  belayctl resource agents galera",
-		RunE: func(_ *cobra.Command, args []string) error {
-			specs := a.agents.Specs()
-			if len(args) == 0 {
-				return a.print(specs, func(w io.Writer) {
-					table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-					for _, s := range specs {
-						name := s.Name
-						if s.Suffix {
-							name += ":NAME"
-						}
-						fmt.Fprintf(table, "%s\t%s\n", name, s.Summary)
-					}
-					table.Flush()
-				})
-			}
-			var names []string
-			base, _, _ := strings.Cut(args[0], ":")
-			for _, s := range specs {
-				names = append(names, s.Name)
-				if s.Name == base {
-					return a.print(s, func(w io.Writer) { printSpec(w, s) })
-				}
-			}
-			return unknownName("agent", args[0], names)
-		},
 	}
 }
 

@@ -26,12 +26,14 @@ func (a *app) secretCommand() *cobra.Command {
 
 func (a *app) secretSetCommand() *cobra.Command {
 	var file string
+	var dryRun bool
 	cmd := &cobra.Command{
 		Use: "set NAME", Short: "Store a secret, read from the terminal, the standard input or a file", Args: arguments(1, 1),
 		Long:    "Stores a secret, sealed. It is never taken from the command line, where others could\nsee it, and never shown again. One line break at its end is dropped.",
 		Example: "  belayctl secret set bmc-0\n  belayctl secret set bmc-0 < password-file\n  belayctl secret set bmc-0 --file password-file",
 	}
 	cmd.Flags().StringVar(&file, "file", "", "read it from this file")
+	addDryRun(cmd, &dryRun)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		value, err := a.readValue(file)
 		if err != nil {
@@ -40,7 +42,7 @@ func (a *app) secretSetCommand() *cobra.Command {
 		if value == "" {
 			return usage("the secret is empty; to remove it: belayctl secret delete %s", args[0])
 		}
-		return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0], Value: value}, "is set")
+		return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0], Value: value}, "is set", dryRun)
 	}
 	return cmd
 }
@@ -68,7 +70,14 @@ func (a *app) readValue(file string) (string, error) {
 	return strings.TrimSuffix(string(bytes.TrimSuffix(data, []byte("\n"))), "\r"), nil
 }
 
-func (a *app) storeSecret(ctx context.Context, request api.SecretRequest, done string) error {
+func addDryRun(cmd *cobra.Command, dryRun *bool) {
+	cmd.Flags().BoolVar(dryRun, "dry-run", false, "check, say what would be done, and change nothing")
+}
+
+func (a *app) storeSecret(ctx context.Context, request api.SecretRequest, done string, dryRun bool) error {
+	if dryRun {
+		return a.print(map[string]any{"secret": request.Secret, "dry_run": true}, func(w io.Writer) { fmt.Fprintf(w, "dry run: secret %s %s\n", request.Secret, done) })
+	}
 	c, err := a.cluster()
 	if err != nil {
 		return err
@@ -80,12 +89,15 @@ func (a *app) storeSecret(ctx context.Context, request api.SecretRequest, done s
 }
 
 func (a *app) secretDeleteCommand() *cobra.Command {
-	return &cobra.Command{
+	var dryRun bool
+	cmd := &cobra.Command{
 		Use: "delete NAME", Short: "Remove a secret", Args: arguments(1, 1), Example: "  belayctl secret delete bmc-0",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0]}, "is removed")
+			return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0]}, "is removed", dryRun)
 		},
 	}
+	addDryRun(cmd, &dryRun)
+	return cmd
 }
 
 func (a *app) secretListCommand() *cobra.Command {

@@ -159,22 +159,24 @@ func placedSide(def *resources.Definition, words []string) (resources.Role, reso
 //	A avoids NODE[=SCORE]…
 //	A rule [id=ID] [score=SCORE] [role=ROLE] [resource-discovery=always|never|exclusive] EXPRESSION
 //
-// A is a resource, a group, or agent=PATTERN for all resources of some agents.
+// A is a resource, a group, agent=PATTERN for all resources of some agents, or
+// id=EXPRESSION for all whose ids match. pcs' resource%ID and regexp%EXPRESSION are
+// understood, and its form
+//
+//	add ID A NODE [SCORE] [resource-discovery=always|never|exclusive]
+//
 // Scores are INFINITY when left out. The expression may be one word or several.
 func AddLocation(def *resources.Definition, words []string) (*resources.Definition, error) {
 	if len(words) < 3 {
 		return nil, errorf("write RESOURCE prefers|avoids NODE[=SCORE], or RESOURCE rule EXPRESSION", "a location needs a resource and a place")
 	}
 	changed := def.Clone()
+	if words[0] == "add" && len(words) > 3 {
+		return changed, addPlace(changed, words[1:])
+	}
 	var l resources.Location
-	if pattern, isPattern := strings.CutPrefix(words[0], "agent="); isPattern {
-		l.Selector = &resources.Selector{Agent: pattern}
-	} else {
-		id, err := Resolve(changed, words[0])
-		if err != nil {
-			return nil, err
-		}
-		l.Resource = id
+	if err := chosen(changed, words[0], &l); err != nil {
+		return nil, err
 	}
 	switch words[1] {
 	case "prefers", "avoids":
@@ -184,6 +186,52 @@ func AddLocation(def *resources.Definition, words []string) (*resources.Definiti
 	default:
 		return nil, unknown("kind of location", words[1], []string{"prefers", "avoids", "rule"})
 	}
+}
+
+// chosen reads what a location is about.
+func chosen(def *resources.Definition, word string, l *resources.Location) error {
+	for prefix, selector := range map[string]func(string) *resources.Selector{
+		"agent=":  func(text string) *resources.Selector { return &resources.Selector{Agent: text} },
+		"id=":     func(text string) *resources.Selector { return &resources.Selector{ID: text} },
+		"regexp%": func(text string) *resources.Selector { return &resources.Selector{ID: text} },
+	} {
+		if pattern, found := strings.CutPrefix(word, prefix); found {
+			l.Selector = selector(pattern)
+			return nil
+		}
+	}
+	id, err := Resolve(def, strings.TrimPrefix(word, "resource%"))
+	l.Resource = id
+	return err
+}
+
+// addPlace reads ID A NODE [SCORE] [resource-discovery=…].
+func addPlace(def *resources.Definition, words []string) error {
+	words, pairs := trailingPairs(words)
+	if len(words) < 3 || len(words) > 4 {
+		return errorf("write ID RESOURCE NODE [SCORE]", "a location needs an id, a resource and a node")
+	}
+	l := resources.Location{ID: words[0], Score: resources.Infinity}
+	if err := chosen(def, words[1], &l); err != nil {
+		return err
+	}
+	n, err := findNode(def, words[2])
+	if err != nil {
+		return err
+	}
+	l.Node = n.Name
+	if len(words) == 4 {
+		if l.Score, err = resources.ParseScore(words[3]); err != nil {
+			return errorf("", "%v", err)
+		}
+	}
+	if err := apply("option of locations", map[string]setter{
+		"score": plain(&l.Score, resources.ParseScore), "resource_discovery": plain(&l.Discovery, word[resources.Discovery]),
+	}, nil, pairs); err != nil {
+		return err
+	}
+	def.Locations = replace(def.Locations, l, func(l resources.Location) string { return l.ID })
+	return nil
 }
 
 func addPlaces(def *resources.Definition, l resources.Location, words []string, avoids bool) error {
@@ -263,13 +311,14 @@ func RemoveConstraints(def *resources.Definition, names []string) (*resources.De
 		changed.Colocations = slices.DeleteFunc(changed.Colocations, func(c resources.Colocation) bool { return c.ID == name })
 		changed.Locations = slices.DeleteFunc(changed.Locations, func(l resources.Location) bool { return l.ID == name })
 		if before == len(changed.Orders)+len(changed.Colocations)+len(changed.Locations) {
-			return nil, unknown("constraint", name, constraintIDs(def))
+			return nil, unknown("constraint", name, ConstraintIDs(def))
 		}
 	}
 	return changed, nil
 }
 
-func constraintIDs(def *resources.Definition) []string {
+// ConstraintIDs returns the ids of every constraint.
+func ConstraintIDs(def *resources.Definition) []string {
 	var all []string
 	for _, o := range def.Orders {
 		all = append(all, o.ID)

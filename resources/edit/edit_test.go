@@ -293,7 +293,7 @@ func TestVerbs(t *testing.T) {
 		{"fence create bmc-c1 redfish targets=c1 endpoint=https://192.0.2.2 password=secret://bmc level=2 delay=5s",
 			[]string{"+[[fence]]", `+id = "bmc-c1"`, `+agent = "redfish"`, `+targets = ["c1"]`, "+level = 2", `+delay = "5s"`, "+[fence.params]", `+endpoint = "https://192.0.2.2"`, `+password = "secret://bmc"`}},
 		{"fence create f fence_compute auth-url=http://x:5000/ login=admin passwd=secret://p tenant-name=t domain=d record-only=1 action=off pcmk_host_list='c0 c1' op monitor interval=60 timeout=5 --force",
-			[]string{"+[[fence]]", `+id = "f"`, `+agent = "fence_compute"`, `+targets = ["c0", "c1"]`, "+[fence.params]", `+action = "off"`, `+auth_url = "http://x:5000/"`,
+			[]string{"+[[fence]]", `+id = "f"`, `+agent = "fence_compute"`, `+targets = ["c0", "c1"]`, "+[fence.params]", `+auth_url = "http://x:5000/"`,
 				`+domain = "d"`, `+login = "admin"`, `+passwd = "secret://p"`, "+record_only = 1", `+tenant_name = "t"`}},
 		{"fence create f fence_apc ipaddr=192.0.2.3 pcmk_host_map=c1:7", []string{"+[[fence]]", `+id = "f"`, `+agent = "fence_apc"`, `+targets = ["c1"]`, "+[fence.host_map]", "+c1 = 7", "+[fence.params]", `+ipaddr = "192.0.2.3"`}},
 		{"fence create f fence_apc ipaddr=192.0.2.3 pcmk_host_map=c0:7;c1:8 pcmk_host_argument=port pcmk_delay_base=1s pcmk_delay_max=4s", []string{"+[[fence]]", `+id = "f"`, `+agent = "fence_apc"`, `+targets = ["c0", "c1"]`,

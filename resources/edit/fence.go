@@ -15,8 +15,9 @@ import (
 //
 // The nodes of a host_map are the targets unless those are given. Pacemaker's
 // pcmk_host_list, pcmk_host_map, pcmk_host_argument and pcmk_delay_* are known;
-// `op monitor …` is read and means nothing, because the daemon looks after
-// every device by itself. A dash in a parameter's name is an underscore.
+// `op monitor …` and `action=…` are read and mean nothing: the daemon looks after
+// every device by itself, and says off and on as a fencing needs it. A dash in a
+// parameter's name is an underscore.
 func CreateFence(def *resources.Definition, words []string) (*resources.Definition, error) {
 	if len(words) < 2 || strings.Contains(words[0], "=") || strings.Contains(words[1], "=") {
 		return nil, errorf("write ID AGENT targets=NODE [NAME=VALUE...]", "a fence device needs an id and an agent")
@@ -89,6 +90,7 @@ func fenceWords(f *resources.FenceDevice, words []string) error {
 		"targets": setNodes(&f.Targets), "pcmk_host_list": setNodes(&f.Targets), "pcmk_delay_base": plain(&f.Delay, resources.ParseDuration),
 		"delay_max": plain(&f.DelayMax, resources.ParseDuration), "pcmk_delay_max": plain(&f.DelayMax, resources.ParseDuration),
 		"host_map": func(text string) error { return hostMap(f, text) }, "pcmk_host_map": func(text string) error { return hostMap(f, text) },
+		"action":     func(string) error { return nil },
 		"host_param": plain(&f.HostParam, verbatim), "pcmk_host_argument": plain(&f.HostParam, verbatim),
 	}
 	for _, p := range s.params {

@@ -14,9 +14,10 @@ import (
 //	ID AGENT [NAME=VALUE…] [op NAME NAME=VALUE…]… [meta NAME=VALUE…]
 //	[--clone [NAME=VALUE…] | --promotable [NAME=VALUE…] | --group GROUP [--before ID | --after ID]] [--disabled]
 //
-// in any order after the agent. The dashes of --clone, --promotable and --group
+// in any order after the agent; flags may also stand before the id. The dashes of --clone, --promotable and --group
 // may be left out, and --master is --promotable.
 func CreateResource(def *resources.Definition, words []string) (*resources.Definition, error) {
+	words = flagsLast(words)
 	if len(words) < 2 || strings.HasPrefix(words[0], "-") || strings.HasPrefix(words[1], "-") || strings.Contains(words[1], "=") {
 		return nil, errorf("write ID AGENT [NAME=VALUE...]", "a resource needs an id and an agent")
 	}

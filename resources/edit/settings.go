@@ -1,6 +1,9 @@
 package edit
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/belay-ha/belay/resources"
@@ -92,6 +95,28 @@ var propertyAliases = map[string]string{
 	"stonith_enabled": "fencing_enabled", "stonith_action": "fencing_action", "stonith_timeout": "fencing_timeout",
 }
 
+// needless are the properties of Pacemaker that only tune its own work: Belay
+// does without, and nothing is lost where a script sets them.
+var needless = []string{"cluster_recheck_interval", "batch_limit", "transition_delay", "stonith_max_attempts", "pe_error_series_max", "pe_warn_series_max", "pe_input_series_max", "dc_deadtime", "cluster_delay", "cluster_infrastructure", "dc_version", "have_watchdog", "last_lrm_refresh"}
+
+// Needless takes words for SetProperties apart: those that set something, and a
+// note for each that sets what Belay does without.
+func Needless(words []string) (left, notes []string) {
+	for _, word := range words {
+		p, ok := splitPair(word)
+		if !ok || !slices.Contains(needless, snake(p.name)) {
+			left = append(left, word)
+			continue
+		}
+		why := noProperty[snake(p.name)]
+		if why == "" {
+			why = "it only tunes Pacemaker's own work"
+		}
+		notes = append(notes, p.name+" is left out: "+why)
+	}
+	return left, notes
+}
+
 // noProperty explains the properties of Pacemaker that Belay does without.
 var noProperty = map[string]string{
 	"cluster_recheck_interval":    "Belay plans again on every change and needs no interval",
@@ -128,6 +153,11 @@ func propertySetters(p *resources.Properties) map[string]setter {
 		"fence_limit_window":     plain(&p.FenceLimitWindow, resources.ParseDuration),
 		"fence_check_interval":   optional(&p.FenceCheckInterval, resources.ParseDuration),
 	}
+}
+
+// PropertyNames returns the names of all properties, with underscores.
+func PropertyNames() []string {
+	return slices.Sorted(maps.Keys(propertySetters(&resources.Properties{})))
 }
 
 // SetProperties sets cluster properties: NAME=VALUE; NAME= goes back to the
@@ -202,6 +232,52 @@ func SetNodeAttributes(def *resources.Definition, node string, words []string) (
 		setParam(&n.Attributes, p)
 	}
 	return changed, nil
+}
+
+// SetUtilization says what each copy of a resource uses: NAME=AMOUNT; NAME=
+// removes one.
+func SetUtilization(def *resources.Definition, id string, words []string) (*resources.Definition, error) {
+	changed := def.Clone()
+	r, err := findResource(changed, id)
+	if err != nil {
+		return nil, err
+	}
+	return changed, setUtilization(&r.Utilization, words)
+}
+
+// SetNodeUtilization says what a node has: NAME=AMOUNT; NAME= removes one.
+func SetNodeUtilization(def *resources.Definition, node string, words []string) (*resources.Definition, error) {
+	changed := def.Clone()
+	n, err := findNode(changed, node)
+	if err != nil {
+		return nil, err
+	}
+	return changed, setUtilization(&n.Utilization, words)
+}
+
+func setUtilization(u *resources.Utilization, words []string) error {
+	pairs, err := somePairs(words)
+	if err != nil {
+		return err
+	}
+	for _, p := range pairs {
+		if p.value == "" {
+			delete(*u, p.name)
+			continue
+		}
+		amount, err := parseCount(p.value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		if *u == nil {
+			*u = resources.Utilization{}
+		}
+		(*u)[p.name] = amount
+	}
+	if len(*u) == 0 {
+		*u = nil
+	}
+	return nil
 }
 
 func somePairs(words []string) ([]pair, error) {

@@ -42,6 +42,20 @@ var keywords = map[string]string{
 
 var opNames = []resources.Op{"start", "stop", "promote", "demote", "monitor", "notify", "reload", "probe"}
 
+// flagsLast moves flags that stand before a resource's id behind everything else.
+func flagsLast(words []string) []string {
+	n := 0
+	for n < len(words) && strings.HasPrefix(words[n], "--") && keywords[strings.SplitN(words[n], "=", 2)[0]] != "" {
+		kind := keywords[words[n]]
+		n++
+		if kind == "group" || kind == "before" || kind == "after" {
+			n++
+		}
+	}
+	n = min(n, len(words))
+	return slices.Concat(words[n:], words[:n])
+}
+
 // parseSettings reads [NAME=VALUE…] [op NAME NAME=VALUE…]… [meta …]
 // [--clone …|--promotable …|--group G [--before ID|--after ID]] [--disabled],
 // in any order. Every word with "=" belongs to the section before it; values

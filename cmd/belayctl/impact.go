@@ -1,0 +1,189 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/belay-ha/belay/cluster/simulate"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/resources"
+)
+
+// interruption is a service that would stop, restart, move or be demoted.
+type interruption struct {
+	Resource resources.ResourceID `json:"resource"`
+	// What happens to its copies, a few words each: "restarts on controller-0".
+	What []string `json:"what"`
+	// Copies that are interrupted, of Running that serve now.
+	Copies  int `json:"copies"`
+	Running int `json:"running"`
+	// NeededBy are the running services that are ordered after it or placed with
+	// it, also through others: for them it is interrupted too.
+	NeededBy []resources.ResourceID `json:"needed_by,omitempty"`
+}
+
+// String says it in one line.
+func (i interruption) String() string {
+	text := fmt.Sprintf("%s: %s", i.Resource, strings.Join(i.What, ", "))
+	if i.Running > 1 {
+		text += fmt.Sprintf(" (%d of %d copies)", i.Copies, i.Running)
+	}
+	if len(i.NeededBy) == 0 {
+		return text
+	}
+	const most = 6
+	names := make([]string, 0, most)
+	for n, id := range i.NeededBy {
+		if n == most {
+			names = append(names, fmt.Sprintf("%d more", len(i.NeededBy)-most))
+			break
+		}
+		names = append(names, string(id))
+	}
+	return text + "; needed by " + strings.Join(names, ", ")
+}
+
+// place is one instance on one node.
+type instancePlace struct {
+	node resources.NodeName
+	id   resources.InstanceID
+}
+
+// interruptions compares what would follow a change with what happens anyway.
+func interruptions(before *state.State, after, anyway *simulate.Result) []interruption {
+	known := map[string]bool{}
+	for _, step := range anyway.Steps {
+		known[step.Key] = true
+	}
+	ended := map[instancePlace]transition.Kind{}
+	for _, step := range after.Steps {
+		at := instancePlace{step.Node, step.Instance}
+		n := before.Nodes[step.Node]
+		if known[step.Key] || n == nil || step.Instance == "" || step.Kind != transition.KindStop && step.Kind != transition.KindDemote {
+			continue
+		}
+		if i := n.Instances[step.Instance]; i != nil && i.Role.Active() && ended[at] != transition.KindStop {
+			ended[at] = step.Kind
+		}
+	}
+	byResource := map[resources.ResourceID]*interruption{}
+	var order []resources.ResourceID
+	for _, node := range before.NodeNames() {
+		for _, id := range sortedInstances(before.Nodes[node]) {
+			at := instancePlace{node, id}
+			kind, hit := ended[at]
+			if !hit {
+				continue
+			}
+			found := byResource[id.Resource()]
+			if found == nil {
+				found = &interruption{Resource: id.Resource(), Running: len(running(before, id.Resource())), NeededBy: neededBy(before, id.Resource())}
+				byResource[id.Resource()] = found
+				order = append(order, id.Resource())
+			}
+			found.Copies++
+			found.What = append(found.What, fate(before, after.After, at, kind))
+		}
+	}
+	slices.Sort(order)
+	list := make([]interruption, len(order))
+	for i, id := range order {
+		list[i] = *byResource[id]
+	}
+	return list
+}
+
+func sortedInstances(n *state.Node) []resources.InstanceID {
+	ids := make([]resources.InstanceID, 0, len(n.Instances))
+	for id := range n.Instances {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// running are the nodes that a resource serves on.
+func running(s *state.State, id resources.ResourceID) []instancePlace {
+	var places []instancePlace
+	for _, node := range s.NodeNames() {
+		for _, instance := range sortedInstances(s.Nodes[node]) {
+			if instance.Resource() == id && s.Nodes[node].Instances[instance].Role.Active() {
+				places = append(places, instancePlace{node, instance})
+			}
+		}
+	}
+	return places
+}
+
+// fate says what becomes of an instance that was stopped or demoted.
+func fate(before, after *state.State, at instancePlace, kind transition.Kind) string {
+	was := before.Nodes[at.node].Instances[at.id].Role
+	is := resources.RoleStopped
+	if n := after.Nodes[at.node]; n != nil && n.Instances[at.id] != nil {
+		is = n.Instances[at.id].Role
+	}
+	switch {
+	case kind == transition.KindDemote && is.Active() && is != was:
+		return "is demoted on " + string(at.node)
+	case kind == transition.KindDemote:
+		return "is demoted and promoted again on " + string(at.node)
+	case is.Active():
+		return "restarts on " + string(at.node)
+	}
+	// A primitive that serves elsewhere afterwards has moved.
+	now := running(after, at.id.Resource())
+	if len(running(before, at.id.Resource())) == 1 && len(now) == 1 {
+		return fmt.Sprintf("moves from %s to %s", at.node, now[0].node)
+	}
+	return "stops on " + string(at.node)
+}
+
+// neededBy lists what runs and leans on a resource: what is ordered after it, or
+// placed with it, and what leans on that, in the definition that is in force.
+func neededBy(s *state.State, id resources.ResourceID) []resources.ResourceID {
+	def := s.Definition
+	seen := map[resources.ResourceID]bool{id: true}
+	// parts are what a name in a constraint stands for.
+	parts := func(name resources.ResourceID) []resources.ResourceID {
+		if g, isGroup := def.Group(name); isGroup {
+			return g.Members
+		}
+		return []resources.ResourceID{name}
+	}
+	for grown := true; grown; {
+		grown = false
+		lean := func(on, who []resources.ResourceID) {
+			if !slices.ContainsFunc(on, func(id resources.ResourceID) bool { return seen[id] }) {
+				return
+			}
+			for _, id := range who {
+				grown = grown || !seen[id]
+				seen[id] = true
+			}
+		}
+		for _, o := range def.Orders {
+			if o.Kind == "" || o.Kind == resources.OrderMandatory {
+				lean(parts(o.First), parts(o.Then))
+			}
+		}
+		for _, c := range def.Colocations {
+			if c.Score > 0 {
+				lean(parts(c.With), parts(c.Resource))
+			}
+		}
+		for _, g := range def.Groups {
+			for n := 1; n < len(g.Members); n++ {
+				lean(g.Members[n-1:n], g.Members[n:n+1])
+			}
+		}
+	}
+	var list []resources.ResourceID
+	for _, r := range def.Resources {
+		if r.ID != id && seen[r.ID] && len(running(s, r.ID)) > 0 {
+			list = append(list, r.ID)
+		}
+	}
+	return list
+}
