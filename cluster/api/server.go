@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -239,18 +240,18 @@ func (s *Server) definition(current *state.State, _ bool) any {
 	return DefinitionAnswer{Revision: current.Revision, Definition: current.Definition}
 }
 
-// asked are the commands that people may give, and the least role for each; the
-// others are the cluster's. Operators run the cluster; who belongs to it is the
+// asked are the commands that people may give, in whatever version, and the least
+// role for each; the others are the cluster's. Operators run the cluster; who belongs to it is the
 // administrators' business.
 var asked = map[string]Role{
-	"definition.set/1": RoleOperator, "node.standby/1": RoleOperator, "node.maintenance/1": RoleOperator, "node.attribute/1": RoleOperator,
-	"failures.cleared/1": RoleOperator, "fence.requested/1": RoleOperator, "fence.confirmed/1": RoleOperator, "fence.released/1": RoleOperator, "resource.moved/1": RoleOperator,
-	"resource.overridden/1": RoleOperator, "resource.restart/1": RoleOperator, "member.removed/1": RoleAdmin, "member.voting/1": RoleAdmin,
+	"definition.set": RoleOperator, "node.standby": RoleOperator, "node.maintenance": RoleOperator, "node.attribute": RoleOperator,
+	"failures.cleared": RoleOperator, "fence.requested": RoleOperator, "fence.confirmed": RoleOperator, "fence.released": RoleOperator, "resource.moved": RoleOperator,
+	"resource.overridden": RoleOperator, "resource.restart": RoleOperator, "member.removed": RoleAdmin, "member.voting": RoleAdmin,
 }
 
 // reported are the commands that members may send to the leader, about
 // themselves only.
-var reported = map[string]Role{"instance.reported/1": RolePeer, "member.booted/1": RolePeer}
+var reported = map[string]Role{"instance.reported": RolePeer, "member.booted": RolePeer}
 
 func (s *Server) command(r *http.Request, body []byte, who Identity) (any, error) {
 	command, err := commandOf(body, who, asked)
@@ -284,7 +285,8 @@ func commandOf(body []byte, who Identity, allowed map[string]Role) (state.Comman
 	if err := decode(body, &request); err != nil {
 		return nil, err
 	}
-	if least, known := allowed[request.Name]; !known || who.Role < least {
+	kind, _, _ := strings.Cut(request.Name, "/")
+	if least, known := allowed[kind]; !known || who.Role < least {
 		return nil, &Error{Code: CodeForbidden, Text: fmt.Sprintf("command %q is not for %s, whose role is %s", request.Name, who.Name, who.Role)}
 	}
 	if len(request.Data) == 0 || string(request.Data) == "null" {

@@ -59,13 +59,23 @@ func interruptions(before *state.State, after, anyway *simulate.Result) []interr
 	}
 	ended := map[instancePlace]transition.Kind{}
 	for _, step := range after.Steps {
-		at := instancePlace{step.Node, step.Instance}
 		n := before.Nodes[step.Node]
-		if known[step.Key] || n == nil || step.Instance == "" || step.Kind != transition.KindStop && step.Kind != transition.KindDemote {
+		if known[step.Key] || n == nil {
 			continue
 		}
-		if i := n.Instances[step.Instance]; i != nil && i.Role.Active() && ended[at] != transition.KindStop {
-			ended[at] = step.Kind
+		ids := []resources.InstanceID{step.Instance}
+		switch step.Kind {
+		case transition.KindFence:
+			ids = sortedInstances(n) // all of it ends with the node
+		case transition.KindStop, transition.KindDemote:
+		default:
+			continue
+		}
+		for _, id := range ids {
+			at := instancePlace{step.Node, id}
+			if i := n.Instances[id]; i != nil && i.Role.Active() && (ended[at] == "" || ended[at] == transition.KindDemote) {
+				ended[at] = step.Kind
+			}
 		}
 	}
 	byResource := map[resources.ResourceID]*interruption{}
@@ -136,6 +146,9 @@ func fate(before, after *state.State, at instancePlace, kind transition.Kind) st
 	now := running(after, at.id.Resource())
 	if len(running(before, at.id.Resource())) == 1 && len(now) == 1 {
 		return fmt.Sprintf("moves from %s to %s", at.node, now[0].node)
+	}
+	if kind == transition.KindFence {
+		return "ends with " + string(at.node)
 	}
 	return "stops on " + string(at.node)
 }
