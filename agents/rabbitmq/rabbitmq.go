@@ -5,7 +5,7 @@
 // A node that has data starts with it, at the same time as the others. Only a
 // node without data, or one that the cluster has forgotten, is reset, and
 // nothing is ever wiped without a copy. The package owns rabbitmq-server's unit
-// and node directory and starts no goroutine.
+// and node directory; no goroutine of it outlives a call.
 package rabbitmq
 
 import (

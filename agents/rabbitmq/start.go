@@ -82,67 +82,6 @@ func (c *call) bringUp(ctx context.Context, here local) agents.Result {
 	return c.plain(ctx, here)
 }
 
-// plain starts the node with the data that it has.
-func (c *call) plain(ctx context.Context, here local) agents.Result {
-	if c.req.Advice[adviceForce] == "true" {
-		if err := c.force(ctx); err != nil {
-			return c.failure(ctx, fmt.Errorf("start: %w", err))
-		}
-	}
-	if err := c.mendVhosts(); err != nil {
-		return c.failure(ctx, fmt.Errorf("start: %w", err))
-	}
-	from := c.logEnd()
-	limit := c.patience(ctx)
-	starting, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	err := c.host.Units.StartUnit(starting, c.unit)
-	if err == nil {
-		return c.served(ctx)
-	}
-	said := c.logSince(from)
-	if starting.Err() != nil && ctx.Err() == nil {
-		return c.stuck(ctx, limit, said)
-	}
-	if strings.Contains(said, "inconsistent_cluster") && here.data == dataCluster && ctx.Err() == nil {
-		c.log.Warn("the cluster does not know this node any more", zap.String("resource", string(c.req.Instance)))
-		return c.rejoin(ctx, here)
-	}
-	result := c.failure(ctx, fmt.Errorf("start: %w", err))
-	result.Output = output(said)
-	if cause := causeOf(said); cause != "" && result.Outcome == agents.OutcomeFailed {
-		result.Reason = "start: the broker did not start: " + cause
-	}
-	result.Attributes = c.attributes(here, answer{})
-	return result
-}
-
-// patience is how much of an operation's time the broker may take to start: the
-// rest is for ending it. It is longer than the 5 minutes for which the broker
-// itself waits for other nodes.
-func (c *call) patience(ctx context.Context) time.Duration {
-	deadline, has := ctx.Deadline()
-	if !has {
-		return c.req.Timeout
-	}
-	return time.Until(deadline) * 9 / 10
-}
-
-// stuck ends a broker that did not come up: left alone it would look for ever as
-// if it were on its way.
-func (c *call) stuck(ctx context.Context, limit time.Duration, said string) agents.Result {
-	if err := c.host.Units.End(ctx, c.unit, c.grace(ctx)); err != nil {
-		return c.failure(ctx, fmt.Errorf("start: end the broker that did not come up within %s: %w", limit.Round(time.Second), err))
-	}
-	cause := causeOf(said)
-	if cause == "" {
-		cause = "see " + c.logFile()
-	}
-	result := failed("start: the broker did not come up within %s and was ended: %s", limit.Round(time.Second), cause)
-	result.Output = output(said)
-	return result
-}
-
 // force lets the node start although it was not the last to stop. Only on an
 // operator's word: what the others held alone is lost.
 func (c *call) force(ctx context.Context) error {
@@ -220,20 +159,27 @@ func (c *call) logSince(from int64) string {
 	return string(data)
 }
 
-// causes are what a broker says when it does not start, most telling first.
-var causes = []struct{ text, advice string }{
-	{"inconsistent_cluster", "the cluster does not know this node any more (inconsistent_cluster)"},
-	{"Failed to merge schema", "a running member has another database of the same name: one of the two lost its data; this node's is kept"},
-	{"timeout_waiting_for_tables", "it waited in vain for the nodes that stopped after it: start them, or override with force_boot = this node"},
-	{"timeout_waiting_for_leader", "Khepri found no majority: start more members"},
-	{"khepri_db", "a feature flag of the metadata store is not supported by this version"},
-	{"incompatible_feature_flags", "its feature flags do not match the cluster's"},
-	{"eaddrinuse", "its port is in use"},
-	{"no_epmd_port", "epmd does not answer: see epmd.socket"},
-	{"duplicate_name", "a node of its name runs already"},
-	{"enospc", "the disk is full"},
-	{"scan_queue_segments", "it cannot read the index of a queue (scan_queue_segments): is a .config below msg_stores/vhosts empty?"},
-	{"schema_integrity_check_failed", "its schema is damaged"},
+// cause is what a broker says when it does not start.
+type cause struct {
+	text, advice string
+	// passes says that it may be gone a moment later.
+	passes bool
+}
+
+// causes are known ones, most telling first.
+var causes = []cause{
+	{text: "inconsistent_cluster", advice: "the cluster does not know this node any more (inconsistent_cluster)"},
+	{text: "Failed to merge schema", advice: "a running member has another database of the same name: one of the two lost its data; this node's is kept"},
+	{text: "timeout_waiting_for_tables", advice: "it waited in vain for the nodes that stopped after it: start them, or override with force_boot = this node"},
+	{text: "timeout_waiting_for_leader", advice: "Khepri found no majority: start more members"},
+	{text: "khepri_db", advice: "a feature flag of the metadata store is not supported by this version"},
+	{text: "incompatible_feature_flags", advice: "its feature flags do not match the cluster's"},
+	{text: "eaddrinuse", advice: "its port is in use"},
+	{text: "no_epmd_port", advice: "epmd does not answer: see epmd.socket", passes: true},
+	{text: "duplicate_name", advice: "a node of its name runs already", passes: true},
+	{text: "enospc", advice: "the disk is full"},
+	{text: "scan_queue_segments", advice: "it cannot read the index of a queue (scan_queue_segments): is a .config below msg_stores/vhosts empty?"},
+	{text: "schema_integrity_check_failed", advice: "its schema is damaged"},
 }
 
 func causeOf(said string) string {
