@@ -4,10 +4,11 @@
 //	state       the replicated state: commands, Apply, snapshots. Pure.
 //	transition  a plan as a graph of actions, and what of it is ready. Pure.
 //	scheduler   from a state to a plan, with its reasons. Pure.
+//	view        what agents may know of a state. Pure.
+//	leader      what a leader decides, from evidence, plans and answers. Pure.
 //	raftlog     the replicated log of a member, on disk and between members.
 //	membership  the failure detector, on gossip.
 //	security    certificates, keys, join tokens and the one TLS listener.
-//	executor    the leader's hands: gives ready actions to members.
 //	localexec   a member's hands: runs one action per instance.
 //	api         JSON over HTTP for people and between members.
 //	node        wires one member together and owns its goroutines.

@@ -39,12 +39,16 @@ var layers = []layer{
 		"where everything runs, and Pacemaker's way there: it knows clusters as data, whether from a saved one or from a running one"},
 	{"L2 scheduler", []string{"cluster/scheduler"},
 		"the planner; simulation and production run the same code because it reaches nothing else"},
+	{"L2 view", []string{"cluster/view"},
+		"what agents may know of a state: the leader's advisors and every member's agents see the same"},
+	{"L2 decisions", []string{"cluster/leader"},
+		"what a leader decides: the daemon and simulations run the same code because it reaches nothing else"},
 	{"L2 simulation", []string{"cluster/policy/simulate", "cluster/simulate"},
 		"what a plan leads to, without a cluster: they carry plans out on paper, of Pacemaker's clusters and of Belay's, and know nothing of each other"},
 	{"shell support", []string{"agents/command", "agents/simulated", "agents/agenttest", "fencing/fencetest", "cluster/membership/memnet"},
 		"what several agents, the development cluster and tests share; it stands on contracts alone"},
 	{"L3", []string{
-		"cluster/raftlog", "cluster/membership", "cluster/executor", "cluster/localexec", "cluster/api", "cluster/security",
+		"cluster/raftlog", "cluster/membership", "cluster/localexec", "cluster/api", "cluster/security",
 		"agents/*", "fencing/*", "resources/definition", "resources/edit", "resources/cib",
 	}, "the I/O shell: siblings meet through interfaces that their caller declares, so each can be tested and replaced alone"},
 	{"L4 wiring", []string{"cluster/node", "cluster/catalog", "cluster/sim"},
@@ -79,7 +83,7 @@ var never = []struct{ from, to, why string }{
 
 // pure lists the packages whose result is a function of their arguments: they
 // run in every replica and in every simulation and must agree.
-var pure = []string{"resources", "resources/definition", "resources/edit", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy"}
+var pure = []string{"resources", "resources/definition", "resources/edit", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader"}
 
 // impure are the imports that pure packages may not have, and may not reach
 // through other packages of this module. net/netip is not among them: it

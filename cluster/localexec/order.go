@@ -11,6 +11,7 @@ import (
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/view"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -183,7 +184,7 @@ func (e *Executor) perform(ctx context.Context, s *state.State, r *run) agents.R
 		}
 	}
 	if op.Notice != nil {
-		agent = told{agent, notification(s, op.Notice)}
+		agent = told{agent, view.Notification(s, op.Notice)}
 	}
 	result := e.call(ctx, i, agent, request, func(p agents.Progress) {
 		e.mu.Lock()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/view"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -57,7 +58,7 @@ func (r *refreshes) step(ctx context.Context, s *state.State, now time.Time) tim
 		if !found || !refreshes {
 			continue
 		}
-		view := viewDigest(BuildView(s, refresher.Watches(i.Config.Params)))
+		view := viewDigest(view.Of(s, refresher.Watches(i.Config.Params)))
 		r.e.mu.Lock()
 		last := r.seen[id]
 		r.e.mu.Unlock()

@@ -52,7 +52,7 @@ func (n *Node) Live() api.Live {
 	if view == nil {
 		return api.Live{}
 	}
-	return api.Live{Transition: view.transition, Progress: view.progress(), Problems: view.problems}
+	return api.Live{Transition: view.transition, Progress: view.progress, Problems: view.problems}
 }
 
 // Plan plans from a state, with the scores and reasons.
@@ -91,6 +91,9 @@ func (n *Node) NoQuorum() string {
 	return text + "; see this member's own copy with `belayctl status --stale`"
 }
 
+// waitTick is how often a waiting request looks although nothing was committed.
+const waitTick = 100 * time.Millisecond
+
 // Wait answers when the cluster has settled after an index, or at the timeout.
 func (n *Node) Wait(ctx context.Context, request api.WaitRequest) (api.WaitAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, request.Timeout.Std())
@@ -107,7 +110,7 @@ func (n *Node) Wait(ctx context.Context, request api.WaitRequest) (api.WaitAnswe
 		}
 		select {
 		case <-changed:
-		case <-time.After(tick):
+		case <-time.After(waitTick):
 		case <-ctx.Done():
 			return answer, nil
 		}

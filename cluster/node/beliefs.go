@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -128,7 +129,11 @@ func beliefsKey(s *state.State, self *state.Node) [sha256.Size]byte {
 		}
 		beliefs[id] = b
 	}
-	return sha256.Sum256(plain(map[string]any{"revision": s.Revision, "secrets": s.Secrets, "incarnation": self.Incarnation, "beliefs": beliefs}))
+	data, err := json.Marshal(map[string]any{"revision": s.Revision, "secrets": s.Secrets, "incarnation": self.Incarnation, "beliefs": beliefs})
+	if err != nil {
+		panic("node: plain data: " + err.Error())
+	}
+	return sha256.Sum256(data)
 }
 
 func (n *Node) writeBeliefs(s *state.State, self *state.Node) error {

@@ -12,38 +12,35 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/cluster/api"
-	"github.com/belay-ha/belay/cluster/executor"
+	"github.com/belay-ha/belay/cluster/leader"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/fencing"
 	"github.com/belay-ha/belay/resources"
 )
 
-const (
-	defaultFenceTimeout = 60 * time.Second
-	// confirmInterval is the time between the two reads that prove a node off.
-	confirmInterval = 200 * time.Millisecond
-)
+// confirmInterval is the time between the two reads that prove a node off.
+const confirmInterval = 200 * time.Millisecond
 
 // fenceByMember has an executor switch a node's power.
-func (n *Node) fenceByMember(ctx context.Context, by resources.NodeName, f *state.Fencing, on bool) (executor.FenceResult, error) {
-	s := n.machine.current.Load()
-	timeout := s.Definition.Properties.FencingTimeout.Std()
-	if timeout == 0 {
-		timeout = defaultFenceTimeout
+func (n *Node) fenceByMember(ctx context.Context, attempt leader.Attempt) leader.Fenced {
+	order := api.FenceOrder{
+		LeaderTerm: attempt.Term, Index: attempt.Index, Fence: attempt.Fencing.ID, Node: attempt.Fencing.Node, On: attempt.On, Timeout: resources.Duration(attempt.Timeout),
 	}
-	order := api.FenceOrder{LeaderTerm: n.raft.Status().Term, Index: s.Index, Fence: f.ID, Node: f.Node, On: on, Timeout: resources.Duration(timeout)}
-	ctx, cancel := context.WithTimeout(ctx, timeout+5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, attempt.Timeout+5*time.Second)
 	defer cancel()
 	var answer api.FenceAnswer
 	var err error
-	if by == n.config.Name {
+	if by := attempt.Executor; by == n.config.Name {
 		answer, err = n.Fence(ctx, order)
-	} else if member, found := s.Nodes[by]; found {
+	} else if member, found := n.machine.current.Load().Nodes[by]; found {
 		answer, err = n.client(by, member.Address).Fence(ctx, order)
 	} else {
 		err = fmt.Errorf("node %s is not a member", by)
 	}
-	return executor.FenceResult{Proven: answer.Proven, Steps: answer.Steps, Error: answer.Error, Refused: answer.Refused}, err
+	if err != nil {
+		return leader.Fenced{Key: attempt.Key, Unanswered: err.Error()}
+	}
+	return leader.Fenced{Key: attempt.Key, Proven: answer.Proven, Steps: answer.Steps, Error: answer.Error, Refused: answer.Refused}
 }
 
 // Fence switches another node's power from this member, level by level: every

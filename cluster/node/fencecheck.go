@@ -9,42 +9,15 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/leader"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/fencing"
 	"github.com/belay-ha/belay/resources"
 )
 
-// fenceReaders is how many members look at each target of a device.
-const fenceReaders = 2
-
 // readTimeout bounds one look at a device: a member reads its power once or a
 // few times, for no longer than the device says that one read takes.
 const readTimeout = 45 * time.Second
-
-// readersOf returns who looks at a target's devices: the living members that
-// follow it in the order of names, so that each of n members looks at two
-// others. turn, the number of the device among the target's, moves them on.
-func readersOf(s *state.State, target resources.NodeName, turn int) []resources.NodeName {
-	var before, after []resources.NodeName
-	for _, name := range s.NodeNames() {
-		switch {
-		case name == target || s.Nodes[name].Liveness != state.LivenessAlive:
-		case name < target:
-			before = append(before, name)
-		default:
-			after = append(after, name)
-		}
-	}
-	ring := append(after, before...)
-	if len(ring) <= fenceReaders {
-		return ring
-	}
-	readers := make([]resources.NodeName, 0, fenceReaders)
-	for i := range fenceReaders {
-		readers = append(readers, ring[(turn*fenceReaders+i)%len(ring)])
-	}
-	return readers
-}
 
 // ReadFence reads a fence device from this member and changes nothing. The
 // error says that this member could not try; what is wrong with the device is
@@ -110,25 +83,6 @@ func (n *Node) readByMember(ctx context.Context, s *state.State, by resources.No
 	return result, err
 }
 
-// judgeRead says whether what a device answered would do. One that reads off
-// although its target has been alive all the time switches something else.
-func judgeRead(before, now *state.State, device string, target resources.NodeName, result state.FenceCheckResult) state.FenceCheckResult {
-	if result.Failure != "" || result.Power != fencing.PowerOff.String() || !aliveThroughout(before, now, target) {
-		return result
-	}
-	result.Failure = state.FailureWrongHost
-	result.Text = fmt.Sprintf("device %s reads off although %s is alive: it may switch another host, or a feed without current", device, target)
-	return result
-}
-
-// aliveThroughout reports whether the node was alive in both states, as the same
-// start of its host, and nobody was about to switch its power.
-func aliveThroughout(before, now *state.State, name resources.NodeName) bool {
-	a, b := before.Nodes[name], now.Nodes[name]
-	return a != nil && b != nil && a.Liveness == state.LivenessAlive && b.Liveness == state.LivenessAlive &&
-		a.BootID == b.BootID && a.Off == nil && b.Off == nil && before.Fencing[name] == nil && now.Fencing[name] == nil
-}
-
 // manyTargets bounds how many targets of one device are read at once.
 const manyTargets = 4
 
@@ -148,7 +102,7 @@ func (n *Node) CheckFences(ctx context.Context, request api.FenceCheckRequest) (
 		if k < 0 {
 			return api.FenceCheckAnswer{}, &api.Error{Code: api.CodeNotFound, Text: fmt.Sprintf("fence device %q is not defined: see `belayctl fence list`", id)}
 		}
-		work.Go(func() { results[i] = n.checkDevice(ctx, s, view.devices, s.Definition.Fences[k]) })
+		work.Go(func() { results[i] = n.checkDevice(ctx, s, view.hands, s.Definition.Fences[k]) })
 	}
 	work.Wait()
 	return api.FenceCheckAnswer{Checks: slices.Concat(results...)}, nil
@@ -156,7 +110,7 @@ func (n *Node) CheckFences(ctx context.Context, request api.FenceCheckRequest) (
 
 // checkDevice reads the first target alone: when the login is refused there it
 // is tried nowhere else.
-func (n *Node) checkDevice(ctx context.Context, s *state.State, watch *deviceWatch, device resources.FenceDevice) []api.FenceCheckResult {
+func (n *Node) checkDevice(ctx context.Context, s *state.State, hands *hands, device resources.FenceDevice) []api.FenceCheckResult {
 	results := make([][]api.FenceCheckResult, len(device.Targets))
 	var refused bool
 	for first := 0; first < len(device.Targets) && !refused; {
@@ -167,7 +121,7 @@ func (n *Node) checkDevice(ctx context.Context, s *state.State, watch *deviceWat
 		last := min(first+most, len(device.Targets))
 		var work sync.WaitGroup
 		for i := first; i < last; i++ {
-			work.Go(func() { results[i] = n.checkTarget(ctx, s, watch, device, device.Targets[i]) })
+			work.Go(func() { results[i] = n.checkTarget(ctx, s, hands, device, device.Targets[i]) })
 		}
 		work.Wait()
 		for _, r := range slices.Concat(results[first:last]...) {
@@ -178,9 +132,9 @@ func (n *Node) checkDevice(ctx context.Context, s *state.State, watch *deviceWat
 	return slices.Concat(results...)
 }
 
-func (n *Node) checkTarget(ctx context.Context, s *state.State, watch *deviceWatch, device resources.FenceDevice, target resources.NodeName) []api.FenceCheckResult {
+func (n *Node) checkTarget(ctx context.Context, s *state.State, hands *hands, device resources.FenceDevice, target resources.NodeName) []api.FenceCheckResult {
 	var results []api.FenceCheckResult
-	readers := readersOf(s, target, deviceTurn(s, device.ID, target))
+	readers := leader.Readers(s, device.ID, target)
 	if len(readers) == 0 {
 		return []api.FenceCheckResult{{Device: device.ID, Target: target, Unasked: true, FenceCheckResult: state.FenceCheckResult{At: time.Now().UTC(), Text: "no other member is alive"}}}
 	}
@@ -195,17 +149,14 @@ func (n *Node) checkTarget(ctx context.Context, s *state.State, watch *deviceWat
 			results = append(results, api.FenceCheckResult{Device: device.ID, Target: target, Unasked: true, FenceCheckResult: state.FenceCheckResult{By: by, At: time.Now().UTC(), Text: text}})
 			continue
 		}
-		result = judgeRead(s, n.machine.current.Load(), device.ID, target, result)
-		watch.report(read{device: device.ID, target: target, digest: s.FenceDigest(device), result: result, asked: true})
+		result = leader.JudgeReading(s, n.machine.current.Load(), device.ID, target, result)
+		hands.give(func(in *leader.Input) {
+			in.Readings = append(in.Readings, leader.Reading{Device: device.ID, Target: target, Digest: s.FenceDigest(device), Result: result})
+		})
 		results = append(results, api.FenceCheckResult{Device: device.ID, Target: target, FenceCheckResult: result})
 		if result.Failure == state.FailureLogin {
 			break
 		}
 	}
 	return results
-}
-
-// deviceTurn is the number of a device among those of its target.
-func deviceTurn(s *state.State, device string, target resources.NodeName) int {
-	return max(slices.IndexFunc(s.Definition.FencesOf(target), func(f resources.FenceDevice) bool { return f.ID == device }), 0)
 }

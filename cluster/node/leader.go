@@ -2,14 +2,15 @@ package node
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/api"
-	"github.com/belay-ha/belay/cluster/executor"
+	"github.com/belay-ha/belay/cluster/leader"
 	"github.com/belay-ha/belay/cluster/raftlog"
-	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
@@ -18,13 +19,10 @@ import (
 // leaderView is what the leader knows beyond the state.
 type leaderView struct {
 	transition transition.Transition
-	dispatcher *executor.Dispatcher
-	devices    *deviceWatch
+	progress   map[resources.ActionID]agents.Progress
 	problems   []api.ProblemStatus
+	hands      *hands
 }
-
-// tick is how often the leader looks at what no event announces.
-const tick = 100 * time.Millisecond
 
 // leadershipTick is how often leadership is looked at although Raft announced
 // nothing.
@@ -74,69 +72,6 @@ func (n *Node) startTerm(ctx context.Context, term uint64) (end func()) {
 	}
 }
 
-// lead is the leader loop: take the newest state, record verdicts and advice,
-// plan, dispatch what is ready, wait for the next change. It returns when its
-// term is over; what it has dispatched goes on and is taken up by the next
-// leader from the state.
-func (n *Node) lead(ctx context.Context, term uint64) {
-	for !n.readyToLead(ctx, term) {
-		select {
-		case <-time.After(leadRetry):
-		case <-ctx.Done():
-			return
-		}
-	}
-	n.log.Info("leading", zap.String("node", string(n.config.Name)), zap.Uint64("term", term))
-	dispatcher := executor.New(ctx, executor.Config{Self: n.config.Name, Term: term, Propose: n.propose, Order: n.orderMember, Fence: n.fenceByMember, Log: n.log.Named("executor")})
-	defer dispatcher.Wait()
-	defer n.live.Store(nil)
-	judge := newJudge(n, time.Now())
-	defer judge.looks.Wait()
-	advisors := newAdvisors()
-	brakes := newBrakes()
-	canceller := newCanceller(n)
-	devices := newDeviceWatch(n)
-	defer devices.work.Wait()
-	defer canceller.work.Wait()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	var plan transition.Transition
-	var planned *state.State // what plan was made from
-	var plannedAt time.Time
-	for ctx.Err() == nil {
-		s, changed := n.machine.watch()
-		gossip := n.gossip.Changed()
-		now := time.Now()
-		dispatcher.Sync(s) // first: what follows may start over again and again
-		judge.step(ctx, s, now)
-		n.admitVoters(ctx, s)
-		n.raiseVersion(ctx, s)
-		if s != planned || now.Sub(plannedAt) >= replanAfter || (!plan.RecheckAt.IsZero() && !now.Before(plan.RecheckAt)) {
-			if n.advise(ctx, s, advisors) {
-				continue
-			}
-			plan, planned, plannedAt = scheduler.Plan(s, now, n.options), s, now
-		}
-		n.live.Store(&leaderView{transition: plan, dispatcher: dispatcher, devices: devices, problems: judge.problems(s)})
-		canceller.step(ctx, s, &plan)
-		if n.dispatch(ctx, s, &plan, brakes, now) {
-			continue
-		}
-		devices.step(ctx, s, now)
-		select {
-		case <-changed:
-		case <-gossip:
-		case <-judge.wake:
-		case <-devices.wake:
-		case <-ticker.C:
-		case <-ctx.Done():
-		}
-	}
-}
-
-// replanAfter is how long a plan is kept while its state does not change.
-const replanAfter = time.Second
-
 // leadRetry is the pause before a leader that could not write tries again. Its
 // term goes on: nobody else would lead in its place.
 const leadRetry = 250 * time.Millisecond
@@ -155,85 +90,84 @@ func (n *Node) readyToLead(ctx context.Context, term uint64) bool {
 	return true
 }
 
-// dispatch records the intents that are ready, and reports whether anything was
-// recorded: then there is a newer state to plan from.
-func (n *Node) dispatch(ctx context.Context, s *state.State, plan *transition.Transition, brakes *brakes, now time.Time) bool {
-	recorded := n.startFencing(ctx, s, now)
-	var intents []state.Intent
-	for _, action := range transition.Ready(plan) {
-		op, isOperation := action.Kind.Op()
-		switch {
-		case !isOperation:
-			recorded = n.requestFencing(ctx, s, action) || recorded
-		case !brakes.release(action.Key, now):
-			// The same action again and again: slower each time.
-		default:
-			intents = append(intents, state.Intent{
-				Node: action.Node, Instance: action.Instance, Op: op, Incarnation: s.Nodes[action.Node].Incarnation,
-				Timeout: action.Timeout, Digest: action.Digest, Reason: action.Reason, Notify: action.Notify, Notice: action.Notice,
-			})
+// lead is the leader loop: hand the newest state, what is known of the members
+// and all answers to the core, do what it says beside the loop, and wait for the
+// next change. It returns when its term is over; what it has dispatched goes on
+// and is taken up by the next leader from the state.
+func (n *Node) lead(ctx context.Context, term uint64) {
+	for !n.readyToLead(ctx, term) {
+		select {
+		case <-time.After(leadRetry):
+		case <-ctx.Done():
+			return
 		}
 	}
-	for len(intents) > 0 && ctx.Err() == nil {
-		batch := intents[:min(len(intents), maxIntents)]
-		intents = intents[len(batch):]
-		if _, err := n.propose(ctx, &state.OperationsStarted{Operations: batch}); err != nil {
-			n.log.Warn("record intents", zap.Error(err))
-			return recorded
+	n.log.Info("leading", zap.String("node", string(n.config.Name)), zap.Uint64("term", term))
+	core := leader.New(leader.Config{Self: n.config.Name, Term: term, Agents: n.config.Agents, Options: n.options, Jitter: rand.N[time.Duration]})
+	hands := newHands(ctx, n)
+	defer hands.work.Wait()
+	defer n.live.Store(nil)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		in := hands.take() // before the state: it holds what the answers say is committed
+		s, changed := n.machine.watch()
+		gossip := n.gossip.Changed()
+		n.observe(&in, s)
+		out := core.Step(in)
+		if core.Plan().Index > 0 { // until there is a plan, nobody is told that there is nothing to do
+			n.live.Store(&leaderView{transition: core.Plan(), progress: core.Progress(), problems: problemsOf(core), hands: hands})
 		}
-		recorded = true
+		hands.do(s, &out)
+		timer.Reset(out.WakeAt.Sub(in.Now))
+		select {
+		case <-changed:
+		case <-gossip:
+		case <-hands.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
 	}
-	return recorded
 }
 
-// maxIntents bounds one log entry.
-const maxIntents = 256
-
-// startFencing makes an executor begin with each fencing whose right is granted
-// or whose retry is due.
-func (n *Node) startFencing(ctx context.Context, s *state.State, now time.Time) bool {
-	started := false
-	for _, name := range s.NodeNames() {
-		f, open := s.Fencing[name]
-		if !open {
+// observe fills in what this process knows now of the members and of the log.
+func (n *Node) observe(in *leader.Input, s *state.State) {
+	now := time.Now()
+	in.Now, in.Wall, in.State, in.Incarnation = now, now, s, n.exec.Incarnation()
+	in.Members = make(map[resources.NodeName]leader.Member, len(s.Nodes))
+	for name := range s.Nodes {
+		seen, known := n.gossip.Observe(string(name))
+		if !known {
 			continue
 		}
-		due := f.Phase == state.FencingRequested || executor.RetryDue(s, f, now)
-		// This member is at it itself, whatever the others say of it.
-		orphaned := f.Phase == state.FencingRunning && f.Executor != n.config.Name && !online(s, f.Executor)
-		if !due && !orphaned {
-			continue
+		in.Members[name] = leader.Member{
+			Verdict: leader.Verdict(seen.Verdict), Since: seen.Since, Returning: !seen.Returning.IsZero(), Instance: seen.Instance,
+			Silence: now.Sub(seen.Evidence.LastHeard), Source: string(seen.Evidence.Source), Text: seen.Evidence.Text, Answered: -1,
 		}
-		command := &state.FenceStarted{Fence: f.ID, Node: name, Executor: executor.Executor(s, n.config.Name, f)}
-		if _, err := n.propose(ctx, command); err != nil {
-			n.log.Warn("start fencing", zap.String("node", string(name)), zap.Error(err))
-			continue
-		}
-		started = true
 	}
-	return started
+	for _, contact := range n.raft.Contacts() {
+		name := resources.NodeName(contact.Peer)
+		member, known := in.Members[name]
+		if !known {
+			member.Answered = -1
+		}
+		member.Unanswered = contact.SilentFor
+		if !contact.LastContact.IsZero() {
+			member.Answered = max(now.Sub(contact.LastContact), 0)
+		}
+		in.Members[name] = member
+	}
+	configuration := n.raft.Configuration()
+	in.Log.Index = configuration.Index
+	for _, member := range configuration.Members {
+		in.Log.Members = append(in.Log.Members, leader.LogMember{Name: resources.NodeName(member.ID), Voter: member.Voter})
+	}
 }
 
-func online(s *state.State, name resources.NodeName) bool {
-	n, found := s.Nodes[name]
-	return found && n.Online()
-}
-
-// requestFencing grants the right to fence a node that the plan wants fenced.
-func (n *Node) requestFencing(ctx context.Context, s *state.State, action transition.Action) bool {
-	if _, open := s.Fencing[action.Node]; open || action.Kind != transition.KindFence {
-		return false
+func problemsOf(core *leader.Core) []api.ProblemStatus {
+	var list []api.ProblemStatus
+	for _, p := range core.Problems() {
+		list = append(list, api.ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
 	}
-	how := s.Definition.Properties.FencingAction
-	if how == "" {
-		how = resources.FencingReboot
-	}
-	if action.Hold {
-		how = resources.FencingHold
-	}
-	_, err := n.propose(ctx, &state.FenceRequested{Node: action.Node, Action: how, Reason: action.Reason})
-	if err != nil {
-		n.log.Warn("request fencing", zap.String("node", string(action.Node)), zap.Error(err))
-	}
-	return err == nil
+	return list
 }

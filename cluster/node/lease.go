@@ -33,15 +33,8 @@ func (l *lease) age(now time.Time) time.Duration {
 	return now.Sub(l.at)
 }
 
-const (
-	// defaultLease is Properties.Lease's default.
-	defaultLease = 5 * time.Second
-	// minLease is the least that is obeyed: a leader's loss and the next election
-	// take about a second and must not stop anything.
-	minLease = 2 * time.Second
-	// leaseTick is how often the lease is looked at.
-	leaseTick = 200 * time.Millisecond
-)
+// leaseTick is how often the lease is looked at.
+const leaseTick = 200 * time.Millisecond
 
 // watchLease applies the no-quorum policy when this member has been without a
 // leader for its lease, and ends it when there is a leader again. It asks
@@ -59,7 +52,7 @@ func (n *Node) watchLease(ctx context.Context) error {
 		n.renewLease()
 		n.checkGivenAway(ctx)
 		s := n.believed()
-		switch late := n.lease.age(time.Now()) > leaseOf(s); {
+		switch late := n.lease.age(time.Now()) > s.Lease(); {
 		case late && !lost && s.Nodes[n.config.Name] != nil:
 			lost = true
 			n.loseQuorum(ctx, s)
@@ -71,14 +64,6 @@ func (n *Node) watchLease(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// leaseOf returns the lease that the definition gives members.
-func leaseOf(s *state.State) time.Duration {
-	if configured := s.Definition.Properties.Lease.Std(); configured > 0 {
-		return max(configured, minLease)
-	}
-	return defaultLease
 }
 
 // checkGivenAway looks whether the cluster counts this run of the member as
@@ -181,7 +166,7 @@ func (n *Node) announce(ctx context.Context) error {
 	for {
 		s, changed := n.machine.watch()
 		self, known := s.Nodes[n.config.Name]
-		due := known && self.Incarnation != n.exec.Incarnation() && n.lease.age(time.Now()) < defaultLease
+		due := known && self.Incarnation != n.exec.Incarnation() && n.lease.age(time.Now()) < state.DefaultLease
 		if due && (n.heardInGossip(s) || time.Since(started) > gossipPatience) {
 			command := &state.MemberBooted{
 				Node: n.config.Name, Incarnation: n.exec.Incarnation(), BootID: n.config.BootID, Address: n.config.Address, Software: state.Version,

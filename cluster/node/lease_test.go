@@ -29,7 +29,7 @@ func TestNoQuorumPolicies(t *testing.T) {
 				m.define(func(d *resources.Definition) { d.Properties.NoQuorumPolicy = c.policy })
 				before := m.exec.Incarnation()
 				defer m.run(m.watchLease)()
-				time.Sleep(defaultLease - time.Second)
+				time.Sleep(state.DefaultLease - time.Second)
 				if !m.runs("vip") || m.exec.Suspended() {
 					t.Fatal("the policy was applied before the lease had run out")
 				}
@@ -56,7 +56,7 @@ func TestWhatCannotBeStoppedEndsTheHost(t *testing.T) {
 		m := newMember(t)
 		m.agent.set(true, false)
 		defer m.run(m.watchLease)()
-		time.Sleep(defaultLease + time.Second)
+		time.Sleep(state.DefaultLease + time.Second)
 		if m.died() != 1 {
 			t.Errorf("%d suicides", m.died())
 		}
@@ -70,7 +70,7 @@ func TestEndOfTheDaemonIsNoReasonToEndTheHost(t *testing.T) {
 		m := newMember(t)
 		m.agent.set(false, true)
 		stop := m.run(m.watchLease)
-		time.Sleep(defaultLease + time.Second)
+		time.Sleep(state.DefaultLease + time.Second)
 		stop()
 		if m.died() != 0 {
 			t.Error("the host was ended")
@@ -83,7 +83,7 @@ func TestShortLeasesAreNotObeyed(t *testing.T) {
 		m := newMember(t)
 		m.define(func(d *resources.Definition) { d.Properties.Lease = resources.Duration(100 * time.Millisecond) })
 		defer m.run(m.watchLease)()
-		time.Sleep(minLease - 500*time.Millisecond) // an election
+		time.Sleep(state.MinLease - 500*time.Millisecond) // an election
 		if m.exec.Suspended() {
 			t.Error("an election's time without a leader stopped everything")
 		}
@@ -104,7 +104,7 @@ func TestNothingToStopAfterARestartOfTheHost(t *testing.T) {
 		m.machine.publish(old)
 		m.agent.set(true, false)
 		defer m.run(m.watchLease)()
-		time.Sleep(defaultLease + time.Second)
+		time.Sleep(state.DefaultLease + time.Second)
 		if m.died() != 0 || !m.exec.Suspended() {
 			t.Errorf("%d suicides, suspended %v", m.died(), m.exec.Suspended())
 		}
@@ -131,7 +131,7 @@ func TestRestartedDaemonKnowsWhatToStop(t *testing.T) {
 				m.restart(dir, c.boot)
 				m.readBeliefs()
 				defer m.run(m.watchLease)()
-				time.Sleep(defaultLease + time.Second)
+				time.Sleep(state.DefaultLease + time.Second)
 				if m.runs("vip") == c.stops || m.runs("web") == c.stops {
 					t.Errorf("vip runs %v, web runs %v", m.runs("vip"), m.runs("web"))
 				}

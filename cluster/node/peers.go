@@ -7,9 +7,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/belay-ha/belay/agents"
+	"go.uber.org/zap"
+
 	"github.com/belay-ha/belay/cluster/api"
-	"github.com/belay-ha/belay/cluster/executor"
+	"github.com/belay-ha/belay/cluster/leader"
 	"github.com/belay-ha/belay/cluster/localexec"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
@@ -75,23 +76,43 @@ func (n *Node) Cancel(id resources.ActionID) { n.exec.Cancel(id) }
 const orderTimeout = 8 * time.Second
 
 // orderMember gives a member an order, or asks how far it is with it.
-func (n *Node) orderMember(ctx context.Context, order state.Order) (executor.Status, error) {
+func (n *Node) orderMember(ctx context.Context, order state.Order) leader.Ordered {
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
 	defer cancel()
 	answer, err := n.sendOrder(ctx, order)
+	ordered := leader.Ordered{Action: order.ID, Reply: leader.Running, Result: answer.Result, Progress: answer.Progress}
 	var wire *api.Error
-	if errors.As(err, &wire) {
-		switch wire.Code {
-		case api.CodeConflict:
-			return executor.Status{}, fmt.Errorf("%w: %s", executor.ErrSuperseded, wire.Text)
-		case api.CodeRefused:
-			return executor.Status{}, fmt.Errorf("%w: %s", executor.ErrNotDone, wire.Text)
-		}
+	switch {
+	case errors.As(err, &wire) && wire.Code == api.CodeConflict:
+		ordered.Reply = leader.Superseded
+	case errors.As(err, &wire) && wire.Code == api.CodeRefused:
+		ordered.Reply, ordered.Reason = leader.Refused, "the member refused the order: "+wire.Text
+	case err != nil:
+		ordered.Reply, ordered.Reason = leader.Lost, err.Error()
+	case answer.Done:
+		ordered.Reply = leader.Done
 	}
-	if err != nil {
-		return executor.Status{}, err
+	return ordered
+}
+
+// cancelTimeout bounds one request to end an operation early.
+const cancelTimeout = 2 * time.Second
+
+// cancelMember asks a member to end an operation early.
+func (n *Node) cancelMember(ctx context.Context, s *state.State, op *state.Operation) {
+	if op.Node == n.config.Name {
+		n.exec.Cancel(op.ID)
+		return
 	}
-	return executor.Status{Done: answer.Done, Result: answer.Result, Progress: answer.Progress}, nil
+	member, found := s.Nodes[op.Node]
+	if !found {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
+	defer cancel()
+	if err := n.client(op.Node, member.Address).Cancel(ctx, op.ID); err != nil {
+		n.log.Debug("cancel", zap.String("action", string(op.ID)), zap.Error(err))
+	}
 }
 
 func (n *Node) sendOrder(ctx context.Context, order state.Order) (api.OrderAnswer, error) {
@@ -111,9 +132,4 @@ func (n *Node) sendOrder(ctx context.Context, order state.Order) (api.OrderAnswe
 func (n *Node) Forward(ctx context.Context, leader string, r *http.Request, body []byte, by api.Identity) (*http.Response, error) {
 	name, _, _ := n.Leader()
 	return n.client(name, leader).Relay(ctx, r, body, by)
-}
-
-// progress is kept for the API's view of operations in flight.
-func (v *leaderView) progress() map[resources.ActionID]agents.Progress {
-	return v.dispatcher.Progress()
 }

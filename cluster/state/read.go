@@ -35,3 +35,20 @@ func (s *State) Instance(node resources.NodeName, id resources.InstanceID) (*Ins
 	i, ok := n.Instances[id]
 	return i, ok
 }
+
+const (
+	// DefaultLease is Properties.Lease's default.
+	DefaultLease = 5 * time.Second
+	// MinLease is the least that is obeyed: a leader's loss and the next election
+	// take about a second and must not stop anything.
+	MinLease = 2 * time.Second
+)
+
+// Lease is how long a member trusts its last word from the leader, by its own
+// monotonic clock, before it applies the no-quorum policy.
+func (s *State) Lease() time.Duration {
+	if configured := s.Definition.Properties.Lease.Std(); configured > 0 {
+		return max(configured, MinLease)
+	}
+	return DefaultLease
+}

@@ -1,4 +1,4 @@
-package node
+package leader
 
 import "time"
 
@@ -23,22 +23,21 @@ const (
 func newBrakes() *brakes { return &brakes{seen: map[string]braked{}} }
 
 // release reports whether the action may be dispatched now, and counts it if
-// so.
-func (b *brakes) release(key string, now time.Time) bool {
+// so. If not, at is when it may.
+func (b *brakes) release(key string, now time.Time) (ok bool, at time.Time) {
 	before := b.seen[key]
-	age := now.Sub(before.last)
-	if age > forgetAfter {
+	if now.Sub(before.last) > forgetAfter {
 		before = braked{}
 	}
 	if before.times >= freeTimes {
 		wait := min(time.Second<<min(before.times-freeTimes, 5), longestWait)
-		if age < wait {
-			return false
+		if at = before.last.Add(wait); now.Before(at) {
+			return false, at
 		}
 	}
 	if len(b.seen) >= maxBraked {
 		clear(b.seen)
 	}
 	b.seen[key] = braked{times: before.times + 1, last: now}
-	return true
+	return true, time.Time{}
 }

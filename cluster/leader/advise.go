@@ -1,21 +1,18 @@
-package node
+package leader
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 
-	"go.uber.org/zap"
-
 	"github.com/belay-ha/belay/agents"
-	"github.com/belay-ha/belay/cluster/localexec"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/view"
 	"github.com/belay-ha/belay/resources"
 )
 
 // advisors remembers what each advisor was asked, so that one that never comes
-// to rest does not fill the log. Only the leader loop uses it.
+// to rest does not fill the log.
 type advisors struct {
 	asked map[resources.ResourceID]question
 }
@@ -31,10 +28,10 @@ type question struct {
 // steps, because its last answer is part of what it is told.
 const maxAnswers = 8
 
-func newAdvisors() *advisors { return &advisors{asked: map[resources.ResourceID]question{}} }
+func newAdvisors() advisors { return advisors{asked: map[resources.ResourceID]question{}} }
 
 // allow reports whether an answer to this situation may be recorded, and counts
-// it.
+// it. last is true for the first answer that is one too many.
 func (a *advisors) allow(situation agents.Situation) (allowed, last bool) {
 	situation.Current, situation.View.Index = agents.Advice{}, 0
 	digest := sha256.Sum256(plain(situation))
@@ -59,45 +56,39 @@ func (a *advisors) takeBack(resource resources.ResourceID) {
 func plain(value any) []byte {
 	data, err := json.Marshal(value)
 	if err != nil {
-		panic("node: plain data: " + err.Error())
+		panic("leader: plain data: " + err.Error())
 	}
 	return data
 }
 
-// advise asks the agents that decide about all members at once, and records
-// what they say when it is new. It reports whether anything was recorded.
-func (n *Node) advise(ctx context.Context, s *state.State, known *advisors) bool {
-	recorded := false
-	for i := range s.Definition.Resources {
-		resource := &s.Definition.Resources[i]
-		agent, found := n.config.Agents.Find(resource.Agent)
+// advise asks the agents that decide about all members at once, and proposes
+// what they say when it is new. It reports whether anything was proposed.
+func (c *Core) advise() bool {
+	proposed := false
+	for i := range c.s.Definition.Resources {
+		resource := &c.s.Definition.Resources[i]
+		agent, found := c.config.Agents.Find(resource.Agent)
 		advisor, advises := agent.(agents.Advisor)
 		if !found || !advises {
 			continue
 		}
-		situation := situation(s, resource, agent.Spec())
+		situation := situation(c.s, resource, agent.Spec())
 		advice := advisor.Advise(situation)
 		if bytes.Equal(plain(situation.Current), plain(advice)) {
 			continue
 		}
-		switch allowed, last := known.allow(situation); {
+		switch allowed, last := c.advisors.allow(situation); {
 		case last:
-			n.log.Error("the advisor contradicts itself: its last advice stands until something changes", zap.String("resource", string(resource.ID)), zap.String("agent", resource.Agent))
-			continue
-		case !allowed:
-			continue
+			c.note(Note{Error: true, Resource: resource.ID, Text: "the advisor contradicts itself: its last advice stands until something changes"})
+		case allowed:
+			c.propose(&state.ResourceAdvised{Resource: resource.ID, Advice: advice})
+			proposed = true
 		}
-		n.log.Info("advice", zap.String("resource", string(resource.ID)), zap.String("reason", advice.Reason), zap.Any("table", advice.Table), zap.Bool("blocked", advice.Blocked))
-		if _, err := n.propose(ctx, &state.ResourceAdvised{Resource: resource.ID, Advice: advice}); err != nil {
-			n.log.Warn("record advice", zap.String("resource", string(resource.ID)), zap.Error(err))
-			known.takeBack(resource.ID)
-			continue
-		}
-		recorded = true
 	}
-	return recorded
+	return proposed
 }
 
+// situation is what a resource's advisor is told.
 func situation(s *state.State, resource *resources.Resource, spec agents.Spec) agents.Situation {
 	params := resources.Params{}
 	for _, p := range spec.Params {
@@ -109,7 +100,7 @@ func situation(s *state.State, resource *resources.Resource, spec agents.Spec) a
 		params[key] = value
 	}
 	situation := agents.Situation{
-		Resource: resource.ID, Params: params, View: localexec.BuildView(s, []resources.ResourceID{resource.ID}), Override: s.Overrides[resource.ID],
+		Resource: resource.ID, Params: params, View: view.Of(s, []resources.ResourceID{resource.ID}), Override: s.Overrides[resource.ID],
 	}
 	if current, known := s.Advice[resource.ID]; known {
 		situation.Current = current.Advice

@@ -1,0 +1,102 @@
+package leader
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/state"
+)
+
+// defaultFenceTimeout is Properties.FencingTimeout's default.
+const defaultFenceTimeout = 60 * time.Second
+
+// attempt is one attempt to switch a node's power, or its report.
+type attempt struct {
+	asked  Attempt
+	digest string  // of the devices when it was asked (State.FencingDigest)
+	report *report // nil until it is answered
+}
+
+// followAttempts takes answers, lets go of what is over, and begins with running
+// fencings and power-ons that are due.
+func (c *Core) followAttempts() {
+	for _, answer := range c.in.Fenced {
+		if a, known := c.attempts[answer.Key]; known && a.report == nil {
+			a.report = c.powerReport(a, answer)
+		}
+	}
+	open := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(c.s.Fencing)) {
+		f := c.s.Fencing[name]
+		if f.Phase != state.FencingRunning && f.Phase != state.FencingOff {
+			continue
+		}
+		key := attemptKey(f)
+		open[key] = true
+		a := c.attempts[key]
+		if a == nil {
+			a = &attempt{asked: c.newAttempt(key, f), digest: c.s.FencingDigest(f.Node)}
+			c.attempts[key] = a
+			c.out.Attempts = append(c.out.Attempts, a.asked)
+		}
+		if a.report != nil {
+			c.pushReport(a.report)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.attempts)) {
+		if !open[key] {
+			if c.attempts[key].report == nil {
+				c.out.Drop = append(c.out.Drop, key)
+			}
+			c.forgetReport(c.attempts[key].report)
+			delete(c.attempts, key)
+		}
+	}
+}
+
+func attemptKey(f *state.Fencing) string {
+	if f.Phase == state.FencingRunning {
+		return fmt.Sprintf("%s attempt %d", f.ID, f.Attempts)
+	}
+	return f.ID + " " + f.Phase.String()
+}
+
+func (c *Core) newAttempt(key string, f *state.Fencing) Attempt {
+	a := Attempt{Key: key, Fencing: f, Executor: f.Executor, On: f.Phase == state.FencingOff, Term: c.config.Term, Index: c.s.Index}
+	if a.On {
+		a.Executor = Executor(c.s, c.config.Self, &state.Fencing{Node: f.Node})
+	}
+	if a.Timeout = c.s.Definition.Properties.FencingTimeout.Std(); a.Timeout == 0 {
+		a.Timeout = defaultFenceTimeout
+	}
+	return a
+}
+
+// powerReport is what is recorded of an attempt. A lost answer is a failed
+// attempt: the next one reads the power first.
+func (c *Core) powerReport(a *attempt, answer Fenced) *report {
+	f := a.asked.Fencing
+	if a.asked.On {
+		if answer.Unanswered != "" {
+			answer.Error = answer.Unanswered
+		}
+		return newReport(&state.FencePoweredOn{Fence: f.ID, Node: f.Node, Steps: answer.Steps, Error: answer.Error})
+	}
+	if answer.Unanswered != "" {
+		answer = Fenced{Error: fmt.Sprintf("ask %s to fence %s: %s", f.Executor, f.Node, answer.Unanswered)}
+	}
+	result := &state.FenceReported{Fence: f.ID, Node: f.Node, Proven: answer.Proven, Steps: answer.Steps, Error: answer.Error}
+	if result.Proven {
+		return newReport(result)
+	}
+	if !answer.Refused {
+		result.RetryAt = c.in.Wall.Add(backOff(f.Attempts))
+		return newReport(result)
+	}
+	// The digest is of no newer state than the one that the attempt used: at worst
+	// it is repeated once too early.
+	result.RetryAt = c.in.Wall.Add(refusedBackOff(f.Attempts))
+	return newReport(&state.FenceRefused{Fence: f.ID, Node: f.Node, Digest: a.digest}, result)
+}

@@ -1,0 +1,76 @@
+package node
+
+import (
+	"testing"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/internal/bubble"
+	"github.com/belay-ha/belay/resources"
+)
+
+func TestRevokedCertificates(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		m := newMember(t)
+		m.apply(&state.MemberRemoved{Node: "b"})
+		s := m.machine.current.Load()
+		for name, c := range map[string]struct {
+			node, serial string
+			want         bool
+		}{
+			"the removed one's":             {"b", "s-b", true},
+			"another of the removed one's":  {"b", "s-b2", true},
+			"a member's":                    {"c", "s-c", false},
+			"a newcomer's before its entry": {"d", "s-d", false},
+		} {
+			if got := revoked(s, c.node, c.serial); got != c.want {
+				t.Errorf("%s: got %v, want %v", name, got, c.want)
+			}
+		}
+		m.apply(&state.TokenCreated{ID: "again", ExpiresAt: time.Now().Add(time.Hour)})
+		m.apply(&state.MemberJoined{Node: "b", Serial: "s-b3", Token: "again"})
+		s = m.machine.current.Load()
+		if revoked(s, "b", "s-b3") || !revoked(s, "b", "s-b") {
+			t.Error("a node that joined again is known by its new certificate only")
+		}
+	})
+}
+
+func TestWaitFor(t *testing.T) {
+	plan := &transition.Transition{Index: 9, Actions: []transition.Action{
+		{Key: "start vip@a", Kind: transition.KindStart, Instance: "vip"},
+		{Key: "start web@a", Kind: transition.KindStart, Instance: "web", Wait: "node b is lost"},
+	}, Problems: []transition.Problem{{Code: "failed", Severity: transition.SeverityWarning, Resource: "web"}, {Code: "x", Severity: transition.SeverityInfo}}}
+	stuck := &transition.Transition{Index: 9, Actions: plan.Actions[1:], Problems: plan.Problems}
+	for name, c := range map[string]struct {
+		plan             *transition.Transition
+		request          api.WaitRequest
+		settled, asAsked bool
+	}{
+		"not planned yet":             {plan, api.WaitRequest{Index: 10}, false, false},
+		"something to do":             {plan, api.WaitRequest{Index: 9}, false, false},
+		"nothing to do":               {&transition.Transition{Index: 9}, api.WaitRequest{Index: 9}, true, true},
+		"waits for an operator":       {stuck, api.WaitRequest{Index: 9}, true, false},
+		"others are of no concern":    {stuck, api.WaitRequest{Index: 9, Resources: []resources.ResourceID{"vip"}}, true, true},
+		"one of those that it is for": {plan, api.WaitRequest{Index: 9, Resources: []resources.ResourceID{"vip"}}, false, false},
+	} {
+		got := judgeWait(c.plan, api.Live{Transition: *c.plan}, c.request)
+		if got.Settled != c.settled || got.AsAsked != c.asAsked {
+			t.Errorf("%s: settled %v as asked %v", name, got.Settled, got.AsAsked)
+		}
+	}
+}
+
+func TestGossipAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.1:7450": "192.0.2.1:7451", "[2001:db8::1]:7450": "[2001:db8::1]:7451",
+		"192.0.2.1": "", "192.0.2.1:0": "", "192.0.2.1:65535": "", "192.0.2.1:http": "",
+	} {
+		got, err := GossipAddress(address)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", address, got, err)
+		}
+	}
+}
