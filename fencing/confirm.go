@@ -97,14 +97,15 @@ func Reboot(ctx context.Context, dev Device, opts Options) (Outcome, []Evidence,
 const readAttempts = 3
 
 // Read reads the power, at most three times while the device is busy or does
-// not answer. The error is nil exactly when the power is known.
+// not answer. The error is nil exactly when the power is known, or when the device
+// is a Dumper that could do its work.
 func Read(ctx context.Context, dev Device, opts Options) (Power, []Evidence, error) {
 	ctx, cancel, opts := begin(ctx, opts)
 	defer cancel()
 	s := &switcher{dev: dev, opts: opts, trail: new(trail), pause: opts.PollInterval}
 	for attempt := 1; ; attempt++ {
 		power, err := s.read(ctx)
-		if err == nil && power == PowerUnknown {
+		if _, dumper := dev.(Dumper); err == nil && power == PowerUnknown && !dumper {
 			err = NewError(KindProtocol, dev.Name(), StepRead, "the device does not know the power state", nil)
 		}
 		if err == nil || KindOf(err).Fatal() || attempt == readAttempts || !s.wait(ctx, s.backOff(err)) {

@@ -15,7 +15,7 @@ type Evidence struct {
 	// At is the asking member's clock when it asked; it orders nothing.
 	At     time.Time `json:"at"`
 	Device string    `json:"device"`
-	// Step is what was asked: StepRead, StepOff, StepOn, or StepNote for a remark.
+	// Step is what was asked: one of the steps below; StepNote is a remark.
 	Step string `json:"step"`
 	// Detail is what was answered, at most MaxText bytes.
 	Detail string `json:"detail,omitempty"`
@@ -29,10 +29,12 @@ type Evidence struct {
 
 // The steps.
 const (
-	StepRead = "read power"
-	StepOff  = "ask for off"
-	StepOn   = "ask for on"
-	StepNote = "note"
+	StepRead  = "read power"
+	StepOff   = "ask for off"
+	StepOn    = "ask for on"
+	StepCycle = "ask for a power cycle"
+	StepDump  = "listen for a crash"
+	StepNote  = "note"
 )
 
 // Bounds of what one fencing leaves in the log.

@@ -18,6 +18,7 @@ func TestImports(t *testing.T) {
 		".":          nil,
 		"redfish":    {module + "fencing", "github.com/stmcginnis/gofish", "github.com/stmcginnis/gofish/schemas"},
 		"ipmi":       {module + "fencing"},
+		"kdump":      {module + "fencing"},
 		"fenceagent": {module + "fencing", "golang.org/x/sys/unix"},
 	}
 	for dir, may := range allowed {

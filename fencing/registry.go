@@ -53,6 +53,8 @@ type Spec struct {
 	// Host is the parameter that tells the targets of one device apart, such as
 	// "plug"; "" when a device has one target only.
 	Host string
+	// Passive devices switch no power: they only find out.
+	Passive bool
 	// Open is set when parameters beyond Params are passed on as they are.
 	Open bool
 	// Check finds what Params alone cannot say; it may be nil and does no I/O.

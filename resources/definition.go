@@ -50,6 +50,9 @@ type FenceDevice struct {
 	Delay    Duration `json:"delay,omitempty"`
 	DelayMax Duration `json:"delay_max,omitempty"`
 	Timeout  Duration `json:"timeout,omitempty"` // 60s
+	// UnsafeCycle switches the power off and on by one request and takes the
+	// device's word for it: nothing of that can be read back.
+	UnsafeCycle bool `json:"unsafe_cycle,omitempty"`
 }
 
 // ParamsFor returns the parameters that the device is used with for a target.

@@ -189,6 +189,8 @@ type FenceAnswer struct {
 	Proven bool              `json:"proven"` // off read back; or, with On, on
 	Steps  []state.FenceStep `json:"steps"`
 	Error  string            `json:"error,omitempty"`
+	// Proof is how it was proven, when not by power (state.OffProof.By).
+	Proof string `json:"proof,omitempty"`
 	// Refused says that a device of each level refused the login.
 	Refused bool `json:"refused,omitempty"`
 }

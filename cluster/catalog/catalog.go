@@ -18,6 +18,7 @@ import (
 	"github.com/belay-ha/belay/fencing"
 	"github.com/belay-ha/belay/fencing/fenceagent"
 	"github.com/belay-ha/belay/fencing/ipmi"
+	"github.com/belay-ha/belay/fencing/kdump"
 	"github.com/belay-ha/belay/fencing/redfish"
 )
 
@@ -39,5 +40,5 @@ func Agents(log *zap.Logger) agents.Registry {
 
 // Fences returns every kind of fence device of this build.
 func Fences() fencing.Registry {
-	return fencing.NewRegistry([]fencing.Spec{redfish.Spec(), ipmi.Spec(nil)}, fenceagent.Pattern())
+	return fencing.NewRegistry([]fencing.Spec{redfish.Spec(), ipmi.Spec(nil), kdump.Spec(new(kdump.Hub))}, fenceagent.Pattern())
 }

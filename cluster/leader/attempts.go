@@ -89,6 +89,7 @@ func (c *Core) powerReport(a *attempt, answer Fenced) *report {
 	}
 	result := &state.FenceReported{Fence: f.ID, Node: f.Node, Proven: answer.Proven, Steps: answer.Steps, Error: answer.Error}
 	if result.Proven {
+		result.Proof = answer.Proof
 		return newReport(result)
 	}
 	if !answer.Refused {

@@ -201,8 +201,10 @@ type Attempt struct {
 // Fenced answers an Attempt.
 type Fenced struct {
 	Key string
-	// Proven says that the power was read back as off.
+	// Proven says that the node is certainly dead, as Proof says
+	// (state.FenceReported.Proof).
 	Proven bool
+	Proof  string
 	Steps  []state.FenceStep
 	Error  string
 	// Refused says that each level failed because a device refused the login: the

@@ -71,6 +71,27 @@ type bmc struct {
 	power  map[string]fencing.Power
 	before func(ctx context.Context) // each request
 	kinds  map[string]fencing.Kind   // what reads of a plug fail with
+	dumps  bool                      // the crash kernel says so
+	takes  error                     // answer to a power cycle
+}
+
+// dumper is a device that knows of crashes alone.
+type dumper struct{ plug }
+
+func (d dumper) Dumping(ctx context.Context) (fencing.Evidence, error) {
+	if !d.b.dumps {
+		<-ctx.Done()
+		return fencing.Evidence{}, fencing.NewError(fencing.KindTimeout, d.name, fencing.StepDump, "nothing heard", ctx.Err())
+	}
+	return fencing.Evidence{Detail: "it dumps"}, nil
+}
+
+// Cycle is never undone by a second one: it changes nothing that can be read.
+func (p plug) Cycle(context.Context) (fencing.Evidence, error) {
+	p.b.mu.Lock()
+	defer p.b.mu.Unlock()
+	p.b.asked = append(p.b.asked, "cycle "+p.name)
+	return fencing.Evidence{}, p.b.takes
 }
 
 type plug struct {
@@ -143,8 +164,9 @@ func (m *member) restart(runDir, bootID string) {
 	m.agent = &obstinate{Agent: simulated.New(agents.Spec{Name: "simulated"}, m.services, 0)}
 	node, err := New(Config{
 		Name: "a", Address: "192.0.2.1:7450", BootID: bootID, DataDir: m.t.TempDir(), RunDir: runDir, Agents: agents.NewRegistry(m.agent),
-		Fences: fencing.NewRegistry([]fencing.Spec{{Name: "plug", Host: "outlet", Open: true, New: newPlug(m)}}),
-		Raft:   raftlog.Config{Transport: transport}, Fault: func(error) {}, Log: zap.NewNop(),
+		Fences: fencing.NewRegistry([]fencing.Spec{{Name: "plug", Host: "outlet", Open: true, New: newPlug(m)},
+			{Name: "dumper", Passive: true, New: func(name string, _ fencing.Params) (fencing.Device, error) { return dumper{plug{m.bmc, name}}, nil }}}),
+		Raft: raftlog.Config{Transport: transport}, Fault: func(error) {}, Log: zap.NewNop(),
 		Gossip:  membership.Config{Key: make([]byte, membership.KeySize), Label: "test", Transport: memnet.New(1).Transport("192.0.2.1:7451"), BindAddr: "192.0.2.1", Port: 7451},
 		Suicide: func() { m.mu.Lock(); defer m.mu.Unlock(); m.suicides++ },
 	})

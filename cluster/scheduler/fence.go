@@ -173,7 +173,7 @@ func (p *planner) fenceShare() int {
 			continue
 		}
 		members++
-		if p.s.Fencing[n.name] != nil || (n.st.Off != nil && n.st.Off.By == "power") {
+		if p.s.Fencing[n.name] != nil || (n.st.Off != nil && n.st.Off.By != state.ProofConfirm) {
 			fenced++
 		}
 	}

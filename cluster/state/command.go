@@ -48,8 +48,10 @@ var registry = map[string]func() Command{
 	"instance.reported/1":   func() Command { return new(InstanceReported) },
 	"failures.cleared/1":    func() Command { return new(FailuresCleared) },
 	"fence.requested/1":     func() Command { return new(FenceRequested) },
+	"fence.requested/2":     func() Command { return new(FenceRequested) }, // with a level
 	"fence.started/1":       func() Command { return new(FenceStarted) },
 	"fence.reported/1":      func() Command { return new(FenceReported) },
+	"fence.reported/2":      func() Command { return new(FenceReported) }, // with a proof
 	"fence.refused/1":       func() Command { return new(FenceRefused) },
 	"fence.checked/1":       func() Command { return new(FenceChecked) },
 	"fence.released/1":      func() Command { return new(FenceReleased) },

@@ -36,7 +36,7 @@ func samples() []Command {
 		&MemberVerdict{Node: "b", Liveness: LivenessDead, Incarnation: "i", Evidence: []Evidence{{At: epoch, Observer: "a", Source: "ping", Text: "silent"}}},
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Resources: []resources.Resource{{ID: "vip", Agent: "vip", Params: resources.Params{"address": "192.0.2.9/24"}}}}},
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Fences: []resources.FenceDevice{{
-			ID: "pdu", Agent: "fence_apc", Targets: []resources.NodeName{"a"}, HostMap: map[resources.NodeName]string{"a": "7"}, HostParam: "port", DelayMax: resources.Duration(time.Second),
+			ID: "pdu", Agent: "fence_apc", Targets: []resources.NodeName{"a"}, HostMap: map[resources.NodeName]string{"a": "7"}, HostParam: "port", DelayMax: resources.Duration(time.Second), UnsafeCycle: true,
 		}}}},
 		&OperationsStarted{Operations: []Intent{{Node: "a", Instance: "vip", Op: resources.OpStart, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r"}}},
 		&OperationsStarted{Operations: []Intent{
@@ -49,8 +49,10 @@ func samples() []Command {
 		&InstanceReported{Node: "a", Incarnation: "i", Instance: "vip", Result: agents.Result{Outcome: agents.OutcomeFailed}},
 		&FailuresCleared{Resource: "vip", Node: "a"},
 		&FenceRequested{Node: "a", Action: resources.FencingReboot, Reason: "lost", Evidence: []Evidence{{At: epoch, Observer: "b", Source: "tcp", Text: "t"}}},
+		&FenceRequested{Node: "a", Action: resources.FencingOff, Reason: "test", Level: 2},
 		&FenceStarted{Fence: "f1", Node: "a", Executor: "b"},
 		&FenceReported{Fence: "f1", Node: "a", Proven: true, Steps: []FenceStep{step}, Error: "e", RetryAt: epoch},
+		&FenceReported{Fence: "f1", Node: "a", Proven: true, Steps: []FenceStep{step}, Proof: ProofKdump},
 		&FenceRefused{Fence: "f1", Node: "a", Digest: "d"},
 		&FenceChecked{Checks: []FenceCheck{{Device: "bmc-a", Target: "a", Digest: "d", Results: []FenceCheckResult{{By: "b", At: epoch, Power: "on", Took: resources.Duration(time.Second), Failure: "auth", Text: "HTTP 401"}}}}},
 		&FenceReleased{Node: "a", Reason: "mended"},

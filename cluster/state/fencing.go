@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -25,9 +26,17 @@ type FenceRequested struct {
 	Action   resources.FencingAction `json:"action"`
 	Reason   string                  `json:"reason"`
 	Evidence []Evidence              `json:"evidence,omitempty"`
+	// Level makes it a test of that level alone: if it fails it is over. With it
+	// the command is version 2.
+	Level int `json:"level,omitempty"`
 }
 
-func (*FenceRequested) name() string { return "fence.requested/1" }
+func (c *FenceRequested) name() string {
+	if c.Level != 0 {
+		return "fence.requested/2"
+	}
+	return "fence.requested/1"
+}
 
 func (c *FenceRequested) apply(t *tx) error {
 	n, err := t.node(c.Node)
@@ -35,6 +44,9 @@ func (c *FenceRequested) apply(t *tx) error {
 		return err
 	}
 	if f, open := t.s.Fencing[c.Node]; open {
+		if c.Level != f.Level {
+			return reject(Conflict, "node %s is being fenced already (%s)", c.Node, f.ID)
+		}
 		t.result.Fence = f.ID
 		return nil
 	}
@@ -44,7 +56,7 @@ func (c *FenceRequested) apply(t *tx) error {
 	}
 	f := &Fencing{
 		ID: fmt.Sprintf("f%d", t.s.Index), Node: c.Node, Action: c.Action, Reason: c.Reason, By: t.by, RequestedAt: t.at,
-		Evidence: evidence[:min(len(evidence), MaxEvidence)], Phase: FencingRequested,
+		Evidence: evidence[:min(len(evidence), MaxEvidence)], Phase: FencingRequested, Level: c.Level,
 	}
 	t.putFencing(f)
 	t.result.Fence = f.ID
@@ -117,9 +129,16 @@ type FenceReported struct {
 	Error  string             `json:"error,omitempty"`
 	// RetryAt is when to try again after a failure.
 	RetryAt time.Time `json:"retry_at,omitzero"`
+	// Proof is OffProof.By: "" for power. With it the command is version 2.
+	Proof string `json:"proof,omitempty"`
 }
 
-func (*FenceReported) name() string { return "fence.reported/1" }
+func (c *FenceReported) name() string {
+	if c.Proof != "" {
+		return "fence.reported/2"
+	}
+	return "fence.reported/1"
+}
 
 func (c *FenceReported) apply(t *tx) error {
 	f, err := t.openFencing(c.Node, c.Fence)
@@ -140,6 +159,10 @@ func (c *FenceReported) apply(t *tx) error {
 		// The power may have been read before the start that is on record now.
 		proven, reason, retry = false, "the host has started again since the attempt began", t.at
 	}
+	if !proven && f.Level != 0 {
+		t.endTest(n, f, reason)
+		return nil
+	}
 	if !proven {
 		f.Phase, f.Error, f.RetryAt = FencingFailed, reason, retry
 		t.event("fencing", c.Node, "", "attempt %d failed: %s", f.Attempts, reason)
@@ -147,13 +170,43 @@ func (c *FenceReported) apply(t *tx) error {
 	}
 	t.dropOperations(n)
 	t.forgetRunning(n)
-	n.Liveness, n.Off = LivenessDead, &OffProof{At: t.at, By: "power", Fence: f.ID}
+	by := cmp.Or(c.Proof, ProofPower)
+	n.Liveness, n.Off = LivenessDead, &OffProof{At: t.at, By: by, Fence: f.ID}
 	f.Phase, f.Error, f.OffAt = FencingOff, "", t.at
-	t.event("fencing", c.Node, "", "power is off, read back twice")
+	t.event("fencing", c.Node, "", "%s", proofWords[by])
 	if f.Action != resources.FencingReboot {
 		t.closeFencing(f, FencingDone)
 	}
 	return nil
+}
+
+// The proofs of a node's death, OffProof.By.
+const (
+	ProofPower   = "power"   // read back as off, twice
+	ProofConfirm = "confirm" // an operator's word
+	ProofKdump   = "kdump"   // the host said that its kernel has crashed
+	ProofCycle   = "cycle"   // a device took the request to cycle the power: no proof, but a definition said that it is enough
+)
+
+// proofWords says them in the history.
+var proofWords = map[string]string{
+	ProofPower: "power is off, read back twice",
+	ProofKdump: "its kernel has crashed and saves its memory",
+	ProofCycle: "a device took the request to cycle its power; nothing was read back (unsafe)",
+}
+
+// endTest closes the test of a level that has failed. A node that was alive
+// before is only suspected: whoever hears it says that it is alive, and it is
+// looked at anew; if it has gone off after all, it is lost as any other.
+func (t *tx) endTest(n *Node, f *Fencing, reason string) {
+	f.Error = reason
+	if f.Live && n.Liveness == LivenessDead {
+		t.unprobe(n)
+		n.Liveness, n.Since = LivenessSuspect, t.at
+		n.Evidence = []Evidence{{At: t.at, Observer: n.Name, Source: "operator", Text: fmt.Sprintf("the test of fence level %d failed", f.Level)}}
+	}
+	t.closeFencing(f, FencingWithdrawn)
+	t.event("fencing", f.Node, "", "the test of level %d failed: %s", f.Level, reason)
 }
 
 // FencePoweredOn closes a reboot after its power-on was asked for. A failed
@@ -209,7 +262,7 @@ func (c *FenceConfirmed) apply(t *tx) error {
 	}
 	t.dropOperations(n)
 	t.forgetRunning(n)
-	n.Liveness, n.Off = LivenessDead, &OffProof{At: t.at, By: "confirm", Fence: f.ID}
+	n.Liveness, n.Off = LivenessDead, &OffProof{At: t.at, By: ProofConfirm, Fence: f.ID}
 	f.OffAt = t.at
 	f.addSteps([]FenceStep{{At: t.at, Device: "operator", Step: "confirm", Answer: t.by + ": " + c.Reason, Power: "off"}})
 	t.closeFencing(f, FencingDone)

@@ -140,8 +140,8 @@ type Maintenance struct {
 // OffProof is why a node counts as dead for certain.
 type OffProof struct {
 	At time.Time `json:"at"`
-	// By is power (read back as off), confirm (an operator's word), watchdog,
-	// or reboot (the host came back with another boot id).
+	// By is power (read back as off), confirm (an operator's word), kdump (the
+	// host said that its kernel has crashed), or cycle (a device's unproven word).
 	By    string `json:"by"`
 	Fence string `json:"fence,omitempty"` // id of the fencing
 }
@@ -230,6 +230,8 @@ type Fencing struct {
 	// Executor is the member that is switching the power now.
 	Executor resources.NodeName `json:"executor,omitempty"`
 	Attempts int                `json:"attempts"`
+	// Level is the only one that may be used: a test of it. 0 for all, in turn.
+	Level int `json:"level,omitempty"`
 	// Live says that the node was alive when it began: it is fenced for what it
 	// does, so that being heard does not end it.
 	Live bool `json:"live,omitempty"`

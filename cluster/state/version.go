@@ -7,7 +7,8 @@ import "github.com/belay-ha/belay/resources"
 //
 //	1  the first release
 //	2  peers are told of operations (operations.started/2)
-//	3  definitions that say more (definition.set/2): see definitionNeeds
+//	3  definitions that say more (definition.set/2): see definitionNeeds; fencing
+//	   of one level, and proofs other than power (fence.requested/2, fence.reported/2)
 const Version = 3
 
 const (
@@ -27,6 +28,8 @@ const (
 var newer = map[string]int{
 	"operations.started/2": VersionNotices,
 	"definition.set/2":     VersionMore,
+	"fence.requested/2":    VersionMore,
+	"fence.reported/2":     VersionMore,
 }
 
 // Needs returns the command set that a command belongs to. Whoever proposes it
@@ -40,7 +43,7 @@ func definitionNeeds(d *resources.Definition) int {
 		return firstVersion
 	}
 	for _, f := range d.Fences {
-		if f.DelayMax != 0 || len(f.HostMap) > 0 || f.HostParam != "" {
+		if f.DelayMax != 0 || len(f.HostMap) > 0 || f.HostParam != "" || f.UnsafeCycle {
 			return VersionMore
 		}
 	}

@@ -406,6 +406,30 @@ func TestFenceWaitsForProof(t *testing.T) {
 	}
 }
 
+func TestFenceTest(t *testing.T) {
+	c := newConsole(t)
+	c.fenced()
+	if out := c.must(t, "fence", "test", "controller-0", "--level", "2", "--yes"); !strings.Contains(out, "test of level 2") {
+		t.Errorf("got %s", out)
+	}
+	if f := c.fake.state.Fencing["controller-0"]; f == nil || f.Level != 2 || f.Action != resources.FencingReboot {
+		t.Errorf("asked for %+v", f)
+	}
+	c = newConsole(t)
+	if out := c.must(t, "fence", "test", "controller-0", "--dry-run"); !strings.Contains(out, "ok, power on") || len(c.fake.state.Fencing) != 0 {
+		t.Errorf("the dry form: %s", out)
+	}
+	for words, says := range map[string]string{
+		"fence test controller-0":                 "add --yes",
+		"fence test controller-0 --level 7 --yes": "no device fences controller-0 at level 7",
+		"fence test controler-0 --yes":            "controller-0",
+	} {
+		if code := c.run(t, strings.Fields(words)...); code != exitInput || !strings.Contains(c.err.String(), says) || len(c.fake.state.Fencing) != 0 {
+			t.Errorf("%s: exit %d: %s", words, code, c.err.String())
+		}
+	}
+}
+
 func TestFenceCheck(t *testing.T) {
 	c := newConsole(t)
 	if out := c.must(t, "fence", "check", "--all"); strings.Count(out, "ok, power on") != 4 || !strings.Contains(out, "12ms") || !strings.Contains(out, "controller-1") {

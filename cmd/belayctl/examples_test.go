@@ -83,7 +83,7 @@ func runExample(t *testing.T, line string) {
 			words = append(words, "--yes") // nobody is there to be asked
 		}
 		switch {
-		case strings.HasPrefix(part, "fence controller-2"):
+		case strings.HasPrefix(part, "fence controller-2"), strings.HasPrefix(part, "fence test"):
 			c.fenced()
 		case strings.HasPrefix(part, "fence confirm"):
 			c.fake.state.Nodes["controller-2"].Liveness = state.LivenessDead

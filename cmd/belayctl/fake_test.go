@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -217,7 +218,11 @@ func (f *fakeCluster) CheckFences(_ context.Context, request api.FenceCheckReque
 	f.checked = append(f.checked, request.Devices)
 	var answer api.FenceCheckAnswer
 	for _, id := range request.Devices {
-		result := api.FenceCheckResult{Device: id, Target: "compute-0", FenceCheckResult: state.FenceCheckResult{By: "controller-1", At: epoch, Power: "on", Took: resources.Duration(12 * time.Millisecond)}}
+		target := resources.NodeName("compute-0")
+		if i := slices.IndexFunc(f.state.Definition.Fences, func(d resources.FenceDevice) bool { return d.ID == id }); i >= 0 {
+			target = f.state.Definition.Fences[i].Targets[0]
+		}
+		result := api.FenceCheckResult{Device: id, Target: target, FenceCheckResult: state.FenceCheckResult{By: "controller-1", At: epoch, Power: "on", Took: resources.Duration(12 * time.Millisecond)}}
 		if kind := f.broken[id]; kind != "" {
 			result.Power, result.Failure, result.Text = "", kind, "HTTP 401"
 		}

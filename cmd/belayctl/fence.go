@@ -42,7 +42,7 @@ func (a *app) fenceCommand() *cobra.Command {
 		return a.fenceNode(cmd.Context(), &flags, args[0], off, reason)
 	}
 	cmd.AddCommand(
-		a.fenceCheckCommand(), a.fenceConfirmCommand(), a.fenceReleaseCommand(), a.fenceHistoryCommand(), a.fenceListCommand(), a.fenceAgentsCommand(),
+		a.fenceCheckCommand(), a.fenceTestCommand(), a.fenceConfirmCommand(), a.fenceReleaseCommand(), a.fenceHistoryCommand(), a.fenceListCommand(), a.fenceAgentsCommand(),
 		a.editing("create ID AGENT targets=NODE[,NODE...] [level=N] [delay=TIME] [delay_max=TIME] [timeout=TIME] [host_map=NODE:VALUE;...] [host_param=NAME] [NAME=VALUE...]", "Add a fence device",
 			"  belayctl fence create bmc-1 redfish targets=controller-1 endpoint=https://198.51.100.11 username=admin password=secret://bmc-1\n  belayctl fence create pdu-b fence_apc_snmp targets=controller-0 ip=198.51.100.9 plug=4 level=2\n  belayctl fence create pdu-a fence_apc_snmp 'host_map=controller-0:7;controller-1:8' ip=198.51.100.8 delay_max=5s",
 			edit.CreateFence, all),
@@ -79,7 +79,7 @@ func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, of
 		names = append(names, string(n.Name))
 	}
 	if !slices.Contains(names, node) {
-		return unknownName("node", node, append(names, "check", "confirm", "release", "history", "list", "create", "update", "delete", "level", "agents"))
+		return unknownName("node", node, append(names, "check", "test", "confirm", "release", "history", "list", "create", "update", "delete", "level", "agents"))
 	}
 	request := &state.FenceRequested{Node: resources.NodeName(node), Action: resources.FencingReboot, Reason: reason}
 	if off {

@@ -146,6 +146,12 @@ func (d *device) On(ctx context.Context) (fencing.Evidence, error) {
 	return d.switchPower(ctx, fencing.StepOn, fencing.ActionOn)
 }
 
+// Cycle implements fencing.Cycler. Agents cycle by "reboot", which ends well when
+// the off part did.
+func (d *device) Cycle(ctx context.Context) (fencing.Evidence, error) {
+	return d.switchPower(ctx, fencing.StepCycle, fencing.ActionReboot)
+}
+
 func (d *device) switchPower(ctx context.Context, step string, action fencing.Action) (fencing.Evidence, error) {
 	r, err := d.run(ctx, step, action)
 	if err != nil {

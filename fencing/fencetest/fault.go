@@ -16,6 +16,7 @@ const (
 	OpRead  Op = "read"  // the power state
 	OpOff   Op = "off"   // any request that cuts the power
 	OpOn    Op = "on"    //
+	OpCycle Op = "cycle" // off and on in one request
 	OpLogin Op = "login" // a session is opened
 )
 
@@ -91,6 +92,15 @@ func (s *Script) next(op Op) Fault {
 		f.seen++
 	}
 	return Fault{}
+}
+
+// cycle switches the machine off and on, in the way of the fault.
+func (f Fault) cycle(m *Machine) {
+	if f.Lie || m.Power() == fencing.PowerOff {
+		return
+	}
+	m.SetPower(false)
+	m.SetPower(true)
 }
 
 // act does what a request asks of the machine, in the way of the fault.

@@ -326,6 +326,8 @@ func (r *Redfish) reset(w http.ResponseWriter, req *http.Request) {
 	_ = json.NewDecoder(req.Body).Decode(&body)
 	op, on := OpOff, false
 	switch body.ResetType {
+	case "ForceRestart", "PowerCycle":
+		op = OpCycle
 	case "On", "ForceOn":
 		op, on = OpOn, true
 	case "PushPowerButton":
@@ -339,6 +341,9 @@ func (r *Redfish) reset(w http.ResponseWriter, req *http.Request) {
 	}
 	fault := r.Script.next(op)
 	act := func() { fault.act(system.Machine, on) }
+	if op == OpCycle {
+		act = func() { fault.cycle(system.Machine) }
+	}
 	if r.faulty(w, req, fault, act) {
 		return
 	}

@@ -136,6 +136,8 @@ func readPower(ctx context.Context, s *session) (fencing.Power, error) {
 const (
 	controlDown = 0x00
 	controlUp   = 0x01
+	// controlCycle needs a host that is on; 28.3 has a BMC refuse it otherwise.
+	controlCycle = 0x02
 )
 
 // Off implements fencing.Device.
@@ -146,6 +148,21 @@ func (d *device) Off(ctx context.Context) (fencing.Evidence, error) {
 // On implements fencing.Device.
 func (d *device) On(ctx context.Context) (fencing.Evidence, error) {
 	return d.switchPower(ctx, fencing.StepOn, fencing.PowerOn, controlUp)
+}
+
+// Cycle implements fencing.Cycler.
+func (d *device) Cycle(ctx context.Context) (e fencing.Evidence, err error) {
+	e.Detail, err = d.call(ctx, fencing.StepCycle, func(ctx context.Context, s *session) error {
+		control := cmdControl
+		control.data = []byte{controlCycle}
+		s.acted = true
+		_, err := s.do(ctx, control)
+		return err
+	})
+	if err == nil {
+		e.Detail += ": Chassis Control power cycle: taken"
+	}
+	return e, err
 }
 
 func (d *device) switchPower(ctx context.Context, step string, want fencing.Power, action byte) (e fencing.Evidence, err error) {

@@ -88,6 +88,23 @@ func (d *device) On(ctx context.Context) (fencing.Evidence, error) {
 	return d.switchPower(ctx, fencing.StepOn, fencing.PowerOn, schemas.OnResetType, schemas.ForceOnResetType)
 }
 
+// Cycle implements fencing.Cycler.
+func (d *device) Cycle(ctx context.Context) (fencing.Evidence, error) {
+	return d.call(ctx, fencing.StepCycle, func(c *conn, s *system) (string, error) {
+		types := []schemas.ResetType{schemas.PowerCycleResetType, schemas.ForceRestartResetType}
+		allowed := d.allowedResets(c, s)
+		reset := slices.IndexFunc(types, func(t schemas.ResetType) bool { return len(allowed) == 0 || slices.Contains(allowed, t) })
+		if reset < 0 {
+			return "", d.fail(fencing.KindUnsupported, "", fmt.Sprintf("the system allows %s, not %s", joined(allowed), joined(types)), nil)
+		}
+		target, err := d.resetTarget(s)
+		if err != nil {
+			return "", err
+		}
+		return d.post(c, s, target, types[reset])
+	})
+}
+
 func (d *device) switchPower(ctx context.Context, step string, want fencing.Power, types ...schemas.ResetType) (fencing.Evidence, error) {
 	return d.call(ctx, step, func(c *conn, s *system) (string, error) {
 		if s.power() == want {

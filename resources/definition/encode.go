@@ -168,6 +168,7 @@ func (w *writer) fence(f resources.FenceDevice) {
 	w.duration("delay", f.Delay)
 	w.duration("delay_max", f.DelayMax)
 	w.duration("timeout", f.Timeout)
+	w.flag("unsafe_cycle", f.UnsafeCycle)
 	w.text("host_param", f.HostParam)
 	plugs := resources.Params{}
 	for name, plug := range f.HostMap {

@@ -90,8 +90,9 @@ func fenceWords(f *resources.FenceDevice, words []string) error {
 		"targets": setNodes(&f.Targets), "pcmk_host_list": setNodes(&f.Targets), "pcmk_delay_base": plain(&f.Delay, resources.ParseDuration),
 		"delay_max": plain(&f.DelayMax, resources.ParseDuration), "pcmk_delay_max": plain(&f.DelayMax, resources.ParseDuration),
 		"host_map": func(text string) error { return hostMap(f, text) }, "pcmk_host_map": func(text string) error { return hostMap(f, text) },
-		"action":     func(string) error { return nil },
-		"host_param": plain(&f.HostParam, verbatim), "pcmk_host_argument": plain(&f.HostParam, verbatim),
+		"action":       func(string) error { return nil },
+		"unsafe_cycle": plain(&f.UnsafeCycle, parseTruth),
+		"host_param":   plain(&f.HostParam, verbatim), "pcmk_host_argument": plain(&f.HostParam, verbatim),
 	}
 	for _, p := range s.params {
 		p.name = snake(p.name)

@@ -1,0 +1,188 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/resources"
+)
+
+// fence works through the levels of a node's devices.
+func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) (api.FenceAnswer, error) {
+	f := s.Fencing[order.Node] // open: see fencingOf
+	levels := fenceLevels(s.Definition.FencesOf(order.Node), f.Level, n.able(order.On))
+	switch {
+	case len(levels) == 0 && order.On:
+		return api.FenceAnswer{Proven: true, Steps: []state.FenceStep{{At: time.Now().UTC(), Executor: n.config.Name, Step: fencing.StepNote, Answer: "no device switches power on: nothing was asked"}}}, nil
+	case len(levels) == 0 && f.Level != 0:
+		return api.FenceAnswer{Error: fmt.Sprintf("no fence device of level %d is defined for %s", f.Level, order.Node)}, nil
+	case len(levels) == 0:
+		return api.FenceAnswer{Error: fmt.Sprintf("no fence device is defined for %s: add a [[fence]] with it as a target, or run `belayctl fence confirm %s` when it is certainly off", order.Node, order.Node)}, nil
+	}
+	var answer api.FenceAnswer
+	var failures []string
+	answer.Refused = true
+	for _, devices := range levels {
+		proof, steps, err := n.useLevel(ctx, s, devices, order)
+		answer.Steps = append(answer.Steps, steps...)
+		if err == nil {
+			answer.Proven, answer.Proof, answer.Refused = true, proof, false
+			return answer, nil
+		}
+		failures = append(failures, err.Error())
+		answer.Refused = answer.Refused && fencing.KindOf(err) == fencing.KindAuth
+	}
+	answer.Error = strings.Join(failures, "; ")
+	return answer, nil
+}
+
+// able returns whether a device has a part in switching off, or on: what only
+// listens switches nothing on.
+func (n *Node) able(on bool) func(resources.FenceDevice) bool {
+	return func(f resources.FenceDevice) bool {
+		spec, found := n.config.Fences.Find(f.Agent)
+		return !on || !found || !spec.Passive
+	}
+}
+
+// fenceLevels returns a node's devices by level, the lowest first; with only, of
+// that level alone.
+func fenceLevels(devices []resources.FenceDevice, only int, able func(resources.FenceDevice) bool) [][]resources.FenceDevice {
+	var levels [][]resources.FenceDevice
+	last := 0
+	for _, f := range devices {
+		level := max(f.Level, 1) // 0 is the default, which is 1
+		if only != 0 && level != only || !able(f) {
+			continue
+		}
+		if level != last {
+			levels, last = append(levels, nil), level
+		}
+		levels[len(levels)-1] = append(levels[len(levels)-1], f)
+	}
+	return levels
+}
+
+// useLevel uses the devices of one level, until one of them fails. The proof is
+// "" when each of them read the power as off, else that of the one that did not.
+func (n *Node) useLevel(ctx context.Context, s *state.State, devices []resources.FenceDevice, order api.FenceOrder) (proof string, steps []state.FenceStep, err error) {
+	for _, f := range devices {
+		by, taken, err := n.useDevice(ctx, s, f, order)
+		steps = append(steps, taken...)
+		if err != nil {
+			return "", steps, fmt.Errorf("%s: %w", f.ID, err)
+		}
+		proof = cmp.Or(proof, by)
+	}
+	return proof, steps, nil
+}
+
+// useDevice uses one device. proof is "" for a power state that was read back.
+func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.FenceDevice, order api.FenceOrder) (proof string, steps []state.FenceStep, err error) {
+	device, err := n.openDevice(s, defined, order.Node)
+	if err != nil {
+		return "", nil, err
+	}
+	if delay := drawDelay(defined); !order.On && delay > 0 {
+		step, err := n.wait(ctx, defined, delay)
+		steps = append(steps, step)
+		if err != nil {
+			return "", steps, err
+		}
+	}
+	options := fencing.Options{Timeout: defined.Timeout.Std(), ConfirmInterval: confirmInterval}
+	act, proof := fencing.Off, ""
+	_, dumper := device.(fencing.Dumper)
+	switch {
+	case order.On:
+		act = fencing.On
+	case dumper:
+		act, proof = fencing.Crashed, state.ProofKdump
+	case defined.UnsafeCycle:
+		if power, seen, err := fencing.Read(ctx, device, options); err != nil || power != fencing.PowerOff {
+			steps = append(steps, n.steps(seen)...)
+			act, proof = fencing.Cycle, state.ProofCycle
+		}
+	}
+	outcome, seen, err := act(ctx, device, options)
+	n.log.Info("power", zap.String("node", string(order.Node)), zap.String("device", defined.ID), zap.Bool("on", order.On), zap.Stringer("outcome", outcome), zap.Error(err))
+	if err == nil && outcome != fencing.OutcomeConfirmed {
+		err = errors.New("the power state was not read back")
+	}
+	return proof, append(steps, n.steps(seen)...), err
+}
+
+// drawDelay returns how long to wait before a device is used: its delay and,
+// with delay_max, a random time more, so that two who are about to shoot each
+// other do not do so at once.
+func drawDelay(defined resources.FenceDevice) time.Duration {
+	base, most := defined.Delay.Std(), defined.DelayMax.Std()
+	if most <= base {
+		return base
+	}
+	return base + rand.N(most-base+1)
+}
+
+// wait is the delay of a device, with a step for the record.
+func (n *Node) wait(ctx context.Context, defined resources.FenceDevice, delay time.Duration) (state.FenceStep, error) {
+	began := time.Now()
+	text := fmt.Sprintf("delay %s", delay.Round(time.Millisecond))
+	if defined.DelayMax > defined.Delay {
+		text += fmt.Sprintf(", drawn from %s to %s", defined.Delay, defined.DelayMax)
+	}
+	var err error
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		text += fmt.Sprintf(", cut short: %v", err)
+	}
+	return state.FenceStep{
+		At: began.UTC(), Executor: n.config.Name, Device: defined.ID, Step: "wait", Answer: text, Took: resources.Duration(time.Since(began)),
+	}, err
+}
+
+// openDevice builds a device from its definition, with its secrets opened, for
+// one of its targets.
+func (n *Node) openDevice(s *state.State, defined resources.FenceDevice, target resources.NodeName) (fencing.Device, error) {
+	spec, found := n.config.Fences.Find(defined.Agent)
+	if !found {
+		return nil, fmt.Errorf("fence agent %q is not part of this belayd", defined.Agent)
+	}
+	params := fencing.Params{}
+	for key, value := range defined.ParamsFor(target, spec.Host) {
+		if name, isSecret := strings.CutPrefix(value, fencing.SecretPrefix); isSecret {
+			opened, err := n.openSecret(s, name)
+			if err != nil {
+				return nil, fmt.Errorf("parameter %s: secret %s: %w", key, name, err)
+			}
+			value = opened
+		}
+		params[key] = value
+	}
+	return spec.Make(defined.ID, params)
+}
+
+func (n *Node) steps(seen []fencing.Evidence) []state.FenceStep {
+	steps := make([]state.FenceStep, 0, len(seen))
+	for _, e := range seen {
+		answer := e.Detail
+		if e.HTTPStatus != 0 {
+			answer = fmt.Sprintf("HTTP %d: %s", e.HTTPStatus, e.Detail)
+		}
+		steps = append(steps, state.FenceStep{
+			At: e.At.UTC(), Executor: n.config.Name, Device: e.Device, Step: e.Step, Answer: answer, Power: e.Power.String(), Took: resources.Duration(e.Took), Error: e.Err,
+		})
+	}
+	return steps
+}
