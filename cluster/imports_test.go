@@ -51,6 +51,8 @@ var layers = []layer{
 		"cluster/raftlog", "cluster/membership", "cluster/localexec", "cluster/api", "cluster/security",
 		"agents/*", "fencing/*", "resources/definition", "resources/edit", "resources/cib",
 	}, "the I/O shell: siblings meet through interfaces that their caller declares, so each can be tested and replaced alone"},
+	{"L3 scripts", []string{"resources/pcs"},
+		"scripts of commands as a definition: it carries out the verbs of resources/edit"},
 	{"L4 wiring", []string{"cluster/node", "cluster/catalog", "cluster/sim"},
 		"wires one member; the catalog of agents is handed in, so that a member never depends on one service"},
 	{"L4 enroll", []string{"cluster/enroll"},
@@ -73,6 +75,7 @@ var never = []struct{ from, to, why string }{
 	{"agents/*", "fencing", "an agent that could fence would decide about nodes"},
 	{"resources", "cluster/", "definitions are checked without a cluster, on any machine"},
 	{"resources/definition", "cluster/", "definitions are checked without a cluster, on any machine"},
+	{"resources/pcs", "cluster/", "definitions are checked without a cluster, on any machine"},
 	{"resources/edit", "cluster/", "definitions are checked without a cluster, on any machine"},
 	{"cluster/raftlog", "cluster/", "the log carries bytes; their meaning is handed in"},
 	{"cluster/membership", "cluster/state", "gossip is a hint: it reports observations and decides nothing"},
@@ -83,7 +86,7 @@ var never = []struct{ from, to, why string }{
 
 // pure lists the packages whose result is a function of their arguments: they
 // run in every replica and in every simulation and must agree.
-var pure = []string{"resources", "resources/definition", "resources/edit", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader"}
+var pure = []string{"resources", "resources/definition", "resources/edit", "resources/pcs", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader"}
 
 // impure are the imports that pure packages may not have, and may not reach
 // through other packages of this module. net/netip is not among them: it

@@ -42,8 +42,9 @@ func ForeignAgent(name string) (full string, foreign bool) {
 	return name, isForeign(name)
 }
 
-// foreignHint says what does a foreign agent's work here, or "".
-func foreignHint(agent string) string {
+// ForeignHint says what does the work of another cluster manager's agent here, or
+// "" where nothing is known to.
+func ForeignHint(agent string) string {
 	short := agent[strings.LastIndexByte(agent, ':')+1:]
 	known := foreignAgents[short]
 	if known.full != agent && short != agent {

@@ -91,7 +91,7 @@ func (v *validator) agent(path string, r *Resource) (AgentInfo, bool) {
 		v.add(ProblemUnknownAgent, path+".agent", hint, "no agent is called %q", r.Agent)
 		return AgentInfo{}, false
 	}
-	hint := foreignHint(r.Agent)
+	hint := ForeignHint(r.Agent)
 	if hint != "" {
 		v.add(ProblemUnknownAgent, path+".agent", hint, "no agent is called %q", r.Agent)
 		return AgentInfo{}, false

@@ -1,0 +1,133 @@
+package pcs
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/cluster/catalog"
+	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/definition"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected problems and notes")
+
+func tables() (resources.AgentTable, resources.FenceTable) {
+	return definition.Agents(catalog.Agents(zap.NewNop()).Specs()), definition.Fences(catalog.Fences())
+}
+
+func convert(t *testing.T, name string) *Converted {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agents, fences := tables()
+	return Convert(agents, fences, File{Name: name, Text: text})
+}
+
+// golden compares with a file of lines, or writes it.
+func golden(t *testing.T, name string, problems []Problem) {
+	t.Helper()
+	got := ""
+	for _, p := range problems {
+		got += p.String() + "\n"
+	}
+	if *update {
+		if err := os.WriteFile("testdata/"+name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// TestConvert: a script ends in the definition that its file says, and everything
+// that is not the definition's is noted.
+func TestConvert(t *testing.T) {
+	found := convert(t, "controller.sh")
+	for _, p := range found.Left {
+		t.Errorf("left out: %s", p)
+	}
+	golden(t, "controller.notes", found.Notes)
+	text, err := os.ReadFile("testdata/controller.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	agents, fences := tables()
+	want, err := definition.Decode(agents, fences, definition.File{Name: "controller.toml", Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := definition.Diff(want, found.Definition); len(diff) > 0 {
+		t.Errorf("differs from its file: %+v", diff)
+	}
+	if strings.Contains(string(definition.Encode(found.Definition)), "private") {
+		t.Error("a password stands in the definition")
+	}
+}
+
+// TestBroken: whatever is wrong is told at once, each thing at its place.
+func TestBroken(t *testing.T) {
+	golden(t, "broken.want", convert(t, "broken.sh").Left)
+}
+
+func TestSeveralFiles(t *testing.T) {
+	found := Convert(resources.AgentTable{}, resources.FenceTable{},
+		File{"a.sh", []byte("pcs constraint order one then two\npcs constraint order one then three\n")},
+		File{"b.sh", []byte("pcs resource create one systemd:one\npcs resource create two systemd:two\n")})
+	if len(found.Definition.Orders) != 1 || len(found.Left) != 1 || !strings.HasPrefix(found.Left[0].String(), `a.sh:2:31: no resource or group is called "three"`) {
+		t.Errorf("got %v and %v", found.Definition.Orders, found.Left)
+	}
+}
+
+// TestWords: words come out as a shell would pass them on.
+func TestWords(t *testing.T) {
+	cases := []struct {
+		script string
+		want   []string
+	}{
+		{"a b\tc", []string{"a b c"}},
+		{"a 'b c' \"d e\" f\\ g", []string{"a|b c|d e|f g"}},
+		{"a 'it'\\''s' \"\\\"q\\\" \\n\"", []string{`a|it's|"q" \n`}},
+		{"a \\\n  b # c\nd", []string{"a|b", "d"}},
+		{"a#b c", []string{"a#b|c"}},
+		{"a; b && c || d | e & f", []string{"a", "b", "c", "d", "e", "f"}},
+		{"a >x 2>&1 <y b", []string{"a|b"}},
+		{"a $x ${y z} $(b c) `d e` \"$f\" '$g'", []string{"a|$x|${y z}|$(b c)|`d e`|$f|$g"}},
+		{"a <<E b\nnot a command\nE\nc", []string{"a|b", "c"}},
+		{"while a; do b; done", []string{"a", "b"}},
+		{"f() {\n a\n}\nb", []string{"a", "b"}},
+		{"case $x in\n y) a;;\n z|w) b;;\nesac\nc", []string{"a", "z", "b", "c"}},
+		{"(a b); c", []string{"a|b", "c"}},
+		{"a ''", []string{"a|"}},
+		{"a\r\nb\r\n", []string{"a", "b"}},
+	}
+	for _, c := range cases {
+		commands, problems := read(c.script)
+		var got []string
+		for _, command := range commands {
+			got = append(got, strings.Join(texts(command.words), "|"))
+		}
+		want := make([]string, len(c.want))
+		for i, line := range c.want {
+			want[i] = line
+			if !strings.Contains(line, "|") && !strings.Contains(c.script, "'") {
+				want[i] = strings.ReplaceAll(line, " ", "|")
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(problems) > 0 {
+			t.Errorf("%q: %v\n%s", c.script, problems, diff)
+		}
+	}
+}
