@@ -148,6 +148,51 @@ func TestBrakes(t *testing.T) {
 	}
 }
 
+// What worked and was not wanted again soon is free, however often that was: an
+// address that comes back to a node with every failover must not wait there.
+func TestBrakesLetGoOfWhatWorked(t *testing.T) {
+	start := &state.Operation{Node: "a", Instance: "vip", Op: resources.OpStart}
+	for name, c := range map[string]struct {
+		every   time.Duration
+		outcome agents.Outcome
+		held    bool
+	}{
+		"works, and is wanted again later": {15 * time.Second, agents.OutcomeOK, false},
+		"works, and is wanted at once":     {time.Second, agents.OutcomeOK, true},
+		"fails":                            {15 * time.Second, agents.OutcomeFailed, true},
+		"nobody knows":                     {15 * time.Second, agents.OutcomeUnknown, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, now, held := newBrakes(), epoch, false
+			for range 10 {
+				ok, _ := b.release("start vip@a", now)
+				held = held || !ok
+				b.done(start, c.outcome, now.Add(500*time.Millisecond))
+				now = now.Add(c.every)
+			}
+			if held != c.held {
+				t.Errorf("held back: %v, want %v", held, c.held)
+			}
+		})
+	}
+}
+
+// The keys of plans are what the brakes know operations by.
+func TestOperationKey(t *testing.T) {
+	r := newRig(t)
+	r.plans()
+	r.run(time.Second)
+	worked := 0
+	for _, b := range r.core.brakes.seen {
+		if !b.worked.IsZero() {
+			worked++
+		}
+	}
+	if worked == 0 || worked != len(r.core.brakes.seen) {
+		t.Errorf("%d of %d operations that worked are known to have", worked, len(r.core.brakes.seen))
+	}
+}
+
 // TestUnwanted disables a resource while its start is under way.
 func TestUnwanted(t *testing.T) {
 	stopped := resources.RoleStopped

@@ -76,6 +76,9 @@ func (c *Core) takeAnswer(f *follow, answer Ordered) {
 		f.report = finished(answer.Action, agents.Result{Outcome: agents.OutcomeCancelled, Reason: answer.Reason})
 	case Done:
 		f.report = finished(answer.Action, answer.Result)
+		if op, inFlight := c.s.Operations[answer.Action]; inFlight {
+			c.brakes.done(op, answer.Result.Outcome, c.in.Now)
+		}
 	case Running:
 		f.heard, f.progress = true, answer.Progress
 		f.retry = firstRetry
