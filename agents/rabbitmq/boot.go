@@ -25,6 +25,10 @@ const (
 	// bootSilence is how long a broker that has not got to its queues may log
 	// nothing. While it waits for tables it logs every 30 s.
 	bootSilence = time.Minute
+	// bootGrace is how long a broker that is not up yet may take to stop: it obeys
+	// only when it is up, which it may not be before others are that wait for this
+	// operation.
+	bootGrace = 10 * time.Second
 	// bootReserve is how much time there must be left for one more attempt.
 	bootReserve = time.Minute
 )
@@ -55,7 +59,7 @@ func (c *call) plain(ctx context.Context, here local) agents.Result {
 			return c.notBooted(ctx, here, b)
 		}
 		c.log.Warn("the broker did not start: once more", zap.String("resource", string(c.req.Instance)), zap.Int("attempt", attempt), zap.String("stalled", b.stalled), zap.String("said", lastLines(b.said)), zap.Error(b.err))
-		if err := c.host.Units.End(ctx, c.unit, c.grace(ctx)); err != nil {
+		if err := c.host.Units.End(ctx, c.unit, min(c.grace(ctx), bootGrace)); err != nil {
 			return c.failure(ctx, fmt.Errorf("start: end the broker that did not come up: %w", err))
 		}
 		if !pause(ctx, bootPause) {
@@ -222,7 +226,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 // stuck ends a broker that did not come up: left alone it would look for ever as
 // if it were on its way.
 func (c *call) stuck(ctx context.Context, limit time.Duration, said string) agents.Result {
-	if err := c.host.Units.End(ctx, c.unit, c.grace(ctx)); err != nil {
+	if err := c.host.Units.End(ctx, c.unit, min(c.grace(ctx), bootGrace)); err != nil {
 		return c.failure(ctx, fmt.Errorf("start: end the broker that did not come up within %s: %w", limit.Round(time.Second), err))
 	}
 	cause := causeOf(said)

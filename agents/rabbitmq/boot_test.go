@@ -185,3 +185,25 @@ func TestStartEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// A broker that waits for others does not obey a stop. Others may wait for that
+// stop, so it must not take as long as that of a broker with clients.
+func TestStopOfABrokerOnItsWayUpIsShort(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		h, _ := pair(t, false)
+		boots := 0
+		h.hangsAtBoot(1, saidTables+saidInVain, &boots)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if result := h.agent().Start(ctx, h.Request(resources.OpStart)); result.Outcome == agents.OutcomeOK {
+			t.Fatalf("start: %+v", result)
+		}
+		h.units.Change(func(s *agents.UnitState) { s.Active, s.Sub, s.Processes = "activating", "start", []int{7} })
+		h.units.Stubborn = true
+		began := time.Now()
+		h.ok(resources.OpStop)
+		if took := time.Since(began); took > 15*time.Second || h.Running() {
+			t.Errorf("took %v, running %t", took, h.Running())
+		}
+	})
+}

@@ -199,7 +199,11 @@ func (a *Agent) Stop(ctx context.Context, req agents.Request) agents.Result {
 	}
 	ctx, cancel := bounded(ctx, req, 120*time.Second)
 	defer cancel()
-	if err := c.host.Units.End(ctx, c.unit, c.grace(ctx)); err != nil {
+	grace := c.grace(ctx)
+	if state, err := c.host.Units.State(ctx, c.unit); err == nil && state.Active == "activating" {
+		grace = min(grace, bootGrace)
+	}
+	if err := c.host.Units.End(ctx, c.unit, grace); err != nil {
 		return c.failure(ctx, fmt.Errorf("stop: %w", err))
 	}
 	if registered, err := c.host.Wire.Registered(ctx, "127.0.0.1", c.short()); err == nil && registered {
