@@ -52,6 +52,23 @@ type Notified interface {
 	Notify(context.Context, Request, Notification) Result
 }
 
+// Migrator is implemented by agents that can move a running instance to another
+// node without a stop (meta-attribute allow_migrate). Spec.Migrates says that they
+// are.
+//
+// MigrateTo is called on the node that the instance runs on, then MigrateFrom on
+// the other, then Stop on the first, which cleans up what is left there. A result
+// other than OutcomeOK leaves the instance in doubt on both nodes: Monitor is
+// called on each, so it must tell truly whether the instance runs there.
+type Migrator interface {
+	// MigrateTo moves the instance to Request.Peer and returns when it has left.
+	// It may be called again for an instance that has left.
+	MigrateTo(context.Context, Request) Result
+	// MigrateFrom completes on this node what MigrateTo began on Request.Peer, and
+	// returns when the instance serves here.
+	MigrateFrom(context.Context, Request) Result
+}
+
 // Refresher is implemented by agents whose running instance depends on what
 // other resources do, such as a load balancer's backends.
 type Refresher interface {
@@ -81,7 +98,9 @@ type Spec struct {
 	// Suffix is set when the agent's name carries more after a colon.
 	Suffix     bool
 	Promotable bool
-	Params     []Param
+	// Migrates says that the agent is a Migrator.
+	Migrates bool
+	Params   []Param
 	// Timeouts of each operation where the definition says nothing.
 	Timeouts map[resources.Op]time.Duration
 	// MonitorInterval where the definition says nothing.
@@ -124,7 +143,10 @@ type Request struct {
 	Op       resources.Op
 	Instance resources.InstanceID
 	Node     resources.NodeName
-	Agent    string // as in the definition: "systemd:nova-api"
+	// Peer is the other node of a migration; its address is in View. Empty for
+	// other operations.
+	Peer  resources.NodeName
+	Agent string // as in the definition: "systemd:nova-api"
 	// Params of the definition with the spec's defaults filled in and secrets
 	// opened.
 	Params resources.Params

@@ -22,7 +22,9 @@ type AgentInfo struct {
 	Name       string
 	Suffix     bool
 	Promotable bool
-	Params     []ParamInfo
+	// Migrates says that instances can be moved without a stop.
+	Migrates bool
+	Params   []ParamInfo
 	// MonitorInterval where the definition says nothing; 0 if there is none.
 	MonitorInterval time.Duration
 }

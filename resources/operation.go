@@ -14,6 +14,10 @@ const (
 	OpProbe   Op = "probe"
 	OpNotify  Op = "notify"
 	OpReload  Op = "reload"
+	// OpMigrateTo moves a running instance away from its node, OpMigrateFrom
+	// completes that on the node where it has gone.
+	OpMigrateTo   Op = "migrate_to"
+	OpMigrateFrom Op = "migrate_from"
 )
 
 // OnFail is what the cluster does when an operation fails.

@@ -84,4 +84,7 @@ type Meta struct {
 	Critical           *bool           `json:"critical,omitempty"`            // true
 	// AllowUnhealthyNodes lets it run where node health would not have it.
 	AllowUnhealthyNodes *bool `json:"allow_unhealthy_nodes,omitempty"` // false
+	// AllowMigrate moves it live to another node, without a stop, where its agent
+	// can and all that it depends on allows.
+	AllowMigrate *bool `json:"allow_migrate,omitempty"` // false
 }

@@ -51,6 +51,9 @@ func (v *validator) resources() {
 		info, known := v.agent(path, r)
 		if known {
 			v.params(path, r.Params, info)
+			if Or(r.Meta.AllowMigrate, false) && !info.Migrates {
+				v.add(ProblemInvalid, path+".meta.allow_migrate", "leave it out: it is stopped and started", "agent %q cannot migrate", r.Agent)
+			}
 		}
 		v.utilization(path, r.Utilization)
 		v.clone(path, r.Clone)
@@ -108,7 +111,7 @@ func (v *validator) agent(path string, r *Resource) (AgentInfo, bool) {
 }
 
 // opNames are the operations that a definition may tune.
-var opNames = []Op{OpStart, OpStop, OpPromote, OpDemote, OpMonitor, OpNotify, OpReload, OpProbe}
+var opNames = []Op{OpStart, OpStop, OpPromote, OpDemote, OpMonitor, OpNotify, OpReload, OpProbe, OpMigrateTo, OpMigrateFrom}
 
 func (v *validator) operations(path string, r *Resource, info AgentInfo, known, promotable bool) {
 	count := map[Op]int{}

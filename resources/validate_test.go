@@ -188,7 +188,7 @@ func TestValidate(t *testing.T) {
 			`invalid resource[api].op.start.interval: only a monitor has an interval`,
 			`conflict resource[api].op.start#2.on_fail: demote is for monitor and promote of a promotable clone`,
 			`duplicate resource[api].op.start#2: the operation start is there already`,
-			`invalid resource[api].op.strat: "strat" is not one of start, stop, promote, demote, monitor, notify, reload, probe (did you mean "start"?)`,
+			`invalid resource[api].op.strat: "strat" is not one of start, stop, promote, demote, monitor, notify, reload, probe, migrate_to, migrate_from (did you mean "start"?)`,
 			`invalid resource[api].op.stop.timeout: the time -1ns is negative`,
 		}},
 		{"monitors with the same interval", func(d *d) { d.Resources[3].Ops = append(d.Resources[3].Ops, d.Resources[3].Ops[0]) },

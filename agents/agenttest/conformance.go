@@ -145,7 +145,13 @@ func specIsComplete(t *testing.T, h Harness) {
 	if spec.Name == "" || spec.Summary == "" || strings.Contains(spec.Summary, "\n") {
 		t.Errorf("name %q, summary %q", spec.Name, spec.Summary)
 	}
+	if _, migrates := h.Agent().(agents.Migrator); migrates != spec.Migrates {
+		t.Errorf("Spec.Migrates is %v, and whether it is a Migrator %v", spec.Migrates, migrates)
+	}
 	wanted := []resources.Op{resources.OpStart, resources.OpStop, resources.OpMonitor}
+	if spec.Migrates {
+		wanted = append(wanted, resources.OpMigrateTo, resources.OpMigrateFrom)
+	}
 	if spec.Promotable {
 		wanted = append(wanted, resources.OpPromote, resources.OpDemote)
 	}

@@ -98,6 +98,16 @@ func (a *agent) Demote(ctx context.Context, r agents.Request) agents.Result {
 	return a.act(ctx, r, resources.RoleStarted)
 }
 
+// MigrateTo hands the instance over: it runs here no more.
+func (a *agent) MigrateTo(ctx context.Context, r agents.Request) agents.Result {
+	return a.act(ctx, r, resources.RoleStopped)
+}
+
+// MigrateFrom takes the instance over.
+func (a *agent) MigrateFrom(ctx context.Context, r agents.Request) agents.Result {
+	return a.act(ctx, r, resources.RoleStarted)
+}
+
 func (a *agent) act(ctx context.Context, r agents.Request, role resources.Role) agents.Result {
 	timer := time.NewTimer(a.delay)
 	defer timer.Stop()

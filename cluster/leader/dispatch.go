@@ -29,7 +29,7 @@ func (c *Core) dispatch() {
 		}
 		intents = append(intents, state.Intent{
 			Node: action.Node, Instance: action.Instance, Op: op, Incarnation: node.Incarnation,
-			Timeout: action.Timeout, Digest: action.Digest, Reason: action.Reason, Notify: action.Notify, Notice: action.Notice,
+			Timeout: action.Timeout, Digest: action.Digest, Reason: action.Reason, Notify: action.Notify, Notice: action.Notice, Peer: action.Peer,
 		})
 	}
 	for len(intents) > 0 {

@@ -190,6 +190,14 @@ func invoke(ctx context.Context, agent agents.Agent, request agents.Request) (re
 		if told, ok := agent.(told); ok {
 			return told.notify(ctx, request)
 		}
+	case resources.OpMigrateTo:
+		if migrator, ok := agent.(agents.Migrator); ok {
+			return migrator.MigrateTo(ctx, request)
+		}
+	case resources.OpMigrateFrom:
+		if migrator, ok := agent.(agents.Migrator); ok {
+			return migrator.MigrateFrom(ctx, request)
+		}
 	case resources.OpReload:
 		if refresher, ok := agent.(agents.Refresher); ok {
 			return refresher.Refresh(ctx, request)

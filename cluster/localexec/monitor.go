@@ -85,7 +85,7 @@ func (m *monitors) tasks(s *state.State) []monitorTask {
 	var tasks []monitorTask
 	for _, id := range slices.Sorted(maps.Keys(n.Instances)) {
 		i := n.Instances[id]
-		if !i.Role.Active() || !i.Probed || i.Action != "" || i.Config == nil {
+		if !i.Role.Active() || !i.Probed || i.Action != "" || i.Config == nil || s.Migrating(n.Name, id) {
 			continue
 		}
 		for nth, operation := range m.operations(s, i) {
@@ -188,7 +188,7 @@ const reportTimeout = 5 * time.Second
 // with.
 func (e *Executor) report(ctx context.Context, seen uint64, id resources.InstanceID, result agents.Result) {
 	recorded, found := e.state.Load().Instance(e.config.Node, id)
-	if !found || recorded.Action != "" || !recorded.Role.Active() || !(news(recorded, result) || e.isUnsure(id)) {
+	if !found || recorded.Action != "" || !recorded.Role.Active() || e.state.Load().Migrating(e.config.Node, id) || !(news(recorded, result) || e.isUnsure(id)) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)

@@ -119,7 +119,16 @@ func (e *Executor) checkLocked(order state.Order) error {
 	return nil
 }
 
-func raises(op resources.Op) bool { return op == resources.OpStart || op == resources.OpPromote }
+// raises reports whether more may run after an operation than before, here or on
+// another member.
+func raises(op resources.Op) bool {
+	switch op {
+	case resources.OpStart, resources.OpPromote, resources.OpMigrateTo, resources.OpMigrateFrom:
+		return true
+	default:
+		return false
+	}
+}
 
 // remember keeps a run, and forgets old ones beyond maxRuns: those that are done
 // and whose operation is no longer in flight, so that no order can ask for them
@@ -176,6 +185,7 @@ func (e *Executor) perform(ctx context.Context, s *state.State, r *run) agents.R
 		i.release()
 		return agents.Result{Outcome: agents.OutcomeMisconfigured, Reason: err.Error()}
 	}
+	request.Peer = op.Peer
 	if raises(op.Op) {
 		if err := e.config.Remember(s); err != nil {
 			// A daemon that starts anew without quorum would not know of this one:

@@ -49,7 +49,7 @@ func (r *refreshes) step(ctx context.Context, s *state.State, now time.Time) tim
 	next := time.Hour
 	for _, id := range slices.Sorted(maps.Keys(n.Instances)) {
 		i := n.Instances[id]
-		if !i.Role.Active() || !i.Probed || i.Action != "" || i.Config == nil {
+		if !i.Role.Active() || !i.Probed || i.Action != "" || i.Config == nil || s.Migrating(n.Name, id) {
 			r.forget(id)
 			continue
 		}

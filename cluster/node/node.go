@@ -181,7 +181,7 @@ func AgentFacts(registry agents.Registry) map[string]scheduler.AgentFacts {
 		_, refreshes := agent.(agents.Refresher)
 		_, notified := agent.(agents.Notified)
 		facts[spec.Name] = scheduler.AgentFacts{
-			Promotable: spec.Promotable, Advisor: advisor && spec.Promotable, NeedsNoScore: !advisor, Reloads: refreshes, Notified: notified, Timeouts: spec.Timeouts,
+			Promotable: spec.Promotable, Migrates: spec.Migrates, Advisor: advisor && spec.Promotable, NeedsNoScore: !advisor, Reloads: refreshes, Notified: notified, Timeouts: spec.Timeouts,
 		}
 	}
 	return facts

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
 )
@@ -42,8 +43,18 @@ func (p *planner) addInstanceActions() {
 	for qi := range p.prims {
 		for _, k := range p.prims[qi].insts {
 			p.addFlying(k)
-			if i := &p.insts[k]; !i.pinned && !p.nodes[i.node].unclean {
+			if i := &p.insts[k]; !i.pinned && !p.nodes[i.node].unclean && !i.moves {
 				p.addChain(k)
+			}
+		}
+	}
+	for _, m := range p.migrations {
+		p.addMigration(m)
+	}
+	for _, m := range p.underWay { // the target is not touched before what is in flight has ended
+		if from := &p.insts[m.from]; m.phase == state.MigrationLeaving {
+			for _, at := range p.insts[m.to].acts {
+				p.edge(from.fly, at, false)
 			}
 		}
 	}
@@ -62,7 +73,7 @@ func (p *planner) addFlying(k int) {
 	}
 	i.fly = int32(p.addAction(transition.Action{
 		Key: p.key(kind, i), Kind: kind, Node: i.op.Node, Instance: i.id, Timeout: i.op.Timeout, Digest: i.op.Digest,
-		Reason: i.op.Reason, InFlight: i.op.ID, Notice: i.op.Notice,
+		Reason: i.op.Reason, InFlight: i.op.ID, Notice: i.op.Notice, Peer: i.op.Peer,
 	}))
 	if i.op.Notice != nil {
 		p.acts[i.fly].Key = i.op.Notice.Key(p.place(i))
@@ -80,8 +91,10 @@ func slotOf(op resources.Op) int {
 		return actDemote
 	case resources.OpStop:
 		return actStop
-	case resources.OpStart:
+	case resources.OpStart, resources.OpMigrateFrom:
 		return actStart
+	case resources.OpMigrateTo:
+		return actMigrate
 	case resources.OpPromote:
 		return actPromote
 	case resources.OpReload:
@@ -147,7 +160,7 @@ func (p *planner) addStep(k int, op resources.Op, last int32) int32 {
 	if i.op != nil && i.op.Op == op {
 		a.Key += " again" // the first is in flight, and no longer what is wanted
 	}
-	if op == resources.OpStart || op == resources.OpReload {
+	if op == resources.OpStart || op == resources.OpReload || op == resources.OpMigrateFrom {
 		a.Digest = p.digest(q)
 	}
 	at := int32(p.addAction(a))
@@ -166,10 +179,14 @@ func (p *planner) reason(i *inst, op resources.Op) string {
 	case op == resources.OpStop && q.stopped:
 		return q.stopWhy
 	case op == resources.OpStop || op == resources.OpDemote:
-		if n := &p.nodes[i.node]; !n.usable() {
-			return fmt.Sprintf("node %s %s", n.name, n.refusal())
+		notLive := ""
+		if i.notLive != "" {
+			notLive = ", and it cannot move live: " + i.notLive
 		}
-		return "placed elsewhere"
+		if n := &p.nodes[i.node]; !n.usable() {
+			return fmt.Sprintf("node %s %s", n.name, n.refusal()) + notLive
+		}
+		return "placed elsewhere" + notLive
 	case op == resources.OpPromote:
 		return "chosen for promotion"
 	default:

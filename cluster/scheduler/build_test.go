@@ -34,6 +34,7 @@ func newCluster(nodes ...string) *cluster {
 		"advised":  {Promotable: true, Advisor: true},
 		"soft":     {Reloads: true},
 		"told":     {Notified: true},
+		"vm":       {Migrates: true},
 		"toldpair": {Promotable: true, NeedsNoScore: true, Notified: true},
 	}}
 	for _, name := range nodes {
@@ -205,6 +206,10 @@ func (c *cluster) line(words []string) error {
 		c.flying(plain)
 	case "told", "owes":
 		c.notices(words[0], plain, set)
+	case "migrates":
+		c.s.Migrations = append(c.s.Migrations, &state.Migration{
+			Instance: resources.InstanceID(plain[0]), Source: resources.NodeName(plain[1]), Target: resources.NodeName(plain[2]), Phase: state.MigrationPhase(plain[3]), Since: epoch,
+		})
 	case "fencing":
 		return c.fencing(plain, set)
 	case "move":
@@ -318,6 +323,8 @@ func readMeta(m *resources.Meta, set map[string]string) error {
 			m.Managed = &yes
 		case "maintenance":
 			m.Maintenance = &yes
+		case "migrate":
+			m.AllowMigrate = &yes
 		case "sticky":
 			s := score(value)
 			m.Stickiness = &s

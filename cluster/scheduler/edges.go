@@ -31,7 +31,9 @@ func (p *planner) orderActions() {
 	p.orderedClones()
 	p.apart()
 	p.orderByDefinition()
+	p.migrationEdges()
 	p.serialize()
+	p.migrationEdges() // what serializes, too
 }
 
 // raise adds an edge from an action to the instance's start and promotion.
@@ -203,8 +205,9 @@ func (p *planner) leaveFirst(aRole resources.Role, a *inst, bRole resources.Role
 
 // breakLoops adds the optional edges that make no loop, and holds back what
 // mandatory orders make wait for itself: a definition that Validate refuses can
-// still come from an older version.
-func (p *planner) breakLoops() {
+// still come from an older version. It is false where a live migration goes round
+// in a loop: then the plan has to be made without it.
+func (p *planner) breakLoops() bool {
 	plain := make([]transition.Action, len(p.acts))
 	fill := func() {
 		for i := range p.acts {
@@ -216,10 +219,14 @@ func (p *planner) breakLoops() {
 	}
 	fill()
 	for loop := transition.Cycle(plain); loop != nil; loop = transition.Cycle(plain) {
+		if p.giveUpLive(loop) {
+			return false
+		}
 		p.holdLoop(loop)
 		fill()
 	}
 	p.addSoft()
+	return true
 }
 
 // addSoft adds the edges of optional orders, but for those that would make a

@@ -32,6 +32,8 @@ type AgentFacts struct {
 	Advisor bool
 	// NeedsNoScore lets any healthy started instance be promoted.
 	NeedsNoScore bool
+	// Migrates says that instances can be moved live.
+	Migrates bool
 	// Notified agents want to hear of operations on other copies of their clone.
 	Notified bool
 	// Timeouts of each operation where the definition says nothing.

@@ -222,7 +222,7 @@ func (p *planner) policyHistory(in *policy.Input, qi int) {
 	for _, k := range q.insts {
 		i := &p.insts[k]
 		n := &p.nodes[i.node]
-		if i.copy < 0 || !i.active() || n.gone || n.unclean {
+		if i.copy < 0 || !i.active() || i.left || n.gone || n.unclean {
 			continue
 		}
 		active[i.copy]++

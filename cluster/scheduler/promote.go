@@ -16,6 +16,7 @@ const (
 // it does not.
 func (p *planner) promotionScore(qi, copy, n int) resources.Score {
 	q := &p.prims[qi]
+	u := &p.units[q.unit]
 	i := p.at(qi, copy, n)
 	if advice := p.s.Advice[q.id]; advice != nil && q.facts.Advisor {
 		if score, found := advice.Promotion[p.nodes[n].name]; found {
@@ -37,7 +38,8 @@ func (p *planner) promotionScore(qi, copy, n int) resources.Score {
 	if score, found := readScore(p.nodes[n].attrs["master-"+string(q.ids[copy])]); found {
 		return score
 	}
-	if score, found := readScore(p.nodes[n].attrs["master-"+string(q.id)]); found {
+	// Copies that are told apart ask each for itself, members of groups aside.
+	if score, found := readScore(p.nodes[n].attrs["master-"+string(q.id)]); found && (u.group || !u.unique) {
 		return score
 	}
 	if !q.facts.NeedsNoScore || i == nil || !i.active() || i.restart {

@@ -67,7 +67,7 @@ func drawUnit(t *rapid.T, c *cluster, k, nodes int) resources.ResourceID {
 	if notify {
 		sim, pair = "told", "toldpair"
 	}
-	switch rapid.IntRange(0, 7).Draw(t, "sort") {
+	switch rapid.IntRange(0, 9).Draw(t, "sort") {
 	case 0:
 		add(id, sim, &resources.Clone{Interleave: interleave, Notify: notify, Max: &size})
 	case 1:
@@ -88,6 +88,10 @@ func drawUnit(t *rapid.T, c *cluster, k, nodes int) resources.ResourceID {
 		c.d.Groups = append(c.d.Groups, resources.Group{ID: id, Members: []resources.ResourceID{a, b}, Clone: &resources.Clone{Interleave: interleave, Notify: notify, Max: &size}})
 	case 5:
 		add(id, "soft", nil)
+	case 6, 7:
+		add(id, "vm", nil)
+		migrate := true
+		c.d.Resources[len(c.d.Resources)-1].Meta.AllowMigrate = &migrate
 	default:
 		add(id, "sim", nil)
 	}

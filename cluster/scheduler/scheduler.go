@@ -42,9 +42,20 @@ import (
 // each waits for, and why. It never changes s. The result always passes
 // transition.Validate.
 func Plan(s *state.State, now time.Time, opts Options) transition.Transition {
-	p := &planner{s: s, def: s.Definition, now: now, opts: opts}
-	p.t = transition.Transition{Index: s.Index, Term: s.Term}
-	if !opts.Quorum {
+	unmovable := map[int]bool{}
+	for {
+		p := &planner{s: s, def: s.Definition, now: now, opts: opts, unmovable: unmovable}
+		given := len(unmovable)
+		if t := p.plan(); len(unmovable) == given {
+			return t
+		}
+		// A live migration would have waited for itself; each round gives up one.
+	}
+}
+
+func (p *planner) plan() transition.Transition {
+	p.t = transition.Transition{Index: p.s.Index, Term: p.s.Term}
+	if !p.opts.Quorum {
 		p.problem(transition.Problem{
 			Code: "no_quorum", Severity: transition.SeverityCritical,
 			Text: "no majority of the voters is in reach: nothing is started, stopped or fenced",
@@ -68,11 +79,14 @@ func Plan(s *state.State, now time.Time, opts Options) transition.Transition {
 	p.unpackOrders()
 	p.capTargets()
 	p.markRestarts()
+	p.chooseMigrations()
 
 	p.addProbes()
 	p.addInstanceActions()
 	p.orderActions()
-	p.breakLoops()
+	if !p.breakLoops() {
+		return p.t
+	}
 	p.addNotices()
 	return p.result()
 }
@@ -100,6 +114,11 @@ type planner struct {
 
 	colocations []colocation
 	orders      []order
+
+	// underWay are the migrations of the state, migrations those that the plan
+	// holds; unmovable instances (by their source) are not to migrate.
+	underWay, migrations []migration
+	unmovable            map[int]bool
 
 	acts   []action
 	scores []policy.Score // what the policy engine chose by, where asked for

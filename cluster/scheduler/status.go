@@ -24,6 +24,12 @@ type inst struct {
 	pinned bool
 	pinWhy string
 
+	// left instances have been handed over by a live migration, or are being;
+	// comes is its target until it has arrived. moves says that the plan holds one,
+	// notLive why it holds none.
+	left, comes, moves bool
+	notLive            string
+
 	tgt                        resources.Role
 	restart, repromote, reload bool
 	why                        string // of a restart, or of the target
@@ -40,6 +46,7 @@ const (
 	actStart
 	actPromote
 	actReload
+	actMigrate
 	opCount
 )
 
@@ -138,6 +145,7 @@ func (p *planner) unpackStatus() {
 			p.unpackExtras(ni)
 		}
 	}
+	p.unpackMigrations()
 	for k := range p.insts {
 		i := &p.insts[k]
 		p.pin(i)

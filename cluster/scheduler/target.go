@@ -29,7 +29,7 @@ func (p *planner) judgeCopies(q *prim, copy int) {
 	count := 0
 	each := func(do func(*inst)) {
 		for _, k := range q.insts {
-			if i := &p.insts[k]; i.copy == copy && i.probed && i.active() && !p.nodes[i.node].unclean {
+			if i := &p.insts[k]; i.copy == copy && i.probed && !i.left && i.active() && !p.nodes[i.node].unclean {
 				do(i)
 			}
 		}
@@ -73,6 +73,8 @@ func (p *planner) setTargets() {
 			i.tgt = i.cur
 		case i.tgt == resources.RoleUnknown:
 			i.tgt = resources.RoleStopped
+		case i.left:
+			i.restart, i.why = true, "it was moved away live"
 		}
 	}
 }
@@ -101,7 +103,7 @@ func (p *planner) reportUnplaced() {
 // compareDigests compares what is active with the definition.
 func (p *planner) compareDigests() {
 	for k := range p.insts {
-		if i := &p.insts[k]; p.prims[i.prim].unit >= 0 && i.copy >= 0 && !i.pinned && !p.nodes[i.node].unclean {
+		if i := &p.insts[k]; p.prims[i.prim].unit >= 0 && i.copy >= 0 && !i.pinned && !i.left && !i.comes && !p.nodes[i.node].unclean {
 			p.compareDigest(i)
 		}
 	}

@@ -84,6 +84,7 @@ type prim struct {
 	failureTimeout time.Duration
 	multiple       resources.MultipleActive
 	critical       bool
+	migrates       bool // may be moved live, and its agent can
 	unhealthy      bool // may run where node health would not have it
 
 	// ids of its copies: one for a primitive and an anonymous clone.
@@ -195,6 +196,8 @@ func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit,
 		critical:       meta(m.Critical, parent.Critical, d.Critical, true),
 		unhealthy:      meta(m.AllowUnhealthyNodes, parent.AllowUnhealthyNodes, d.AllowUnhealthyNodes, false),
 	}
+	// What cannot be told apart from a copy that runs on the target cannot move there.
+	q.migrates = meta(m.AllowMigrate, parent.AllowMigrate, d.AllowMigrate, false) && q.facts.Migrates && !u.promotable && (u.clone == nil || u.unique)
 	q.managed = meta(m.Managed, parent.Managed, d.Managed, true) && !meta(m.Maintenance, parent.Maintenance, d.Maintenance, false) &&
 		!p.def.Properties.MaintenanceMode
 	switch {

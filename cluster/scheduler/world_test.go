@@ -141,7 +141,7 @@ func (w *world) order(a transition.Action) {
 	n := w.s.Nodes[a.Node]
 	result := w.apply(&state.OperationsStarted{Operations: []state.Intent{{
 		Node: a.Node, Instance: a.Instance, Op: op, Incarnation: n.Incarnation, Timeout: a.Timeout, Digest: a.Digest, Reason: a.Reason,
-		Notify: a.Notify, Notice: a.Notice,
+		Notify: a.Notify, Notice: a.Notice, Peer: a.Peer,
 	}}})
 	if result.Err != nil || len(result.Actions) != 1 || result.Actions[0] == "" {
 		w.fail("%s was refused: %v", a.Key, result.Err)
@@ -185,6 +185,11 @@ func (w *world) effect(op *state.Operation) {
 		here[op.Instance] = max(here[op.Instance], resources.RoleStarted)
 	case resources.OpStop:
 		delete(here, op.Instance)
+	case resources.OpMigrateTo:
+		if _, up := here[op.Instance]; up && w.s.Nodes[op.Peer].Off == nil {
+			w.runs[op.Peer][op.Instance], w.born[op.Peer][op.Instance] = here[op.Instance], w.born[op.Node][op.Instance]
+			delete(here, op.Instance)
+		}
 	case resources.OpPromote:
 		here[op.Instance] = resources.RolePromoted
 	case resources.OpDemote:
@@ -255,7 +260,7 @@ func (w *world) restartDaemon(name resources.NodeName) {
 func (w *world) crash(name resources.NodeName, id resources.InstanceID) {
 	n := w.s.Nodes[name]
 	i := n.Instances[id]
-	if w.cut[name] || i == nil || i.Action != "" || !i.Probed || !i.Role.Active() {
+	if w.cut[name] || i == nil || i.Action != "" || !i.Probed || !i.Role.Active() || w.s.Migrating(name, id) {
 		return
 	}
 	w.note("%s crashes on %s", id, name)
@@ -338,7 +343,7 @@ func (w *world) checkAges() {
 
 // checkOrders: a start follows its mandatory predecessors.
 func (w *world) checkOrders(a transition.Action) {
-	if a.Kind != transition.KindStart {
+	if a.Kind != transition.KindStart && a.Kind != transition.KindMigrateTo {
 		return
 	}
 	for _, o := range w.s.Definition.Orders {

@@ -23,7 +23,7 @@ type Failure struct {
 // String writes the failure as ParseFailure reads it.
 func (f Failure) String() string { return f.Resource + ":" + string(f.Op) + ":" + string(f.Node) }
 
-var failable = []string{"start", "stop", "promote", "demote", "monitor", "probe", "reload"}
+var failable = []string{"start", "stop", "promote", "demote", "monitor", "probe", "reload", "migrate_to", "migrate_from"}
 
 // FailableOps are the operations that a Failure can name.
 func FailableOps() []string { return slices.Clone(failable) }

@@ -191,7 +191,7 @@ func (r *run) begin(a transition.Action) []resources.ActionID {
 	case operates:
 		return r.apply(&state.OperationsStarted{Operations: []state.Intent{{
 			Node: a.Node, Instance: a.Instance, Op: op, Incarnation: r.s.Nodes[a.Node].Incarnation,
-			Timeout: a.Timeout, Digest: a.Digest, Reason: a.Reason, Notify: a.Notify, Notice: a.Notice,
+			Timeout: a.Timeout, Digest: a.Digest, Reason: a.Reason, Notify: a.Notify, Notice: a.Notice, Peer: a.Peer,
 		}}}).Actions
 	case a.Kind == transition.KindPowerOn:
 		if f := r.s.Fencing[a.Node]; f != nil {

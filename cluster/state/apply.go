@@ -71,6 +71,7 @@ func ApplyCommand(s *State, index, term uint64, at time.Time, by string, command
 		rejected.Index, rejected.Term, rejected.At = index, term, at
 		return &rejected, Result{Index: index, Err: rejection}
 	}
+	t.settleMigrations()
 	t.settleNotices()
 	return t.s, t.result
 }

@@ -44,6 +44,7 @@ var registry = map[string]func() Command{
 	"definition.set/2":      func() Command { return new(DefinitionSet) }, // with what VersionMore added
 	"operations.started/1":  func() Command { return new(OperationsStarted) },
 	"operations.started/2":  func() Command { return new(OperationsStarted) }, // with notices
+	"operations.started/3":  func() Command { return new(OperationsStarted) }, // with migrations
 	"operation.finished/1":  func() Command { return new(OperationFinished) },
 	"instance.reported/1":   func() Command { return new(InstanceReported) },
 	"failures.cleared/1":    func() Command { return new(FailuresCleared) },

@@ -45,6 +45,7 @@ func samples() []Command {
 				Before: true, Op: resources.OpStart, Peers: []Place{{"a", "db"}}, Also: map[resources.Op][]Place{resources.OpStop: {{"c", "db"}}},
 			}},
 		}},
+		&OperationsStarted{Operations: []Intent{{Node: "a", Instance: "vm", Op: resources.OpMigrateTo, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r", Peer: "b"}}},
 		&OperationFinished{Action: "7.0", Result: agents.Result{Outcome: agents.OutcomeOK, Role: resources.RoleStarted, Reason: "r", Output: "o", Attributes: map[string]string{"k": "v"}}},
 		&InstanceReported{Node: "a", Incarnation: "i", Instance: "vip", Result: agents.Result{Outcome: agents.OutcomeFailed}},
 		&FailuresCleared{Resource: "vip", Node: "a"},

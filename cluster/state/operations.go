@@ -28,11 +28,16 @@ type Intent struct {
 	// Notify and Notice are Operation's. With either the command is version 2.
 	Notify bool    `json:"notify,omitempty"`
 	Notice *Notice `json:"notice,omitempty"`
+	// Peer is Operation's. With it the command is version 3.
+	Peer resources.NodeName `json:"peer,omitempty"`
 }
 
 // name is the older one unless an intent needs the newer: members that do not
 // know it yet can go on reading.
 func (c *OperationsStarted) name() string {
+	if slices.ContainsFunc(c.Operations, func(i Intent) bool { return i.Peer != "" }) {
+		return "operations.started/3"
+	}
 	if slices.ContainsFunc(c.Operations, func(i Intent) bool { return i.Notify || i.Notice != nil }) {
 		return "operations.started/2"
 	}
@@ -48,7 +53,7 @@ func (c *OperationsStarted) apply(t *tx) error {
 		}
 		_, existed := n.Instances[intent.Instance]
 		i := t.instance(n, intent.Instance)
-		if i.Action != "" || !takes(i, &intent) || !t.configure(i, intent.Op) {
+		if i.Action != "" || !takes(i, &intent) || !t.configure(i, intent.Op) || !t.migrates(n, i, &intent) {
 			if !existed {
 				delete(n.Instances, intent.Instance)
 			}
@@ -57,7 +62,7 @@ func (c *OperationsStarted) apply(t *tx) error {
 		id := resources.NewActionID(t.s.Index, nth)
 		t.operations()[id] = &Operation{
 			ID: id, Node: intent.Node, Instance: intent.Instance, Op: intent.Op, Term: t.s.Term, Incarnation: intent.Incarnation,
-			StartedAt: t.at, Timeout: intent.Timeout, Digest: intent.Digest, Reason: intent.Reason, Notify: intent.Notify, Notice: intent.Notice,
+			StartedAt: t.at, Timeout: intent.Timeout, Digest: intent.Digest, Reason: intent.Reason, Notify: intent.Notify, Notice: intent.Notice, Peer: intent.Peer,
 		}
 		i.Action = id
 		t.result.Actions[nth] = id
@@ -99,7 +104,7 @@ func (c *OperationFinished) apply(t *tx) error {
 	delete(t.operations(), c.Action)
 	i := t.instance(n, op.Instance)
 	i.Action = ""
-	t.finish(n, i, op.Op, op.Digest, c.Result)
+	t.finish(n, i, op, c.Result)
 	switch {
 	case op.Notice != nil:
 		t.answered(op)
@@ -136,12 +141,12 @@ func (c *InstanceReported) apply(t *tx) error {
 		return err
 	}
 	old, found := n.Instances[c.Instance]
-	if !found || n.Incarnation != c.Incarnation || old.Action != "" || !old.Probed || c.Seen < old.Changed {
+	if !found || n.Incarnation != c.Incarnation || old.Action != "" || !old.Probed || c.Seen < old.Changed || t.s.Migrating(c.Node, c.Instance) {
 		return reject(Conflict, "the report on %s at %s is out of date", c.Instance, c.Node)
 	}
 	i := t.instance(n, c.Instance)
 	failed, role := i.Failed, i.Role
-	t.finish(n, i, resources.OpMonitor, "", c.Result)
+	t.finish(n, i, &Operation{Op: resources.OpMonitor}, c.Result)
 	if i.Failed != failed || i.Role != role {
 		t.event("monitor", c.Node, c.Instance.Resource(), "%s: %s%s", c.Instance, c.Result.Outcome, because(c.Result.Reason))
 	}
@@ -169,21 +174,25 @@ func believed(op resources.Op, role resources.Role) resources.Role {
 }
 
 // finish changes an instance by the result of an operation on it.
-func (t *tx) finish(n *Node, i *Instance, op resources.Op, digest string, r agents.Result) {
+func (t *tx) finish(n *Node, i *Instance, op *Operation, r agents.Result) {
 	if r.Attributes != nil {
 		i.Attributes = maps.Clone(r.Attributes)
 	}
-	if op == resources.OpNotify {
+	if op.Op == resources.OpNotify {
 		return // what came of telling it says nothing of the instance
 	}
 	i.Outcome, i.Reason, i.Changed = r.Outcome, r.Reason, t.s.Index
-	switch op {
+	switch op.Op {
 	case resources.OpProbe:
 		t.looked(i, r)
 	case resources.OpMonitor:
 		t.monitored(i, r)
+	case resources.OpMigrateTo:
+		t.departed(i, op, r)
+	case resources.OpMigrateFrom:
+		t.arrived(i, op, r)
 	default:
-		t.acted(n, i, op, digest, r)
+		t.acted(n, i, op.Op, op.Digest, r)
 	}
 }
 

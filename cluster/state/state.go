@@ -36,6 +36,8 @@ type State struct {
 	// Notices remember who was told of an operation that is about to happen, and
 	// who is still to be told of one that has happened (clone option notify).
 	Notices []*NoticeRecord `json:"notices,omitempty"`
+	// Migrations are the live migrations under way, at most one an instance.
+	Migrations []*Migration `json:"migrations,omitempty"`
 	// Fencing holds the open fencing of each node; History the closed ones,
 	// oldest first, at most MaxFenceHistory.
 	Fencing      map[resources.NodeName]*Fencing `json:"fencing"`
@@ -201,6 +203,9 @@ type Operation struct {
 	Timeout     resources.Duration `json:"timeout"`
 	Digest      string             `json:"digest,omitempty"`
 	Reason      string             `json:"reason,omitempty"`
+	// Peer is the other node of a migration: where migrate_to goes, or where
+	// migrate_from comes from.
+	Peer resources.NodeName `json:"peer,omitempty"`
 	// Notify says that peers are told when it has ended well.
 	Notify bool `json:"notify,omitempty"`
 	// Notice is what a notify tells; nil for other operations.

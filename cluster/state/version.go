@@ -8,7 +8,8 @@ import "github.com/belay-ha/belay/resources"
 //	1  the first release
 //	2  peers are told of operations (operations.started/2)
 //	3  definitions that say more (definition.set/2): see definitionNeeds; fencing
-//	   of one level, and proofs other than power (fence.requested/2, fence.reported/2)
+//	   of one level, and proofs other than power (fence.requested/2, fence.reported/2);
+//	   live migrations (operations.started/3)
 const Version = 3
 
 const (
@@ -30,6 +31,7 @@ var newer = map[string]int{
 	"definition.set/2":     VersionMore,
 	"fence.requested/2":    VersionMore,
 	"fence.reported/2":     VersionMore,
+	"operations.started/3": VersionMore,
 }
 
 // Needs returns the command set that a command belongs to. Whoever proposes it
@@ -41,6 +43,9 @@ func Needs(c Command) int { return max(newer[c.name()], firstVersion) }
 func definitionNeeds(d *resources.Definition) int {
 	if d == nil {
 		return firstVersion
+	}
+	if saysMore(d) {
+		return VersionMore
 	}
 	for _, f := range d.Fences {
 		if f.DelayMax != 0 || len(f.HostMap) > 0 || f.HostParam != "" || f.UnsafeCycle {

@@ -51,15 +51,18 @@ const (
 	KindProbe   Kind = "probe"
 	KindReload  Kind = "reload"
 	KindNotify  Kind = "notify"
-	KindFence   Kind = "fence"
-	KindPowerOn Kind = "power_on"
+	// A live migration: away from the source, completed on the target.
+	KindMigrateTo   Kind = "migrate_to"
+	KindMigrateFrom Kind = "migrate_from"
+	KindFence       Kind = "fence"
+	KindPowerOn     Kind = "power_on"
 )
 
 // Op returns the operation that the action asks an agent for; false for
 // actions on a node's power.
 func (k Kind) Op() (resources.Op, bool) {
 	switch k {
-	case KindStart, KindStop, KindPromote, KindDemote, KindProbe, KindReload, KindNotify:
+	case KindStart, KindStop, KindPromote, KindDemote, KindProbe, KindReload, KindNotify, KindMigrateTo, KindMigrateFrom:
 		return resources.Op(k), true
 	case KindFence, KindPowerOn:
 		return "", false
@@ -84,6 +87,8 @@ type Action struct {
 	// what a notify tells.
 	Notify bool          `json:"notify,omitempty"`
 	Notice *state.Notice `json:"notice,omitempty"`
+	// Peer is the other node of a migration.
+	Peer resources.NodeName `json:"peer,omitempty"`
 	// Reason is one line for people: why the action is needed.
 	Reason string `json:"reason,omitempty"`
 	// Hold leaves a fenced node off: it was fenced too often.

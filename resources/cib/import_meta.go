@@ -39,6 +39,8 @@ func (m *importer) meta(to *resources.Meta, s setting) bool {
 		to.Critical = m.truth(s)
 	case "allow-unhealthy-nodes":
 		to.AllowUnhealthyNodes = m.truth(s)
+	case "allow-migrate":
+		to.AllowMigrate = m.truth(s)
 	case "description":
 	default:
 		return false
@@ -90,6 +92,7 @@ func inherit(own, from resources.Meta) resources.Meta {
 	first(&own.MultipleActive, from.MultipleActive)
 	first(&own.Critical, from.Critical)
 	first(&own.AllowUnhealthyNodes, from.AllowUnhealthyNodes)
+	first(&own.AllowMigrate, from.AllowMigrate)
 	return own
 }
 
@@ -108,7 +111,7 @@ func (m *importer) operation(c *policy.ResourceConfig, r *resources.Resource, op
 		if op.Interval == 0 {
 			out.Name = resources.OpProbe
 		}
-	case "start", "stop", "notify", "reload":
+	case "start", "stop", "notify", "reload", "migrate_to", "migrate_from":
 	case "promote", "demote":
 		if !promotable {
 			return // Pacemaker never runs it

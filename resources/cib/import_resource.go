@@ -207,10 +207,6 @@ func (m *importer) otherMeta(id string, s setting) {
 	switch {
 	case s.name == "remote-node" || strings.HasPrefix(s.name, "remote-"):
 		m.lose(s.at, "%s: resource %q makes a guest node, which cannot be represented", s.name, id)
-	case s.name == "allow-migrate":
-		if on, _ := parseBool(s.value); on {
-			m.lose(s.at, "meta-attribute %s of %q cannot be represented", s.name, id)
-		}
 	case slices.Contains(known, s.name):
 		m.lose(s.at, "meta-attribute %s of %q cannot be represented", s.name, id)
 	case id == "":

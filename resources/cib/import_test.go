@@ -49,6 +49,8 @@ func TestImport(t *testing.T) {
 			"resource = \"db\"\nwith = \"web\"\nscore = 10", ""},
 		{"meta-attributes", "", dummy("web", `<meta_attributes id="m"><nvpair id="m1" name="migration-threshold" value="INFINITY"/><nvpair id="m2" name="failure-timeout" value="PT5M"/></meta_attributes>`), "",
 			"migration_threshold = 0\nfailure_timeout = \"5m\"", ""},
+		{"live migration", "", dummy("web", `<meta_attributes id="m"><nvpair id="x" name="allow-migrate" value="true"/></meta_attributes><operations><op id="mt" name="migrate_to" interval="0" timeout="300s"/></operations>`), "",
+			"[resource.meta]\nallow_migrate = true\n[resource.op.migrate_to]\ntimeout = \"5m\"", ""},
 		{"operations", "", dummy("web", `<operations><op id="m" name="monitor" interval="10s" timeout="20" on-fail="standby"/><op id="s" name="start" interval="0" timeout="2min"/></operations>`), "",
 			"[resource.op.monitor]\ninterval = \"10s\"\ntimeout = \"20s\"\non_fail = \"standby\"\n[resource.op.start]\ntimeout = \"2m\"", ""},
 		{"a rule", "", web, `<rsc_location id="l" rsc="web"><rule id="r" score="INFINITY" boolean-op="or"><expression id="e1" attribute="rack" operation="gt" type="integer" value="3"/><rule id="r2" score="0"><expression id="e2" attribute="spare" operation="not_defined"/><expression id="e3" attribute="#uname" operation="ne" value="beta"/></rule></rule></rsc_location>`,
@@ -153,18 +155,17 @@ func lines(problems []cib.Problem) string {
 func TestImportLeaves(t *testing.T) {
 	web := dummy("web", "")
 	for want, config := range map[string][3]string{
-		`c.xml:5:14: ticket constraint "t"`:                  {"", web, `<rsc_ticket id="t" rsc="web" ticket="A"/>`},
-		`bundle "b" cannot`:                                  {"", `<bundle id="b"><docker image="i"/></bundle>`, ""},
-		`"b", a bundle that`:                                 {"", `<bundle id="b"><docker image="i"/></bundle>` + web, `<rsc_order id="o" first="b" then="web"/>`},
-		`c.xml:4:119: meta-attribute allow-migrate of "web"`: {"", dummy("web", `<meta_attributes id="m"><nvpair id="x" name="allow-migrate" value="true"/></meta_attributes>`), ""},
-		`role Unpromoted`:                                    {"", web + dummy("db", ""), `<rsc_colocation id="c" rsc="web" with-rsc="db" with-rsc-role="Unpromoted" score="1"/>`},
-		`date_spec cannot`:                                   {"", web, `<rsc_location id="l" rsc="web"><rule id="r" score="1"><date_expression id="d" operation="date_spec"><date_spec id="ds" hours="9-17"/></date_expression></rule></rsc_location>`},
-		`one copy of "web"`:                                  {"", `<clone id="all">` + web + `</clone>`, `<rsc_location id="l" rsc="web:1" node="beta" score="1"/>`},
-		`any one is enough`:                                  {"", web + dummy("a", "") + dummy("b", ""), `<rsc_order id="o"><resource_set id="s" require-all="false"><resource_ref id="a"/><resource_ref id="b"/></resource_set><resource_set id="s2"><resource_ref id="web"/></resource_set></rsc_order>`},
-		`"f", a fence device that`:                           {"", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, `<rsc_colocation id="c" rsc="web" with-rsc="f" score="1"/>`},
-		`"f", a stopped fence device that`:                   {"", web + `<primitive id="f" class="stonith" type="fence_apc"><meta_attributes id="m"><nvpair id="x" name="target-role" value="Stopped"/></meta_attributes></primitive>`, `<rsc_order id="o" first="f" then="web"/>`},
-		`enable-startup-probes "false"`:                      {`<nvpair id="o" name="enable-startup-probes" value="false"/>`, web, ""},
-		`c.xml:5:56: order[o2]: these orders wait`:           {"", web + dummy("db", ""), `<rsc_order id="o1" first="web" then="db"/><rsc_order id="o2" first="db" then="web"/>`},
+		`c.xml:5:14: ticket constraint "t"`:        {"", web, `<rsc_ticket id="t" rsc="web" ticket="A"/>`},
+		`bundle "b" cannot`:                        {"", `<bundle id="b"><docker image="i"/></bundle>`, ""},
+		`"b", a bundle that`:                       {"", `<bundle id="b"><docker image="i"/></bundle>` + web, `<rsc_order id="o" first="b" then="web"/>`},
+		`role Unpromoted`:                          {"", web + dummy("db", ""), `<rsc_colocation id="c" rsc="web" with-rsc="db" with-rsc-role="Unpromoted" score="1"/>`},
+		`date_spec cannot`:                         {"", web, `<rsc_location id="l" rsc="web"><rule id="r" score="1"><date_expression id="d" operation="date_spec"><date_spec id="ds" hours="9-17"/></date_expression></rule></rsc_location>`},
+		`one copy of "web"`:                        {"", `<clone id="all">` + web + `</clone>`, `<rsc_location id="l" rsc="web:1" node="beta" score="1"/>`},
+		`any one is enough`:                        {"", web + dummy("a", "") + dummy("b", ""), `<rsc_order id="o"><resource_set id="s" require-all="false"><resource_ref id="a"/><resource_ref id="b"/></resource_set><resource_set id="s2"><resource_ref id="web"/></resource_set></rsc_order>`},
+		`"f", a fence device that`:                 {"", web + `<primitive id="f" class="stonith" type="fence_apc"/>`, `<rsc_colocation id="c" rsc="web" with-rsc="f" score="1"/>`},
+		`"f", a stopped fence device that`:         {"", web + `<primitive id="f" class="stonith" type="fence_apc"><meta_attributes id="m"><nvpair id="x" name="target-role" value="Stopped"/></meta_attributes></primitive>`, `<rsc_order id="o" first="f" then="web"/>`},
+		`enable-startup-probes "false"`:            {`<nvpair id="o" name="enable-startup-probes" value="false"/>`, web, ""},
+		`c.xml:5:56: order[o2]: these orders wait`: {"", web + dummy("db", ""), `<rsc_order id="o1" first="web" then="db"/><rsc_order id="o2" first="db" then="web"/>`},
 	} {
 		found, err := cib.Import(strings.NewReader(around(config[0], config[1], config[2])), "c.xml")
 		if err != nil {

@@ -232,6 +232,7 @@ func (i *item) meta(m *resources.Meta) {
 	}
 	set(&m.Critical, i.truth("critical"))
 	set(&m.AllowUnhealthyNodes, i.truth("allow_unhealthy_nodes"))
+	set(&m.AllowMigrate, i.truth("allow_migrate"))
 }
 
 // threshold reads a count where INFINITY, as in Pacemaker, means never.

@@ -245,6 +245,7 @@ func (w *writer) meta(table string, m resources.Meta) {
 	}
 	w.truth("critical", m.Critical)
 	w.truth("allow_unhealthy_nodes", m.AllowUnhealthyNodes)
+	w.truth("allow_migrate", m.AllowMigrate)
 }
 
 func (w *writer) clone(table string, c *resources.Clone) {

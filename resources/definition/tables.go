@@ -10,7 +10,7 @@ import (
 func Agents(specs []agents.Spec) resources.AgentTable {
 	infos := make([]resources.AgentInfo, len(specs))
 	for i, spec := range specs {
-		info := resources.AgentInfo{Name: spec.Name, Suffix: spec.Suffix, Promotable: spec.Promotable, MonitorInterval: spec.MonitorInterval}
+		info := resources.AgentInfo{Name: spec.Name, Suffix: spec.Suffix, Promotable: spec.Promotable, Migrates: spec.Migrates, MonitorInterval: spec.MonitorInterval}
 		for _, p := range spec.Params {
 			info.Params = append(info.Params, resources.ParamInfo{
 				Name: p.Name, Kind: resources.ParamKind(p.Kind), Required: p.Required && p.Default == "", Enum: p.Enum, Secret: p.Secret,

@@ -26,6 +26,7 @@ func metaSetters(m *resources.Meta) map[string]setter {
 		"multiple_active":       optional(&m.MultipleActive, word[resources.MultipleActive]),
 		"critical":              optional(&m.Critical, parseTruth),
 		"allow_unhealthy_nodes": optional(&m.AllowUnhealthyNodes, parseTruth),
+		"allow_migrate":         optional(&m.AllowMigrate, parseTruth),
 	}
 }
 

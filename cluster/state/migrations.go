@@ -1,0 +1,217 @@
+package state
+
+import (
+	"slices"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/resources"
+)
+
+// Migration is the live migration of one instance that is under way, or has left
+// something to clean up. It exists for as long as both nodes are as it takes them
+// to be; whatever cuts it short leaves both in doubt: the instance may then run on
+// either, and each has to be looked at.
+type Migration struct {
+	Instance resources.InstanceID `json:"instance"`
+	Source   resources.NodeName   `json:"source"`
+	Target   resources.NodeName   `json:"target"`
+	Phase    MigrationPhase       `json:"phase"`
+	Since    time.Time            `json:"since"`
+}
+
+// MigrationPhase is how far a migration is. Until it is MigrationMoved, the
+// instance is believed to run on both nodes.
+type MigrationPhase string
+
+// The phases.
+const (
+	MigrationLeaving MigrationPhase = "leaving" // migrate_to is in flight on the source
+	MigrationLanding MigrationPhase = "landing" // migrate_to has ended well; migrate_from is due, or in flight, on the target
+	MigrationMoved   MigrationPhase = "moved"   // it runs on the target; the source is still to be stopped
+)
+
+// Migration returns the migration of an instance, or nil.
+func (s *State) Migration(id resources.InstanceID) *Migration {
+	k := slices.IndexFunc(s.Migrations, func(m *Migration) bool { return m.Instance == id })
+	if k < 0 {
+		return nil
+	}
+	return s.Migrations[k]
+}
+
+// Migrating reports whether what is on the node is a part of a migration, so that
+// a monitor says nothing of it.
+func (s *State) Migrating(node resources.NodeName, id resources.InstanceID) bool {
+	m := s.Migration(id)
+	return m != nil && (m.Source == node || m.Target == node && m.Phase != MigrationMoved)
+}
+
+// migrates reports whether an intent may be recorded as far as migrations go, and
+// readies the target of one that begins.
+func (t *tx) migrates(n *Node, i *Instance, intent *Intent) bool {
+	m := t.s.Migration(i.ID)
+	switch intent.Op {
+	case resources.OpMigrateTo:
+		return m == nil && i.Role == resources.RoleStarted && i.Probed && t.awaits(n, i, intent.Peer)
+	case resources.OpMigrateFrom:
+		return m != nil && m.Phase == MigrationLanding && m.Target == n.Name && m.Source == intent.Peer
+	default:
+		return intent.Peer == ""
+	}
+}
+
+// awaits begins a migration to the target, which may run the instance from now
+// on. It returns false where the target is not free for it.
+func (t *tx) awaits(source *Node, i *Instance, target resources.NodeName) bool {
+	old, member := t.s.Nodes[target]
+	if !member || target == source.Name || !old.Online() {
+		return false
+	}
+	if there, known := old.Instances[i.ID]; known && (there.Action != "" || there.Role != resources.RoleStopped || !there.Probed) {
+		return false
+	}
+	config, defined := t.s.Definition.Resource(i.ID.Resource())
+	n, err := t.node(target)
+	if !defined || err != nil {
+		return false
+	}
+	there := t.instance(n, i.ID)
+	there.Config, there.Probed, there.Failed, there.Changed = config, true, false, t.s.Index
+	t.role(there, resources.RoleStarted)
+	t.putMigration(&Migration{Instance: i.ID, Source: source.Name, Target: target, Phase: MigrationLeaving, Since: t.at})
+	return true
+}
+
+// departed records what a migrate_to came to.
+func (t *tx) departed(i *Instance, op *Operation, r agents.Result) {
+	m := t.s.Migration(i.ID)
+	switch {
+	case r.Outcome == agents.OutcomeOK && m != nil:
+		i.Probed = true
+		t.phase(m, MigrationLanding)
+	case r.Outcome == agents.OutcomeOK: // the target was given up meanwhile
+		i.Probed = false
+		t.mayHaveCome(op.Peer, i.ID)
+	default:
+		i.Probed = false
+		if r.Outcome != agents.OutcomeCancelled {
+			t.fail(i, resources.OpMigrateTo, r)
+		}
+		t.cutMigration(m)
+	}
+}
+
+// arrived records what a migrate_from came to.
+func (t *tx) arrived(i *Instance, op *Operation, r agents.Result) {
+	m := t.s.Migration(i.ID)
+	if r.Outcome == agents.OutcomeOK {
+		i.Probed, i.Failed, i.Digest = true, false, op.Digest
+		t.role(i, resources.RoleStarted)
+		if m != nil {
+			t.phase(m, MigrationMoved)
+		}
+		return
+	}
+	i.Probed = false
+	if r.Outcome != agents.OutcomeCancelled {
+		t.fail(i, resources.OpMigrateFrom, r)
+	}
+	t.cutMigration(m)
+}
+
+// putMigration adds a migration, or replaces the one of the same instance, in a
+// new list.
+func (t *tx) putMigration(m *Migration) {
+	fresh := slices.DeleteFunc(slices.Clone(t.s.Migrations), func(old *Migration) bool { return old.Instance == m.Instance })
+	t.s.Migrations = append(fresh, m)
+}
+
+func (t *tx) phase(m *Migration, phase MigrationPhase) {
+	fresh := *m
+	fresh.Phase, fresh.Since = phase, t.at
+	t.putMigration(&fresh)
+}
+
+// cutMigration ends a migration with both sides in doubt.
+func (t *tx) cutMigration(m *Migration) {
+	if m == nil {
+		return
+	}
+	fresh := slices.DeleteFunc(slices.Clone(t.s.Migrations), func(old *Migration) bool { return old.Instance == m.Instance })
+	if t.s.Migrations = fresh; len(fresh) == 0 {
+		t.s.Migrations = nil
+	}
+	t.doubt(m.Source, m.Instance)
+	t.doubt(m.Target, m.Instance)
+	t.event("migration", m.Target, m.Instance.Resource(), "the migration of %s from %s to %s was cut short: both are looked at", m.Instance, m.Source, m.Target)
+}
+
+// doubt says that nobody knows whether the instance runs on the node.
+func (t *tx) doubt(node resources.NodeName, id resources.InstanceID) {
+	n, err := t.node(node)
+	if err != nil || !n.Online() {
+		return // what is lost is in doubt already; what is gone runs nothing
+	}
+	i := t.instance(n, id)
+	if i.Role == resources.RoleStopped && i.Probed && i.Changed == t.s.Index {
+		return // it was just proven stopped
+	}
+	i.Probed, i.Changed = false, t.s.Index
+	if i.Reason == "" {
+		i.Reason = "its live migration was cut short"
+	}
+}
+
+// mayHaveCome says that the instance may have come to the node although that was
+// given up as its target.
+func (t *tx) mayHaveCome(node resources.NodeName, id resources.InstanceID) {
+	n, err := t.node(node)
+	if err != nil || !n.Online() {
+		return
+	}
+	i := t.instance(n, id)
+	if defined, found := t.s.Definition.Resource(id.Resource()); found && i.Config == nil {
+		i.Config = defined
+	}
+	i.Probed, i.Changed = false, t.s.Index
+	t.role(i, max(i.Role, resources.RoleStarted))
+}
+
+// settleMigrations ends, after every command, the migrations whose nodes are no
+// longer as they take them to be: so nothing that changes an instance or a node
+// needs to know of migrations.
+func (t *tx) settleMigrations() {
+	for _, m := range slices.Clone(t.s.Migrations) {
+		switch {
+		case m.Phase == MigrationMoved && !t.s.leftBehind(m):
+			t.s.Migrations = slices.DeleteFunc(slices.Clone(t.s.Migrations), func(old *Migration) bool { return old.Instance == m.Instance })
+		case m.Phase != MigrationMoved && !t.s.underWay(m):
+			t.cutMigration(m)
+		}
+	}
+	if len(t.s.Migrations) == 0 {
+		t.s.Migrations = nil
+	}
+}
+
+// leftBehind reports whether the source of a migration that is over is still to
+// be stopped.
+func (s *State) leftBehind(m *Migration) bool {
+	i, found := s.Instance(m.Source, m.Instance)
+	return found && s.Nodes[m.Source].Online() && i.Role.Active() && i.Probed
+}
+
+// underWay reports whether a migration can still come to its end.
+func (s *State) underWay(m *Migration) bool {
+	source, leaves := s.Instance(m.Source, m.Instance)
+	target, lands := s.Instance(m.Target, m.Instance)
+	if !leaves || !lands || !s.Nodes[m.Source].Online() || !s.Nodes[m.Target].Online() || !source.Role.Active() || !target.Role.Active() || !source.Probed || !target.Probed {
+		return false
+	}
+	if m.Phase == MigrationLanding {
+		return true
+	}
+	op, inFlight := s.Operations[source.Action]
+	return inFlight && op.Op == resources.OpMigrateTo
+}

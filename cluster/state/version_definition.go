@@ -1,0 +1,24 @@
+package state
+
+import "github.com/belay-ha/belay/resources"
+
+// saysMore reports whether a definition's resources say what command sets before
+// VersionMore cannot read.
+func saysMore(d *resources.Definition) bool {
+	if metaSaysMore(&d.Defaults.Resource) {
+		return true
+	}
+	for i := range d.Resources {
+		if metaSaysMore(&d.Resources[i].Meta) {
+			return true
+		}
+	}
+	for i := range d.Groups {
+		if metaSaysMore(&d.Groups[i].Meta) {
+			return true
+		}
+	}
+	return false
+}
+
+func metaSaysMore(m *resources.Meta) bool { return m.AllowMigrate != nil }
