@@ -110,19 +110,36 @@ func (c *Cluster) Run(ctx context.Context, ready func()) error {
 	return err
 }
 
-// form founds the cluster on the first host and joins the others one by one.
+// form founds the cluster on the first host and joins the others one by one. All
+// that are members already start together: none of them has a quorum alone.
 func (c *Cluster) form(ctx context.Context, group *errgroup.Group) error {
+	var started, fresh []*Host
 	for i, host := range c.hosts {
-		err := host.enroll(ctx, c)
-		if err != nil && !errors.Is(err, enroll.ErrMember) {
-			return err
+		if i > 0 && !host.member() {
+			fresh = append(fresh, host)
+			continue
 		}
-		group.Go(func() error { return host.run(ctx) })
 		if i == 0 {
+			if err := host.enroll(ctx, c); err != nil && !errors.Is(err, enroll.ErrMember) {
+				return err
+			}
 			if err := link(host.Settings.Socket, filepath.Join(c.config.DataDir, "belayd.sock")); err != nil {
 				return err
 			}
 		}
+		group.Go(func() error { return host.run(ctx) })
+		started = append(started, host)
+	}
+	for _, host := range started {
+		if err := host.waitServing(ctx); err != nil {
+			return err
+		}
+	}
+	for _, host := range fresh {
+		if err := host.enroll(ctx, c); err != nil {
+			return err
+		}
+		group.Go(func() error { return host.run(ctx) })
 		if err := host.waitServing(ctx); err != nil {
 			return err
 		}

@@ -21,6 +21,14 @@ func start(t testing.TB) *Cluster {
 
 func startWith(t testing.TB, change func(*Config)) *Cluster {
 	t.Helper()
+	c, stop := startAndStop(t, change)
+	t.Cleanup(stop)
+	return c
+}
+
+// startAndStop starts a cluster and returns what ends it.
+func startAndStop(t testing.TB, change func(*Config)) (c *Cluster, stop func()) {
+	t.Helper()
 	config := Config{
 		DataDir: t.TempDir(), Nodes: 3, ActionTime: 20 * time.Millisecond, Log: newLogger(t),
 		Fences: fencing.NewRegistry([]fencing.Spec{redfish.Spec()}),
@@ -37,19 +45,18 @@ func startWith(t testing.TB, change func(*Config)) *Cluster {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- c.Run(ctx, func() { close(ready) }) }()
-	t.Cleanup(func() {
+	select {
+	case <-ready:
+	case err := <-ended:
+		cancel()
+		t.Fatalf("the cluster did not form: %v", err)
+	}
+	return c, func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("the cluster ended with: %v", err)
 		}
-	})
-	select {
-	case <-ready:
-	case err := <-ended:
-		ended <- nil
-		t.Fatalf("the cluster did not form: %v", err)
 	}
-	return c
 }
 
 // until waits for a condition on the status.

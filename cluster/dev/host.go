@@ -27,15 +27,19 @@ func (h *Host) enroll(ctx context.Context, c *Cluster) error {
 	if h == first {
 		return enroll.Found(h.Settings, "dev", configFile, time.Now())
 	}
-	if _, err := os.Stat(filepath.Join(h.Settings.DataDir, node.TLSDir, "node.crt")); err == nil {
-		return enroll.ErrMember
-	}
 	token, err := api.NewLocalClient(first.Settings.Socket).CreateToken(ctx, time.Hour)
 	if err != nil {
 		return fmt.Errorf("make a token for %s: %w", h.Settings.Node, err)
 	}
 	_, err = enroll.Join(ctx, h.Settings, first.Settings.Address, token.Token, configFile)
 	return err
+}
+
+// member reports whether the host belongs to the cluster already, by an earlier
+// run from the same directory.
+func (h *Host) member() bool {
+	_, err := os.Stat(filepath.Join(h.Settings.DataDir, node.TLSDir, "node.crt"))
+	return err == nil
 }
 
 // run runs the member whenever its host has power.
