@@ -14,8 +14,9 @@ GOLDEN = $(shell grep -rl --include='*_test.go' 'flag.Bool."update"' . | xargs -
 .DEFAULT_GOAL := help
 SEED ?= $(shell date +%s)
 N ?= 1000
+RUNS ?= 2000
 SIZES ?= openstack,16x500,32x1000,64x2000
-.PHONY: help build test test-unit test-system demo bench bench-failover bench-scheduler fuzz-pacemaker lint check golden clean $(PROGRAMS)
+.PHONY: help build test test-unit test-sim test-system demo bench bench-failover bench-scheduler fuzz-pacemaker lint check golden clean $(PROGRAMS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ test: ## Run every test: format, vet, unit, then three real hosts (root on Debia
 
 test-unit: ## Run what needs no hosts: format, vet, unit, property and synctest tests
 	@.ci/test --unit
+
+test-sim: ## Run whole clusters in virtual time from seeds, with faults (RUNS=2000 SEED=1)
+	go test ./cluster/sim -count=1 -timeout 30m -v -run '^TestSeeds$$' -args -seed $(SEED) -runs $(RUNS)
 
 test-system: ## Run only the tests on real hosts (root on Debian)
 	@.ci/test --system

@@ -1,0 +1,76 @@
+package sim
+
+import "time"
+
+// bmc is a host's power controller, on a network of its own.
+type bmc struct {
+	w    *world
+	host *host
+	// Faults. slow answers late, hang not at all, broken with an error; denied
+	// refuses the login; other answers for another system, so every request fails;
+	// withHost loses its power with the host's. lies counts reads that say off
+	// although the host runs.
+	slow, hang, broken, denied, other, withHost bool
+	lies                                        int
+	// cut holds the members whose management network is cut off.
+	cut members
+}
+
+type bmcError int
+
+const (
+	bmcNone bmcError = iota
+	bmcTimeout
+	bmcRefuses
+	bmcDenied
+)
+
+// takes is how long an answer is on its way; the caller's deadline cuts it short.
+func (b *bmc) takes() time.Duration {
+	switch {
+	case b.slow:
+		return b.w.chance.between(2*time.Second, 12*time.Second)
+	default:
+		return b.w.chance.long(20*time.Millisecond, 400*time.Millisecond)
+	}
+}
+
+// request asks the controller from a member's host and calls back with its
+// answer, after the deadline at the latest. act changes the power, or only reads
+// it; it takes effect even when the answer is late or lost.
+func (b *bmc) request(by *host, deadline time.Duration, act func() (off bool), done func(off bool, problem bmcError)) {
+	takes := b.takes()
+	dead := b.hang || b.cut.has(by.index) || b.withHost && !b.host.powered
+	answered := false
+	answer := func(off bool, problem bmcError) {
+		if !answered {
+			answered = true
+			done(off, problem)
+		}
+	}
+	b.w.after(deadline, func() { answer(false, bmcTimeout) })
+	if dead {
+		return
+	}
+	b.w.after(takes, func() {
+		switch {
+		case b.hang || b.withHost && !b.host.powered:
+		case b.denied:
+			answer(false, bmcDenied)
+		case b.broken || b.other:
+			answer(false, bmcRefuses)
+		default:
+			off := act()
+			b.w.after(time.Millisecond, func() { answer(off, bmcNone) })
+		}
+	})
+}
+
+// read reads the power.
+func (b *bmc) read() (off bool) {
+	if b.host.powered && b.lies > 0 {
+		b.lies--
+		return true
+	}
+	return !b.host.powered
+}

@@ -1,0 +1,290 @@
+package sim
+
+import (
+	"strings"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/leader"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/resources"
+)
+
+// checks are the safety rules, held against every committed command, every order
+// that a member begins and every request to a power controller. What really runs
+// is held against them in truth.
+type checks struct {
+	w *world
+	// begun holds the actions that each host has begun.
+	begun map[begunKey]bool
+	// plans is the newest plan of the newest leader, and the state it is of.
+	newest *transition.Transition
+	by     *daemon
+	core   *leader.Core
+	// fences and starts count what happened, for the report.
+	fences, starts, commands, restores int
+	// calm forbids every fencing and every end of a healthy service: the faults of
+	// the schedule must not cause any.
+	calm bool
+}
+
+type begunKey struct {
+	host   int
+	action resources.ActionID
+}
+
+func (c *checks) reset() { c.begun = map[begunKey]bool{} }
+
+// plan takes a leader's newest plan.
+func (c *checks) plan(d *daemon, core *leader.Core) {
+	plan := core.Plan()
+	c.newest, c.by, c.core = &plan, d, core
+}
+
+// command holds a committed command against the rules.
+func (c *checks) command(e *entry, before, after *state.State, result state.Result) {
+	c.commands++
+	c.bounds(after)
+	if result.Err != nil {
+		return
+	}
+	switch command := e.command.(type) {
+	case *state.DefinitionSet:
+		c.w.truth.allow(command.Definition)
+		c.w.truth.dirty = true
+		if c.w.operator != nil {
+			c.acknowledged()
+		}
+	case *state.OperationsStarted:
+		c.intents(command, before, result)
+	case *state.FenceRequested:
+		if result.Fence != "" && before.Fencing[command.Node] == nil {
+			c.requested(e, command, before)
+		}
+	case *state.FenceReported:
+		c.proven(before, after, command.Node)
+	case *state.FenceConfirmed:
+		c.proven(before, after, command.Node)
+	}
+}
+
+// proven holds a proof of death against the host: it is off, or has been since
+// the start that is on record.
+func (c *checks) proven(before, after *state.State, name resources.NodeName) {
+	n, h := after.Nodes[name], c.w.host(name)
+	if n == nil || n.Off == nil || before.Nodes[name].Off != nil || h == nil {
+		return
+	}
+	if h.powered && h.bootID() == n.BootID {
+		c.w.violate("2", "%s counts as off, by %s, and runs", name, n.Off.By)
+	}
+}
+
+// intents holds recorded intents against what the log says at that point.
+func (c *checks) intents(command *state.OperationsStarted, before *state.State, result state.Result) {
+	for nth, intent := range command.Operations {
+		if result.Actions[nth] == "" {
+			continue
+		}
+		if c.calm && (intent.Op == resources.OpStop || intent.Op == resources.OpDemote) {
+			c.w.violate("9", "%s of %s at %s is ordered for faults that must end nothing: %s", intent.Op, intent.Instance, intent.Node, intent.Reason)
+		}
+		if !raises(intent.Op) {
+			continue
+		}
+		c.starts++
+		r := intent.Instance.Resource()
+		// (Failures that an operator clears ask for a look as well, and may come
+		// between a plan and its intents; nothing is unknown then.)
+		if i, found := before.Instance(intent.Node, intent.Instance); found && !i.Probed && (i.Outcome == agents.OutcomeUnknown || i.Outcome == agents.OutcomeCancelled) {
+			c.w.violate("4", "%s of %s at %s is ordered although nobody has looked since its last operation's end is unknown", intent.Op, intent.Instance, intent.Node)
+		}
+		if l, known := c.w.truth.limits[r]; !known || l.unsafe || l.total > 1 || intent.Op != resources.OpStart {
+			continue
+		}
+		for _, name := range before.NodeNames() {
+			n := before.Nodes[name]
+			i, found := n.Instances[intent.Instance]
+			if name == intent.Node || !found {
+				continue
+			}
+			if i.Role.Active() && n.Lost() {
+				c.w.violate("2", "%s is started on %s although %s may run it, is lost and is not proven dead", intent.Instance, intent.Node, name)
+			}
+			if i.Role.Active() && n.Online() {
+				c.w.violate("1", "%s is started on %s although it runs on %s", intent.Instance, intent.Node, name)
+			}
+		}
+	}
+}
+
+func raises(op resources.Op) bool { return op == resources.OpStart || op == resources.OpPromote }
+
+// Defaults of cluster/scheduler for properties that say nothing.
+const (
+	fenceBudget  = 3
+	fenceWindow  = 10 * time.Minute
+	startupGrace = 20 * time.Second
+)
+
+// requested holds the granted right to fence against the brakes, and against
+// what is true of the node.
+func (c *checks) requested(e *entry, command *state.FenceRequested, before *state.State) {
+	c.fences++
+	if c.calm {
+		c.w.violate("9", "%s is to be fenced for faults that must not fence anybody: %s", command.Node, command.Reason)
+	}
+	if e.envelope.By != state.ByCluster {
+		return
+	}
+	properties := before.Definition.Properties
+	budget, window := properties.FenceBudget, properties.FenceWindow.Std()
+	if budget == 0 {
+		budget = fenceBudget
+	}
+	if window == 0 {
+		window = fenceWindow
+	}
+	spent, down, members := 0, 0, 0
+	count := func(f *state.Fencing) {
+		free := f.Phase == state.FencingWithdrawn && f.Attempts == 0
+		// The wall clock of the leader that planned may differ from this entry's by
+		// the time that a commit takes.
+		if f.By == state.ByCluster && !free && f.RequestedAt.Add(window).After(e.envelope.At) {
+			spent++
+		}
+	}
+	for _, f := range before.FenceHistory {
+		count(f)
+	}
+	for _, f := range before.Fencing {
+		count(f)
+	}
+	for _, n := range before.Nodes {
+		if _, defined := before.Definition.Node(n.Name); !defined {
+			continue
+		}
+		members++
+		if before.Fencing[n.Name] != nil || n.Off != nil && n.Off.By == "power" {
+			down++
+		}
+	}
+	if spent >= budget {
+		c.w.violate("6", "%s is to be fenced although %d fencings within %s are all that may be", command.Node, budget, window)
+	}
+	if down >= max(members/2, 1) {
+		c.w.violate("6", "%s is to be fenced although %d of %d members are being fenced or lie fenced", command.Node, down, members)
+	}
+	c.deserved(e, command, before)
+}
+
+// deserved holds that nobody is fenced whom everybody could reach all the time.
+func (c *checks) deserved(e *entry, command *state.FenceRequested, before *state.State) {
+	n, h := before.Nodes[command.Node], c.w.host(command.Node)
+	grace := before.Definition.Properties.StartupGrace.Std()
+	if grace == 0 {
+		grace = startupGrace
+	}
+	if n.Liveness == state.LivenessUnknown && e.envelope.At.Sub(n.Since) < grace-time.Second {
+		c.w.violate("6", "%s was never seen and is to be fenced before its grace is over", command.Node)
+	}
+	if n.Online() {
+		return // it could not stop something: it is fenced for that
+	}
+	declared := e.envelope.At.Sub(n.Since)
+	if declared > freshVerdict || declared < 0 || strings.Contains(command.Reason, "heartbeats") || strings.Contains(command.Reason, "again and again") {
+		return // declared long ago, or for what no witness can disprove
+	}
+	if witness := c.reachedBy(h); witness != nil {
+		c.w.violate("6", "%s is to be fenced although the leader reaches %s, and that one reaches it: %s", command.Node, witness.name, command.Reason)
+	}
+}
+
+const (
+	// reachedFor is for how long a member must have been well and in reach of
+	// another one that the leader reaches for its fencing to be wrongful: a death
+	// is declared after the last looks have ended.
+	reachedFor = 5 * time.Second
+	// freshVerdict is how long after the verdict a fencing follows from it.
+	freshVerdict = 2 * time.Second
+)
+
+// reachedBy returns a host that the leader and the accused have both reached,
+// and that has reached them, for a while: then the accused has to be spared.
+func (c *checks) reachedBy(accused *host) *host {
+	leads := c.w.leaderOr(nil)
+	since := c.w.now - reachedFor
+	well := func(h *host) bool { return h.daemon != nil && h.daemon.started < since && h.frozenUntil < since }
+	if leads == nil || !well(leads) || !well(accused) {
+		return nil
+	}
+	for _, h := range c.w.hosts {
+		if h != accused && well(h) && c.w.net.sound(leads, h, since) && c.w.net.sound(h, accused, since) {
+			return h
+		}
+	}
+	return nil
+}
+
+// acknowledged holds that what an operator was told is in force is in the log.
+func (c *checks) acknowledged() {
+	marks := c.w.state().Definition.Nodes[0].Attributes
+	for _, mark := range c.w.operator.acknowledged {
+		if marks[mark] == "" {
+			c.w.violate("7", "%s was acknowledged and is lost", mark)
+		}
+	}
+}
+
+// bounds holds what the state keeps against its bounds.
+func (c *checks) bounds(s *state.State) {
+	if len(s.Events) > state.MaxEvents || len(s.FenceHistory) > state.MaxFenceHistory {
+		c.w.violate("bounds", "the state keeps %d events and %d fencings", len(s.Events), len(s.FenceHistory))
+	}
+	for id, op := range s.Operations {
+		if i, found := s.Instance(op.Node, op.Instance); !found || i.Action != id {
+			c.w.violate("bounds", "operation %s is in flight and its instance does not know of it", id)
+		}
+	}
+}
+
+// maxLeaseLag is how much later than its lease a member may notice that it has
+// run out, with the drift of its clock.
+const maxLeaseLag = 700 * time.Millisecond
+
+// begins holds an operation that a member begins by order against the rules.
+func (c *checks) begins(d *daemon, op *state.Operation, term uint64) {
+	h := d.h
+	key := begunKey{h.index, op.ID}
+	if c.begun[key] {
+		c.w.violate("3", "%s begins action %s twice", h.name, op.ID)
+	}
+	c.begun[key] = true
+	if term < h.orderTerm {
+		c.w.violate("3", "%s obeys an order of term %d after one of term %d", h.name, term, h.orderTerm)
+	}
+	if !raises(op.Op) {
+		return
+	}
+	lease := d.state.Definition.Properties.Lease.Std()
+	if lease == 0 {
+		lease = defaultLease
+	}
+	if silent := c.w.now - h.lastHeard; silent > lease+maxLeaseLag {
+		c.w.violate("5", "%s begins to %s %s although it has heard no leader for %s", h.name, op.Op, op.Instance, silent.Round(time.Millisecond))
+	}
+}
+
+const defaultLease = 5 * time.Second
+
+// powerOff holds a member's request to switch a node off against its right to.
+func (c *checks) powerOff(d *daemon, target resources.NodeName, fence string) {
+	if d.state.Nodes[target] == nil {
+		return
+	}
+	f := d.state.Fencing[target]
+	if f == nil || f.ID != fence || f.Phase != state.FencingRunning || f.Executor != d.h.name {
+		c.w.violate("6", "%s switches off %s, and the log gives it no right to (%s)", d.h.name, target, fence)
+	}
+}
