@@ -6,10 +6,11 @@
 //	scheduler   from a state to a plan, with its reasons. Pure.
 //	view        what agents may know of a state. Pure.
 //	leader      what a leader decides, from evidence, plans and answers. Pure.
+//	member      what each member decides by itself: orders, monitors, the lease. Pure.
 //	raftlog     the replicated log of a member, on disk and between members.
 //	membership  the failure detector, on gossip.
 //	security    certificates, keys, join tokens and the one TLS listener.
-//	localexec   a member's hands: runs one action per instance.
+//	localexec   a member's hands: calls agents as member says.
 //	api         JSON over HTTP for people and between members.
 //	node        wires one member together and owns its goroutines.
 //	enroll      founds a cluster and lets hosts join it.

@@ -41,8 +41,8 @@ var layers = []layer{
 		"the planner; simulation and production run the same code because it reaches nothing else"},
 	{"L2 view", []string{"cluster/view"},
 		"what agents may know of a state: the leader's advisors and every member's agents see the same"},
-	{"L2 decisions", []string{"cluster/leader"},
-		"what a leader decides: the daemon and simulations run the same code because it reaches nothing else"},
+	{"L2 decisions", []string{"cluster/leader", "cluster/member"},
+		"what a leader decides, and what each member decides by itself: the daemon and simulations run the same code because it reaches nothing else"},
 	{"L2 simulation", []string{"cluster/policy/simulate", "cluster/simulate"},
 		"what a plan leads to, without a cluster: they carry plans out on paper, of Pacemaker's clusters and of Belay's, and know nothing of each other"},
 	{"shell support", []string{"agents/command", "agents/simulated", "agents/agenttest", "fencing/fencetest", "cluster/membership/memnet"},
@@ -86,7 +86,7 @@ var never = []struct{ from, to, why string }{
 
 // pure lists the packages whose result is a function of their arguments: they
 // run in every replica and in every simulation and must agree.
-var pure = []string{"resources", "resources/definition", "resources/edit", "resources/pcs", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader"}
+var pure = []string{"resources", "resources/definition", "resources/edit", "resources/pcs", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader", "cluster/member"}
 
 // impure are the imports that pure packages may not have, and may not reach
 // through other packages of this module. net/netip is not among them: it

@@ -3,6 +3,7 @@ package localexec
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,9 +17,9 @@ func TestStopAllDemotesFirst(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		r.running("vip", "web")
 		r.carry("vip", resources.OpPromote)
-		r.e.Suspend()
-		if failed := r.e.StopAll(t.Context(), r.s, false); len(failed) != 0 {
-			t.Fatalf("not stopped: %v", failed)
+		r.lose(resources.NoQuorumStop)
+		if died := r.deaths(); len(died) != 0 || !r.e.Suspended() {
+			t.Fatalf("suspended %v, %v", r.e.Suspended(), died)
 		}
 		var vip []resources.Op
 		for _, q := range r.vip.calls {
@@ -39,44 +40,25 @@ func TestDemoteOnly(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		r.running("vip", "web")
 		r.carry("vip", resources.OpPromote)
-		r.e.Suspend()
-		if failed := r.e.StopAll(t.Context(), r.s, true); len(failed) != 0 || len(r.vip.ops(resources.OpStop)) != 0 || len(r.vip.ops(resources.OpDemote)) != 1 {
+		r.lose(resources.NoQuorumDemote)
+		if failed := r.deaths(); len(failed) != 0 || len(r.vip.ops(resources.OpStop)) != 0 || len(r.vip.ops(resources.OpDemote)) != 1 {
 			t.Errorf("failed %v, stops %d, demotes %d", failed, len(r.vip.ops(resources.OpStop)), len(r.vip.ops(resources.OpDemote)))
 		}
 	})
 }
 
-func TestWhatCannotBeStoppedIsNamed(t *testing.T) {
+func TestWhatCannotBeStoppedEndsTheHost(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		r.running("vip", "web")
 		r.vip.on(func(_ context.Context, q agents.Request) agents.Result {
-			if q.Instance == "web" {
+			if q.Instance == "web" && q.Op == resources.OpStop {
 				return agents.Result{Outcome: agents.OutcomeFailed}
 			}
 			return agents.Result{Outcome: agents.OutcomeOK}
 		})
-		if failed := r.e.StopAll(t.Context(), r.s, false); !slices.Equal(failed, []resources.InstanceID{"web"}) {
-			t.Errorf("got %v", failed)
-		}
-	})
-}
-
-// A service that is not installed here and that nobody believes to run is no
-// reason to end the host.
-func TestAbsentServiceCountsAsStopped(t *testing.T) {
-	inRig(t, func(t *testing.T, r *rig) {
-		r.vip.on(result(agents.OutcomeUnknown))
-		order := r.intend("vip", resources.OpProbe, time.Second)
-		r.apply(&state.OperationFinished{Action: order.ID, Result: r.obey(order)})
-		r.vip.on(result(agents.OutcomeNotInstalled))
-		if failed := r.e.StopAll(t.Context(), r.s, false); len(failed) != 0 {
-			t.Errorf("not stopped: %v", failed)
-		}
-		r.vip.on(result(agents.OutcomeOK))
-		r.running("web")
-		r.vip.on(result(agents.OutcomeNotInstalled))
-		if failed := r.e.StopAll(t.Context(), r.s, false); !slices.Equal(failed, []resources.InstanceID{"web"}) {
-			t.Errorf("one that was started counts as stopped: %v", failed)
+		r.lose(resources.NoQuorumStop)
+		if died := r.deaths(); len(died) != 1 || !strings.Contains(died[0], "[web]") {
+			t.Errorf("got %q", died)
 		}
 	})
 }
@@ -94,9 +76,9 @@ func TestStopAllCutsAStartShort(t *testing.T) {
 		started := make(chan agents.Result, 1)
 		go func() { started <- r.obey(order) }()
 		bubble.Wait()
-		r.e.Suspend()
-		if failed := r.e.StopAll(t.Context(), r.s, false); len(failed) != 0 {
-			t.Errorf("not stopped: %v", failed)
+		r.lose(resources.NoQuorumStop)
+		if died := r.deaths(); len(died) != 0 {
+			t.Errorf("not stopped: %v", died)
 		}
 		if got := (<-started).Outcome; got != agents.OutcomeCancelled {
 			t.Errorf("the start came to %s", got)
@@ -123,7 +105,7 @@ func TestStartThatWaitedIsNotBegun(t *testing.T) {
 		got := make(chan agents.Result, 1)
 		go func() { got <- r.obey(start) }()
 		bubble.Wait()
-		r.e.Suspend()
+		r.lose(resources.NoQuorumFreeze)
 		close(release)
 		if outcome := (<-got).Outcome; outcome != agents.OutcomeCancelled {
 			t.Errorf("outcome %s", outcome)
@@ -141,7 +123,7 @@ func TestSuspendedMemberStillStopsAndTellsResults(t *testing.T) {
 		r.apply(&state.OperationFinished{Action: done.ID, Result: agents.Result{Outcome: agents.OutcomeOK}})
 		start := r.intend("web", resources.OpStart, time.Minute)
 		r.obey(start)
-		r.e.Suspend()
+		r.lose(resources.NoQuorumFreeze)
 		r.obey(start) // it was done before: its result is no secret
 		r.obey(r.intend("vip", resources.OpStop, time.Minute))
 	})

@@ -16,11 +16,12 @@ import (
 
 // request builds an agent call from the member's own state.
 func (e *Executor) request(s *state.State, id resources.InstanceID, op resources.Op, timeout time.Duration) (agents.Request, agents.Agent, error) {
-	config, err := configOf(s, e.config.Node, id)
-	if err != nil {
-		return agents.Request{}, nil, err
+	self := e.config.Core.Self
+	config, found := s.ConfigOf(self, id)
+	if !found {
+		return agents.Request{}, nil, fmt.Errorf("resource %q is not defined", id.Resource())
 	}
-	agent, found := e.config.Agents.Find(config.Agent)
+	agent, found := e.config.Core.Agents.Find(config.Agent)
 	if !found {
 		return agents.Request{}, nil, fmt.Errorf("agent %q is not part of this belayd: see `belayctl resource agents`", config.Agent)
 	}
@@ -34,28 +35,17 @@ func (e *Executor) request(s *state.State, id resources.InstanceID, op resources
 	}
 	name := strings.ReplaceAll(string(id), ":", "-")
 	request := agents.Request{
-		Op: op, Instance: id, Node: e.config.Node, Agent: config.Agent, Params: params, Timeout: timeout,
+		Op: op, Instance: id, Node: self, Agent: config.Agent, Params: params, Timeout: timeout,
 		View:    view.Of(s, watched),
 		DataDir: filepath.Join(e.config.DataDir, name), RunDir: filepath.Join(e.config.RunDir, name),
-		Progress: func(agents.Progress) {},
 	}
 	if advice, found := s.Advice[config.ID]; found {
-		request.Advice = advice.Instances[e.config.Node]
+		request.Advice = advice.Instances[self]
 	}
-	if i, found := s.Instance(e.config.Node, id); found && op == resources.OpMonitor {
+	if i, found := s.Instance(self, id); found && op == resources.OpMonitor {
 		request.Role = i.Role
 	}
 	return request, agent, nil
-}
-
-func configOf(s *state.State, node resources.NodeName, id resources.InstanceID) (*resources.Resource, error) {
-	if i, found := s.Instance(node, id); found && i.Config != nil {
-		return i.Config, nil
-	}
-	if defined, found := s.Definition.Resource(id.Resource()); found {
-		return defined, nil
-	}
-	return nil, fmt.Errorf("resource %q is not defined", id.Resource())
 }
 
 const secretScheme = "secret://"

@@ -3,6 +3,8 @@ package localexec
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/member"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/internal/bubble"
 	"github.com/belay-ha/belay/resources"
@@ -117,6 +120,60 @@ type rig struct {
 	refuse  error                      // what reports come to
 	kept    map[resources.ActionID]int // how many calls of agents there had been when it was remembered
 	stop    func()
+	lost    time.Time // since when there is no leader; zero: there is one
+	// announced and died are what the member said of itself.
+	announced []string
+	died      []string
+}
+
+func (r *rig) observe(in *member.Input) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if in.Heard, in.InTouch = r.lost, true; r.lost.IsZero() {
+		in.Heard = time.Now()
+	}
+}
+
+func (r *rig) announce(_ context.Context, c *state.MemberBooted) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.announced = append(r.announced, c.Incarnation)
+	return nil
+}
+
+func (r *rig) die(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.died = append(r.died, why)
+}
+
+// deaths returns why the host was to end.
+func (r *rig) deaths() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.died)
+}
+
+// lose takes the leader away until its lease has run out.
+func (r *rig) lose(policy resources.NoQuorumPolicy) {
+	r.t.Helper()
+	d := r.s.Definition.Clone()
+	d.Properties.NoQuorumPolicy = policy
+	r.apply(&state.DefinitionSet{Base: r.s.Revision, Definition: d})
+	bubble.Wait()
+	r.mu.Lock()
+	r.lost = time.Now()
+	r.mu.Unlock()
+	time.Sleep(state.DefaultLease + 10*time.Millisecond)
+	bubble.Wait()
+}
+
+// regain brings the leader back.
+func (r *rig) regain() {
+	r.mu.Lock()
+	r.lost = time.Time{}
+	r.mu.Unlock()
+	time.Sleep(time.Second)
 }
 
 // inRig runs a test with an executor that runs until the test ends, in a bubble
@@ -125,8 +182,13 @@ func inRig(t *testing.T, test func(*testing.T, *rig)) {
 	t.Helper()
 	bubble.Test(t, func(t *testing.T) {
 		r := &rig{t: t, vip: newFake("vip"), proxy: newFake("proxy"), db: &hearer{fake: newFake("db")}, s: state.New()}
+		runs := 0
 		r.e = New(Config{
-			Node: self, Incarnation: run1, Agents: agents.NewRegistry(r.vip, refresher{r.proxy}, r.db), DataDir: "/data", RunDir: "/run",
+			Core: member.Config{Self: self, BootID: "boot", Agents: agents.NewRegistry(r.vip, refresher{r.proxy}, r.db), NewIncarnation: func() string {
+				runs++
+				return fmt.Sprintf("run-%d", runs)
+			}},
+			DataDir: "/data", RunDir: "/run", Observe: r.observe, Announce: r.announce, Die: r.die,
 			OpenSecret: func(_ *state.State, name string) (string, error) { return "", errors.New("no secret " + name) },
 			Remember:   r.remember,
 			Report:     r.report, Log: zap.NewNop(),

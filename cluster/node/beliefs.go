@@ -30,16 +30,6 @@ const beliefsFile = "beliefs.json"
 // beliefsPause is the least time between two writes.
 const beliefsPause = 500 * time.Millisecond
 
-// believed returns the newest state that this member knows of itself: its own,
-// or the one that its last run left.
-func (n *Node) believed() *state.State {
-	current := n.machine.current.Load()
-	if left := n.left.Load(); left != nil && left.Index > current.Index {
-		return left
-	}
-	return current
-}
-
 // readBeliefs takes over what an earlier run of the daemon left, if the host has
 // not restarted since.
 func (n *Node) readBeliefs() {

@@ -2,7 +2,7 @@
 // log and its state machine, gossip, the local executor, the API, and, while it
 // leads, the leader loop.
 //
-// What it decides itself is little: when this member has been without a leader
-// for too long (lease.go). What a leader decides is leader's; what should run
-// where is the scheduler's; what an instance needs is its agent's.
+// It decides nothing itself. What a leader decides is leader's, what each member
+// decides is member's; what should run where is the scheduler's; what an instance
+// needs is its agent's.
 package node

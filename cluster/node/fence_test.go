@@ -15,7 +15,7 @@ import (
 )
 
 // lose makes the cluster fence b through a, and returns the order for it.
-func (m *member) lose(action resources.FencingAction) api.FenceOrder {
+func (m *testMember) lose(action resources.FencingAction) api.FenceOrder {
 	m.apply(&state.MemberVerdict{Node: "b", Liveness: state.LivenessDead, Incarnation: "run-b"})
 	id := m.apply(&state.FenceRequested{Node: "b", Action: action, Reason: "lost"}).Fence
 	m.apply(&state.FenceStarted{Fence: id, Node: "b", Executor: "a"})
@@ -24,27 +24,27 @@ func (m *member) lose(action resources.FencingAction) api.FenceOrder {
 
 func TestFencingOrdersThatAreNotObeyed(t *testing.T) {
 	cases := map[string]struct {
-		change func(*member, *api.FenceOrder)
+		change func(*testMember, *api.FenceOrder)
 		want   api.Code
 	}{
-		"the node came back": {func(m *member, _ *api.FenceOrder) {
+		"the node came back": {func(m *testMember, _ *api.FenceOrder) {
 			m.apply(&state.MemberBooted{Node: "b", Incarnation: "run-b2", BootID: "boot-2"})
 		}, api.CodeRefused},
-		"it was heard again": {func(m *member, _ *api.FenceOrder) {
+		"it was heard again": {func(m *testMember, _ *api.FenceOrder) {
 			m.apply(&state.MemberVerdict{Node: "b", Liveness: state.LivenessAlive, Incarnation: "run-b"})
 		}, api.CodeRefused},
-		"the attempt is over": {func(m *member, o *api.FenceOrder) {
+		"the attempt is over": {func(m *testMember, o *api.FenceOrder) {
 			m.apply(&state.FenceReported{Fence: o.Fence, Node: "b", Error: "HTTP 503"})
 		}, api.CodeRefused},
-		"another member is at it": {func(m *member, o *api.FenceOrder) {
+		"another member is at it": {func(m *testMember, o *api.FenceOrder) {
 			m.apply(&state.FenceReported{Fence: o.Fence, Node: "b", Error: "HTTP 503"})
 			m.apply(&state.FenceStarted{Fence: o.Fence, Node: "b", Executor: "c"})
 		}, api.CodeRefused},
-		"another fencing":             {func(_ *member, o *api.FenceOrder) { o.Fence = "f0" }, api.CodeRefused},
-		"power-on before the proof":   {func(_ *member, o *api.FenceOrder) { o.On = true }, api.CodeRefused},
-		"an older term":               {func(_ *member, o *api.FenceOrder) { o.LeaderTerm = 0 }, api.CodeConflict},
-		"this member is behind":       {func(_ *member, o *api.FenceOrder) { o.Index += 5 }, api.CodeUnavailable},
-		"it is itself to be switched": {func(_ *member, o *api.FenceOrder) { o.Node = "a" }, api.CodeRefused},
+		"another fencing":             {func(_ *testMember, o *api.FenceOrder) { o.Fence = "f0" }, api.CodeRefused},
+		"power-on before the proof":   {func(_ *testMember, o *api.FenceOrder) { o.On = true }, api.CodeRefused},
+		"an older term":               {func(_ *testMember, o *api.FenceOrder) { o.LeaderTerm = 0 }, api.CodeConflict},
+		"this member is behind":       {func(_ *testMember, o *api.FenceOrder) { o.Index += 5 }, api.CodeUnavailable},
+		"it is itself to be switched": {func(_ *testMember, o *api.FenceOrder) { o.Node = "a" }, api.CodeRefused},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

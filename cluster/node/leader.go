@@ -113,7 +113,7 @@ func (n *Node) lead(ctx context.Context, term uint64) {
 		in := hands.take() // before the state: it holds what the answers say is committed
 		s, changed := n.machine.watch()
 		gossip := n.gossip.Changed()
-		n.observe(&in, s)
+		n.observeMembers(&in, s)
 		out := core.Step(in)
 		if core.Plan().Index > 0 { // until there is a plan, nobody is told that there is nothing to do
 			n.live.Store(&leaderView{transition: core.Plan(), progress: core.Progress(), problems: problemsOf(core), hands: hands})
@@ -130,8 +130,8 @@ func (n *Node) lead(ctx context.Context, term uint64) {
 	}
 }
 
-// observe fills in what this process knows now of the members and of the log.
-func (n *Node) observe(in *leader.Input, s *state.State) {
+// observeMembers fills in what this process knows now of the members and of the log.
+func (n *Node) observeMembers(in *leader.Input, s *state.State) {
 	now := time.Now()
 	in.Now, in.Wall, in.State, in.Incarnation = now, now, s, n.exec.Incarnation()
 	in.Members = make(map[resources.NodeName]leader.Member, len(s.Nodes))

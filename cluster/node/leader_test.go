@@ -22,9 +22,9 @@ const limit = 15 * time.Second
 
 // newLeader returns a member that founds a cluster and leads its log, and a
 // function that runs its leader loop until the test ends.
-func newLeader(t *testing.T) (m *member, lead func()) {
+func newLeader(t *testing.T) (m *testMember, lead func()) {
 	t.Helper()
-	m = &member{t: t, bmc: &bmc{}}
+	m = &testMember{t: t, bmc: &bmc{}}
 	m.restart(t.TempDir(), boot)
 	if err := m.raft.Start(); err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func newLeader(t *testing.T) (m *member, lead func()) {
 	}
 }
 
-func (m *member) wait(what string, holds func() bool) {
+func (m *testMember) wait(what string, holds func() bool) {
 	m.t.Helper()
 	deadline := time.After(limit)
 	for !holds() {
@@ -58,7 +58,7 @@ func (m *member) wait(what string, holds func() bool) {
 	}
 }
 
-func (m *member) commit(c state.Command) state.Result {
+func (m *testMember) commit(c state.Command) state.Result {
 	m.t.Helper()
 	result, err := m.propose(m.t.Context(), c)
 	if err != nil {
@@ -67,9 +67,9 @@ func (m *member) commit(c state.Command) state.Result {
 	return result
 }
 
-func (m *member) self() *state.Node { return m.machine.current.Load().Nodes["a"] }
+func (m *testMember) self() *state.Node { return m.machine.current.Load().Nodes["a"] }
 
-func (m *member) foundNow() {
+func (m *testMember) foundNow() {
 	m.commit(&state.ClusterCreated{ID: "id", Name: "test", Node: "a", Address: "192.0.2.1:7450"})
 	m.commit(&state.TokenCreated{ID: "t", ExpiresAt: time.Now().Add(time.Hour)})
 	m.commit(&state.MemberJoined{Node: "b", Address: "192.0.2.2:7450", Token: "t"})

@@ -15,6 +15,7 @@ import (
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/localexec"
+	"github.com/belay-ha/belay/cluster/member"
 	"github.com/belay-ha/belay/cluster/membership"
 	"github.com/belay-ha/belay/cluster/raftlog"
 	"github.com/belay-ha/belay/cluster/scheduler"
@@ -70,7 +71,7 @@ type Node struct {
 	options scheduler.Options
 	lease   lease
 
-	// left is what an earlier run of the daemon left (see believed); nil if
+	// left is what an earlier run of the daemon left (member.Input.Left); nil if
 	// nothing.
 	left atomic.Pointer[state.State]
 	// beliefs is what this run leaves.
@@ -93,8 +94,12 @@ func New(config Config) (*Node, error) {
 	}
 	n := &Node{config: config, log: config.Log, clients: map[resources.NodeName]*peerClient{}}
 	n.exec = localexec.New(localexec.Config{
-		Node: config.Name, Incarnation: newIncarnation(), Agents: config.Agents, DataDir: config.DataDir + "/instances", RunDir: config.RunDir + "/instances",
-		OpenSecret: n.openSecret, Remember: n.remember, Report: n.report, Log: config.Log.Named("localexec"),
+		Core:    member.Config{Self: config.Name, Address: config.Address, BootID: config.BootID, Agents: config.Agents, NewIncarnation: newIncarnation},
+		DataDir: config.DataDir + "/instances", RunDir: config.RunDir + "/instances",
+		OpenSecret: n.openSecret, Observe: n.observe, Remember: n.remember, Report: n.report,
+		Announce: func(ctx context.Context, c *state.MemberBooted) error { return n.tellLeader(ctx, c) },
+		Die:      func(string) { config.Suicide() },
+		Log:      config.Log.Named("localexec"),
 	})
 	n.machine = newMachine(n.exec.SetState)
 	raftConfig := config.Raft
@@ -134,8 +139,6 @@ func (n *Node) Run(ctx context.Context) error {
 	go func() { gossipDone <- n.gossip.Run(gossipCtx) }()
 	group.Go(func() error { return n.exec.Run(ctx) })
 	group.Go(func() error { return n.leadWhenElected(ctx) })
-	group.Go(func() error { return n.announce(ctx) })
-	group.Go(func() error { return n.watchLease(ctx) })
 	group.Go(func() error { return n.keepBeliefs(ctx) })
 	group.Go(func() error {
 		select {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/leader"
-	"github.com/belay-ha/belay/cluster/localexec"
+	"github.com/belay-ha/belay/cluster/member"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 )
@@ -59,9 +59,9 @@ func (n *Node) report(ctx context.Context, reported state.InstanceReported) erro
 func (n *Node) Execute(ctx context.Context, order state.Order) (api.OrderAnswer, error) {
 	status, err := n.exec.Execute(ctx, order)
 	switch {
-	case errors.Is(err, localexec.ErrStaleTerm):
+	case errors.Is(err, member.ErrStaleTerm):
 		return api.OrderAnswer{}, &api.Error{Code: api.CodeConflict, Text: err.Error()}
-	case errors.Is(err, localexec.ErrNoLease):
+	case errors.Is(err, member.ErrNoLease):
 		return api.OrderAnswer{}, &api.Error{Code: api.CodeRefused, Text: err.Error()}
 	case err != nil:
 		return api.OrderAnswer{}, &api.Error{Code: api.CodeUnavailable, Text: err.Error()}

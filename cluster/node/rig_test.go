@@ -23,8 +23,8 @@ import (
 
 const boot = "boot-1"
 
-// member is a node whose log and gossip do not run: the test is its log.
-type member struct {
+// testMember is a node whose log and gossip do not run: the test is its log.
+type testMember struct {
 	*Node
 	t        *testing.T
 	index    uint64
@@ -137,9 +137,9 @@ func (b *bmc) requests() []string {
 }
 
 // newMember returns member "a" of three, in which "vip" and "web" are started on a.
-func newMember(t *testing.T) *member {
+func newMember(t *testing.T) *testMember {
 	t.Helper()
-	m := &member{t: t, services: simulated.NewHost(), bmc: &bmc{power: map[string]fencing.Power{}}}
+	m := &testMember{t: t, services: simulated.NewHost(), bmc: &bmc{power: map[string]fencing.Power{}}}
 	m.restart(t.TempDir(), boot)
 	m.apply(&state.ClusterCreated{ID: "id", Name: "test", Node: "a", Address: "192.0.2.1:7450"})
 	for _, name := range []resources.NodeName{"b", "c"} {
@@ -158,7 +158,7 @@ func newMember(t *testing.T) *member {
 }
 
 // restart makes the member's daemon start anew, with nothing of the log applied.
-func (m *member) restart(runDir, bootID string) {
+func (m *testMember) restart(runDir, bootID string) {
 	m.t.Helper()
 	_, transport := raft.NewInmemTransport("a")
 	m.agent = &obstinate{Agent: simulated.New(agents.Spec{Name: "simulated"}, m.services, 0)}
@@ -177,7 +177,7 @@ func (m *member) restart(runDir, bootID string) {
 	m.lease.heard(time.Now())
 }
 
-func (m *member) apply(c state.Command) state.Result {
+func (m *testMember) apply(c state.Command) state.Result {
 	m.t.Helper()
 	m.index++
 	next, result := state.ApplyCommand(m.machine.current.Load(), m.index, 1, time.Now(), state.ByCluster, c)
@@ -188,7 +188,7 @@ func (m *member) apply(c state.Command) state.Result {
 	return result
 }
 
-func (m *member) define(change func(*resources.Definition)) {
+func (m *testMember) define(change func(*resources.Definition)) {
 	m.t.Helper()
 	d := &resources.Definition{
 		Name:      "test",
@@ -201,7 +201,7 @@ func (m *member) define(change func(*resources.Definition)) {
 }
 
 // run runs a part of the node until the test ends.
-func (m *member) run(part func(context.Context) error) (stop func()) {
+func (m *testMember) run(part func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(m.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- part(ctx) }()
@@ -213,16 +213,16 @@ func (m *member) run(part func(context.Context) error) (stop func()) {
 	})
 }
 
-func (m *member) runs(id resources.InstanceID) bool { return m.services.Running(id).Active() }
+func (m *testMember) runs(id resources.InstanceID) bool { return m.services.Running(id).Active() }
 
-func (m *member) died() int {
+func (m *testMember) died() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.suicides
 }
 
 // newPlug makes devices that are called by their id, or by their outlet.
-func newPlug(m *member) func(string, fencing.Params) (fencing.Device, error) {
+func newPlug(m *testMember) func(string, fencing.Params) (fencing.Device, error) {
 	return func(name string, params fencing.Params) (fencing.Device, error) {
 		return plug{m.bmc, cmp.Or(params["outlet"], name)}, nil
 	}

@@ -36,6 +36,15 @@ func (s *State) Instance(node resources.NodeName, id resources.InstanceID) (*Ins
 	return i, ok
 }
 
+// ConfigOf returns the resource as an instance was started with it, or else as it
+// is defined; false if neither knows it.
+func (s *State) ConfigOf(node resources.NodeName, id resources.InstanceID) (*resources.Resource, bool) {
+	if i, found := s.Instance(node, id); found && i.Config != nil {
+		return i.Config, true
+	}
+	return s.Definition.Resource(id.Resource())
+}
+
 const (
 	// DefaultLease is Properties.Lease's default.
 	DefaultLease = 5 * time.Second

@@ -1,0 +1,85 @@
+package member
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+// leaseTick is how often a member without a leader looks for one.
+const leaseTick = 200 * time.Millisecond
+
+// believed returns the newest state that this member knows of itself: its own,
+// or the one that its last run left.
+func (c *Core) believed() *state.State {
+	if left := c.in.Left; left != nil && left.Index > c.s.Index {
+		return left
+	}
+	return c.s
+}
+
+// keepLease applies the no-quorum policy when this member has been without a
+// leader for its lease, and ends it when there is a leader again. It asks
+// nobody.
+func (c *Core) keepLease() {
+	c.checkGivenAway()
+	s := c.believed()
+	ends := c.in.Heard.Add(s.Lease())
+	late := !c.now.Before(ends)
+	switch {
+	case late && !c.lost && s.Nodes[c.config.Self] != nil:
+		c.lost = true
+		c.loseQuorum(s)
+	case !late && c.lost && c.stopping == nil:
+		c.lost = false
+		c.note(Note{Text: "there is a leader again"})
+		if c.suspended {
+			c.resume()
+		}
+	}
+	c.wakeAt(ends)
+	if c.lost {
+		c.wakeAt(c.now.Add(leaseTick))
+	}
+}
+
+// loseQuorum applies the policy.
+func (c *Core) loseQuorum(s *state.State) {
+	policy := s.Definition.Properties.NoQuorumPolicy
+	c.note(Note{Error: true, Text: fmt.Sprintf("no leader for %s: applying the no-quorum policy %q", c.now.Sub(c.in.Heard).Round(time.Millisecond), policy)})
+	if policy == resources.NoQuorumIgnore {
+		return
+	}
+	c.suspended = true
+	if s.Nodes[c.config.Self].BootID != c.config.BootID {
+		return // the host has restarted since: nothing of the cluster runs
+	}
+	switch policy {
+	case resources.NoQuorumFreeze:
+	case resources.NoQuorumSuicide:
+		c.out.Die = "the no-quorum policy is to end this host"
+	default:
+		c.stopEverything(s, policy == resources.NoQuorumDemote, false)
+	}
+}
+
+// checkGivenAway looks whether the cluster counts this run of the member as
+// proven off. Then its services have been given to others: an operator has
+// confirmed the wrong node, or a power controller is another host's. Whatever
+// runs here runs twice, so it is stopped at once; the member announces itself
+// anew after that.
+func (c *Core) checkGivenAway() {
+	self, current := c.self()
+	if !current || self.Off == nil || c.suspended {
+		return
+	}
+	c.note(Note{Error: true, Text: fmt.Sprintf("the cluster holds this host for off (%s, fencing %s), but it is not: stopping everything here", self.Off.By, self.Off.Fence)})
+	c.suspended = true
+	c.stopEverything(c.s, false, true)
+}
+
+// resume ends the suspension under a new incarnation, so that orders from before
+// are refused and the leader looks at everything again.
+func (c *Core) resume() { c.suspended, c.incarnation = false, c.config.NewIncarnation() }

@@ -1,0 +1,212 @@
+package member
+
+import (
+	"hash/fnv"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+const (
+	// maxMonitors bounds how many monitors run at once on a member.
+	maxMonitors = 16
+	// busyRetry is how soon a monitor is tried again whose instance was busy.
+	busyRetry = 100 * time.Millisecond
+)
+
+// monitors are the recurring looks at this member's instances.
+type monitors struct {
+	// due holds the next time of each monitor that should run now.
+	due     map[monitorKey]time.Time
+	running int // looks that have not ended, their reports included
+	reports map[uint64]resources.InstanceID
+	// unsure holds the instances whose last report may or may not have arrived:
+	// the next one is made whether it is news or not.
+	unsure map[resources.InstanceID]bool
+}
+
+// monitorKey is the nth monitor of an instance's resource.
+type monitorKey struct {
+	instance resources.InstanceID
+	nth      int
+}
+
+type monitorTask struct {
+	key       monitorKey
+	operation resources.Operation
+}
+
+// look is a monitor under way; second says that the first gave nothing.
+type look struct{ second bool }
+
+func newMonitors() monitors {
+	return monitors{due: map[monitorKey]time.Time{}, reports: map[uint64]resources.InstanceID{}, unsure: map[resources.InstanceID]bool{}}
+}
+
+// monitor begins with the monitors that are due.
+func (c *Core) monitor() {
+	m := &c.monitors
+	wanted := map[monitorKey]bool{}
+	for _, t := range c.monitorTasks() {
+		wanted[t.key] = true
+		interval := t.operation.Interval.Std()
+		at, known := m.due[t.key]
+		if !known {
+			at = c.now.Add(firstDelay(t.key, interval))
+		}
+		if !at.After(c.now) {
+			at = c.now.Add(min(interval, busyRetry))
+			if m.running < maxMonitors && c.borrow(&task{Task: Task{
+				Kind: KindMonitor, Instance: t.key.instance, Op: resources.OpMonitor, Timeout: t.operation.Timeout.Std(), State: c.s,
+			}, look: &look{}}) {
+				m.running++
+				at = c.now.Add(interval)
+			}
+		}
+		m.due[t.key] = at
+		c.wakeAt(at)
+	}
+	maps.DeleteFunc(m.due, func(key monitorKey, _ time.Time) bool { return !wanted[key] })
+}
+
+// firstDelay spreads monitors over their interval, the same way at each start.
+func firstDelay(key monitorKey, interval time.Duration) time.Duration {
+	h := fnv.New32a()
+	h.Write([]byte(key.instance))
+	return time.Duration(h.Sum32()%997) * interval / 2000
+}
+
+// active lists the instances that this run knows to be active here, with nothing
+// under way, in order.
+func (c *Core) active() []*state.Instance {
+	n, current := c.self()
+	if !current {
+		return nil
+	}
+	var list []*state.Instance
+	for _, id := range slices.Sorted(maps.Keys(n.Instances)) {
+		if i := n.Instances[id]; i.Role.Active() && i.Probed && i.Action == "" && i.Config != nil && !c.s.Migrating(n.Name, id) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// monitorTasks lists the monitors that the state calls for, in order.
+func (c *Core) monitorTasks() []monitorTask {
+	var tasks []monitorTask
+	for _, i := range c.active() {
+		for nth, operation := range c.operations(i) {
+			if operation.Role == resources.RoleUnknown || operation.Role == i.Role {
+				tasks = append(tasks, monitorTask{monitorKey{i.ID, nth}, operation})
+			}
+		}
+	}
+	return tasks
+}
+
+// operations returns the resource's monitors: the definition's, else the
+// agent's.
+func (c *Core) operations(i *state.Instance) []resources.Operation {
+	resource := i.Config
+	if defined, found := c.s.Definition.Resource(i.ID.Resource()); found {
+		resource = defined
+	}
+	agent, found := c.config.Agents.Find(resource.Agent)
+	if !found {
+		return nil
+	}
+	spec := agent.Spec()
+	var operations []resources.Operation
+	for _, operation := range resource.Ops {
+		if operation.Name == resources.OpMonitor && resources.Or(operation.Enabled, true) {
+			operations = append(operations, operation)
+		}
+	}
+	if len(operations) == 0 {
+		operations = slices.Clone(spec.Monitors)
+	}
+	if len(operations) == 0 {
+		operations = []resources.Operation{{Name: resources.OpMonitor}}
+	}
+	for n := range operations {
+		fill(&operations[n].Interval, resources.Duration(spec.MonitorInterval), resources.Duration(10*time.Second))
+		fill(&operations[n].Timeout, c.s.Definition.Defaults.Op.Timeout, resources.Duration(spec.Timeouts[resources.OpMonitor]), resources.Duration(20*time.Second))
+	}
+	return operations
+}
+
+func fill(value *resources.Duration, defaults ...resources.Duration) {
+	for _, d := range defaults {
+		if *value == 0 {
+			*value = d
+		}
+	}
+}
+
+// looked takes what a monitor found: once, a second time if the first look gave
+// nothing, and reports what is news.
+func (c *Core) looked(t *task, result agents.Result, unbuilt string) {
+	if unbuilt != "" {
+		c.monitors.running--
+		c.note(Note{Text: "monitor: " + unbuilt, Instance: t.Instance})
+		return
+	}
+	if result.Outcome == agents.OutcomeUnknown && !t.cut && !t.look.second {
+		if c.borrow(&task{Task: t.Task, look: &look{second: true}}) {
+			return
+		}
+	}
+	if t.cut || !c.report(t.Instance, t.State.Index, result) {
+		c.monitors.running--
+	}
+}
+
+// report tells the leader of a monitor's result when it says something new, or
+// when nobody knows whether the last report arrived: it may yet do so, and this
+// one must then be the last word. seen is the index of the state that the monitor
+// began with. It returns false when there is nothing to tell.
+func (c *Core) report(id resources.InstanceID, seen uint64, result agents.Result) bool {
+	recorded, found := c.s.Instance(c.config.Self, id)
+	if !found || recorded.Action != "" || !recorded.Role.Active() || c.s.Migrating(c.config.Self, id) || !(news(recorded, result) || c.monitors.unsure[id]) {
+		return false
+	}
+	c.monitors.unsure[id] = true
+	r := Report{ID: c.newID(), Report: state.InstanceReported{Node: c.config.Self, Incarnation: c.incarnation, Instance: id, Result: result, Seen: seen}}
+	c.monitors.reports[r.ID] = id
+	c.out.Reports = append(c.out.Reports, r)
+	return true
+}
+
+func (c *Core) takeReported() {
+	for _, r := range c.in.Reported {
+		id, known := c.monitors.reports[r.ID]
+		if !known {
+			continue
+		}
+		delete(c.monitors.reports, r.ID)
+		c.monitors.running--
+		if r.OK {
+			delete(c.monitors.unsure, id)
+		}
+	}
+}
+
+// news reports whether a monitor's result would change what is recorded.
+func news(recorded *state.Instance, result agents.Result) bool {
+	if result.Attributes != nil && !maps.Equal(result.Attributes, recorded.Attributes) {
+		return true
+	}
+	switch result.Outcome {
+	case agents.OutcomeOK:
+		return max(result.Role, resources.RoleStarted) != recorded.Role || (recorded.Failed && recorded.FailedOp == resources.OpMonitor)
+	case agents.OutcomeCancelled:
+		return false
+	default:
+		return !recorded.Failed
+	}
+}

@@ -1,0 +1,202 @@
+package member
+
+import (
+	"testing"
+	"time"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+// says makes every look come to an outcome.
+func (r *rig) says(outcome agents.Outcome) {
+	r.agent = func(_ int, t Task) (agents.Result, bool) {
+		if t.Kind != KindMonitor {
+			return agents.Result{Outcome: agents.OutcomeOK}, true
+		}
+		return agents.Result{Outcome: outcome}, true
+	}
+}
+
+func TestMonitorsReportOnlyNews(t *testing.T) {
+	r := newRig(t)
+	r.running("vip")
+	r.run(time.Minute)
+	if n := r.count(KindMonitor); n < 5 || n > 7 {
+		t.Errorf("%d monitors in a minute, every 10 s", n)
+	}
+	if len(r.reports) != 0 {
+		t.Errorf("reports without news: %+v", r.reports)
+	}
+	r.says(agents.OutcomeFailed)
+	r.run(15 * time.Second)
+	if len(r.reports) == 0 {
+		t.Fatal("no report")
+	}
+	report := r.reports[0].Report
+	if report.Seen != r.s.Index || report.Incarnation != "run-1" || report.Instance != "vip" {
+		t.Errorf("got %+v at index %d", report, r.s.Index)
+	}
+	before := len(r.reports)
+	r.apply(&report)
+	r.run(time.Minute)
+	if n := len(r.reports); n != before {
+		t.Errorf("%d reports of one failure", n)
+	}
+}
+
+func TestSecondLookAtSilence(t *testing.T) {
+	r := newRig(t)
+	r.running("vip")
+	looks := 0
+	r.agent = func(int, Task) (agents.Result, bool) {
+		if looks++; looks%2 == 1 {
+			return agents.Result{}, true
+		}
+		return agents.Result{Outcome: agents.OutcomeOK}, true
+	}
+	r.run(time.Minute)
+	if len(r.reports) != 0 || looks < 10 || looks > 14 {
+		t.Errorf("%d looks, reports %+v", looks, r.reports)
+	}
+	r.says(agents.OutcomeUnknown)
+	r.run(15 * time.Second)
+	if len(r.reports) == 0 || r.core.monitors.running != 0 {
+		t.Errorf("%d reports, %d looks under way", len(r.reports), r.core.monitors.running)
+	}
+}
+
+// A monitor makes room for an order, and what it says then is of no use.
+func TestMonitorYieldsToAnOrder(t *testing.T) {
+	r := newRig(t)
+	r.running("vip")
+	r.agent = func(_ int, t Task) (agents.Result, bool) {
+		return agents.Result{Outcome: agents.OutcomeOK}, t.Kind != KindMonitor
+	}
+	r.run(15 * time.Second)
+	if len(r.hung) != 1 {
+		t.Fatalf("%d monitors hang", len(r.hung))
+	}
+	r.carry("vip", resources.OpStop)
+	if len(r.reports) != 0 || r.core.monitors.running != 0 {
+		t.Errorf("reports %+v, %d looks under way", r.reports, r.core.monitors.running)
+	}
+}
+
+// While nobody knows whether a report arrived, the next look is reported too,
+// though it says what is on record: the lost report may arrive yet, and must
+// not be the last word.
+func TestDoubtfulReportIsFollowedByAnother(t *testing.T) {
+	r := newRig(t)
+	r.running("vip")
+	r.refuse = true
+	r.says(agents.OutcomeNotRunning)
+	r.run(11 * time.Second)
+	lost := len(r.reports)
+	r.refuse = false
+	r.says(agents.OutcomeOK)
+	r.run(time.Minute)
+	if n := len(r.reports); lost == 0 || n != lost+1 || r.reports[n-1].Report.Result.Outcome != agents.OutcomeOK {
+		t.Errorf("%d reports, %d of them lost", n, lost)
+	}
+}
+
+// Only so many monitors run at once; the others follow.
+func TestMonitorsAreBounded(t *testing.T) {
+	r := newRig(t)
+	const many = 3 * maxMonitors
+	r.define(func(d *resources.Definition) {
+		for i := range many {
+			d.Resources = append(d.Resources, resources.Resource{ID: resources.ResourceID(rune('A'+i/26)) + resources.ResourceID(rune('a'+i%26)), Agent: "vip"})
+		}
+	})
+	for _, d := range r.s.Definition.Resources[3:] {
+		o := r.intend(resources.InstanceID(d.ID), resources.OpStart)
+		r.apply(&state.OperationFinished{Action: o.ID, Result: agents.Result{Outcome: agents.OutcomeOK}})
+	}
+	r.takes = 2 * time.Second
+	most := 0
+	for range 200 {
+		r.run(100 * time.Millisecond)
+		most = max(most, r.core.monitors.running)
+	}
+	if n := r.count(KindMonitor); most != maxMonitors || n < many {
+		t.Errorf("%d monitors, at most %d at once", n, most)
+	}
+}
+
+func TestMonitorsOfTheDefinition(t *testing.T) {
+	r := newRig(t)
+	no := false
+	r.define(func(d *resources.Definition) {
+		d.Resources[0].Ops = []resources.Operation{
+			{Name: resources.OpMonitor, Interval: resources.Duration(2 * time.Second), Role: resources.RoleStarted},
+			{Name: resources.OpMonitor, Interval: resources.Duration(time.Second), Role: resources.RolePromoted},
+			{Name: resources.OpMonitor, Interval: resources.Duration(time.Millisecond), Enabled: &no},
+		}
+	})
+	r.running("vip")
+	r.run(time.Minute)
+	if n := r.count(KindMonitor); n < 28 || n > 31 {
+		t.Errorf("%d monitors in a minute, every 2 s", n)
+	}
+}
+
+// What an earlier run of the daemon believed says nothing of what runs now.
+func TestNothingIsDoneAboutAnEarlierRunsBeliefs(t *testing.T) {
+	r := newRig(t)
+	r.running("vip", "proxy")
+	begun := len(r.begun)
+	r.deafTo = true
+	r.apply(&state.MemberBooted{Node: "a", Incarnation: "run-0", BootID: "boot"})
+	r.run(time.Minute)
+	if n := len(r.begun) - begun; n != 0 {
+		t.Errorf("%d tasks", n)
+	}
+}
+
+func TestRefreshFollowsTheView(t *testing.T) {
+	r := newRig(t)
+	r.running("proxy")
+	r.run(time.Minute)
+	if n := r.count(KindRefresh); n != 1 {
+		t.Errorf("%d refreshes of an unchanged view", n)
+	}
+	started := r.apply(&state.OperationsStarted{Operations: []state.Intent{{Node: "b", Instance: "web", Op: resources.OpStart, Incarnation: "run-b"}}})
+	r.run(time.Second)
+	r.apply(&state.OperationFinished{Action: started.Actions[0], Result: agents.Result{Outcome: agents.OutcomeOK}})
+	r.run(time.Second)
+	r.apply(&state.NodeAttribute{Node: "b", Key: "k"}) // of no interest
+	r.run(time.Minute)
+	if n := r.count(KindRefresh); n != 3 {
+		t.Errorf("%d refreshes, want one when the peer is busy and one when it is done", n)
+	}
+	r.carry("proxy", resources.OpReload) // whatever it did, the view is brought in again
+	r.run(time.Second)
+	if n := r.count(KindRefresh); n != 4 {
+		t.Errorf("%d refreshes after an operation", n)
+	}
+}
+
+func TestFailedRefreshIsRepeated(t *testing.T) {
+	r := newRig(t)
+	r.agent = func(_ int, t Task) (agents.Result, bool) {
+		if t.Kind == KindRefresh && r.count(KindRefresh) < 4 {
+			return agents.Result{Outcome: agents.OutcomeFailed}, true
+		}
+		return agents.Result{Outcome: agents.OutcomeOK}, true
+	}
+	r.running("proxy")
+	began := r.now
+	for r.count(KindRefresh) < 4 && r.now.Sub(began) < time.Minute {
+		r.run(100 * time.Millisecond)
+	}
+	if took := r.now.Sub(began); took < 2*refreshRetry || took > 6*refreshRetry {
+		t.Errorf("four tries within %s", took)
+	}
+	r.run(time.Minute)
+	if n := r.count(KindRefresh); n != 4 {
+		t.Errorf("%d tries", n)
+	}
+}
