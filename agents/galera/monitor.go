@@ -12,7 +12,8 @@ import (
 
 // Monitor says what this host's member is: promoted when it is in the primary
 // component and serves, started when it was started and runs no mysqld (or one
-// that is on its way up), failed when it should serve and does not.
+// that is on its way up), failed when it should serve and does not, or tries to
+// join what is not there any more.
 func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 	c, refused, ok := a.begin(req)
 	if !ok {
@@ -47,6 +48,12 @@ func (c *call) look(ctx context.Context, state agents.UnitState) agents.Result {
 	switch {
 	case state.Running():
 		return c.lookServer(ctx, m)
+	case state.Active == "activating" && c.req.Advice[adviceMode] == modeWait:
+		// There is no primary component that it could join, and none is formed before
+		// every mysqld is stopped: left alone it would look for one until its unit's
+		// own timeout, 15 minutes, and all others would wait for it.
+		return agents.Result{Outcome: agents.OutcomeFailed, Role: resources.RoleStarted, Attributes: stateOnly("starting"),
+			Reason: "mysqld is on its way up, but there is no primary component to join: it is stopped, so that positions can be compared"}
 	case state.Active == "activating":
 		// A state transfer, or a start that this daemon no longer waits for:
 		// promote waits for its end.

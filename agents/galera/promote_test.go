@@ -223,6 +223,19 @@ func TestPromoteIsUnknownWhenTimeRunsOut(t *testing.T) {
 				if looked.Outcome != agents.OutcomeOK || looked.Role != resources.RoleStarted || looked.Attributes[attrState] != "starting" {
 					t.Errorf("probe: %+v", looked)
 				}
+				// Unless there is nothing left that it could join: everybody would wait
+				// for it until its unit's own timeout.
+				h.advice = map[string]string{adviceMode: modeWait}
+				if looked := h.do(resources.OpMonitor); looked.Outcome != agents.OutcomeFailed || looked.Role != resources.RoleStarted || looked.Attributes[attrState] == "" {
+					t.Errorf("monitor without a primary component: %+v", looked)
+				}
+				h.units.Change(func(s *agents.UnitState) { s.Active = "activating" })
+				h.units.Stubborn = true
+				begin = time.Now()
+				h.ok(resources.OpStop)
+				if took := time.Since(begin); h.Running() || took > startingGrace+time.Second {
+					t.Errorf("stopped: %v, after %s", !h.Running(), took)
+				}
 			})
 		})
 	}

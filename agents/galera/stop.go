@@ -62,6 +62,11 @@ func (a *Agent) Demote(ctx context.Context, req agents.Request) agents.Result {
 	return result
 }
 
+// startingGrace is how long a mysqld that is not up yet may take to stop. It has
+// no clients, may not listen before it has found a primary component, and is
+// what the other members wait for.
+const startingGrace = 20 * time.Second
+
 // end stops mysqld for certain. mariadb.service waits 900 s and never kills
 // (SendSIGKILL=no), and mysqld has been seen to hang in its shutdown: SIGKILL
 // follows after stop_timeout, and what it committed is safe.
@@ -69,7 +74,11 @@ func (c *call) end(ctx context.Context) (agents.Result, bool) {
 	if err := c.clearNewCluster(); err != nil {
 		return c.failure(ctx, err), false
 	}
-	if err := c.host.Units.End(ctx, c.unit, c.grace(ctx)); err != nil {
+	grace := c.grace(ctx)
+	if state, err := c.host.Units.State(ctx, c.unit); err == nil && state.Active == "activating" {
+		grace = min(grace, startingGrace)
+	}
+	if err := c.host.Units.End(ctx, c.unit, grace); err != nil {
 		return c.failure(ctx, fmt.Errorf("stop mysqld: %w", err)), false
 	}
 	if pid := c.strayServer(nil); pid != 0 {

@@ -50,7 +50,7 @@ func (k *Keeper) Cut(series Series, number int, cut Cut, problem error) error {
 	}
 	for _, column := range columns {
 		if value := column.of(cut); value != 0 {
-			line.After[column.name] = value.Round(time.Millisecond).Seconds()
+			line.After[column.name] = float64(value.Milliseconds()) / 1000
 		}
 	}
 	if problem != nil {
