@@ -21,12 +21,24 @@ type Definition struct {
 // not in the definition runs nothing.
 type Node struct {
 	Name NodeName `json:"name"`
+	// Kind is empty for a member that may vote.
+	Kind NodeKind `json:"kind,omitempty"`
 	// Address is the node's address on the cluster network.
 	Address    string            `json:"address,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
 	// Utilization is what the node has of what resources use.
 	Utilization Utilization `json:"utilization,omitempty"`
 }
+
+// NodeKind is what a node is to the cluster.
+type NodeKind string
+
+// The kinds. Both run resources and the daemon; a remote node never votes, so that
+// there may be any number of them.
+const (
+	NodeMember NodeKind = "member" // default
+	NodeRemote NodeKind = "remote"
+)
 
 // Utilization is amounts by name ("cpu", "memory"): what a resource uses, or a
 // node has.

@@ -41,6 +41,12 @@ func (d *Definition) Node(name NodeName) (*Node, bool) {
 	return &d.Nodes[i], true
 }
 
+// Remote reports whether the definition says that a node never votes.
+func (d *Definition) Remote(name NodeName) bool {
+	n, found := d.Node(name)
+	return found && n.Kind == NodeRemote
+}
+
 // FencesOf returns the devices that can fence the node, lowest level first,
 // in the definition's order within a level.
 func (d *Definition) FencesOf(name NodeName) []FenceDevice {

@@ -171,6 +171,9 @@ var NoQuorumPolicies = []NoQuorumPolicy{NoQuorumStop, NoQuorumFreeze, NoQuorumIg
 
 func (v *validator) nodes() {
 	var paths Paths
+	if len(v.def.Nodes) > 0 && !slices.ContainsFunc(v.def.Nodes, func(n Node) bool { return n.Kind != NodeRemote }) {
+		v.add(ProblemConflict, "node["+string(v.def.Nodes[0].Name)+"].kind", "leave kind out for up to 7 nodes", "every node is remote: nobody would vote")
+	}
 	owner := map[netip.Addr]NodeName{}
 	for _, n := range v.def.Nodes {
 		path := paths.Next("node", string(n.Name))
@@ -181,6 +184,7 @@ func (v *validator) nodes() {
 			}
 		}
 		v.utilization(path, n.Utilization)
+		oneOf(v, path+".kind", n.Kind, NodeMember, NodeRemote)
 		if n.Address == "" {
 			continue
 		}

@@ -99,6 +99,16 @@ func TestValidate(t *testing.T) {
 		{"policy", func(d *d) { d.Properties.NoQuorumPolicy = "stopp" },
 			[]string{`invalid cluster.properties.no_quorum_policy: "stopp" is not one of stop, freeze, ignore, demote, suicide (did you mean "stop"?)`}},
 		{"negative budget", func(d *d) { d.Properties.FenceBudget = -1 }, []string{`invalid cluster.properties.fence_budget: -1 is negative`}},
+		{"odd node", func(d *d) { d.Nodes[0].Kind = "guest" }, []string{`invalid node[c0].kind: "guest" is not one of member, remote`}},
+		{"nobody votes", func(d *d) {
+			for i := range d.Nodes {
+				d.Nodes[i].Kind = NodeRemote
+			}
+		}, []string{`conflict node[c0].kind: every node is remote: nobody would vote (leave kind out for up to 7 nodes)`}},
+		{"live migration by an agent that cannot", func(d *d) {
+			yes := true
+			d.Resources[0].Meta.AllowMigrate = &yes
+		}, []string{`invalid resource[galera].meta.allow_migrate: agent "galera" cannot migrate (leave it out: it is stopped and started)`}},
 		{"duplicate node", func(d *d) { d.Nodes[1].Name = "c0" },
 			[]string{`duplicate node[c0#2].name: name "c0" is taken already`}},
 		{"address with port", func(d *d) { d.Nodes[0].Address = "192.0.2.10:7450" },

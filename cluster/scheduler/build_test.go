@@ -194,6 +194,12 @@ func (c *cluster) line(words []string) error {
 				break
 			}
 		}
+	case "remote":
+		n, found := c.d.Node(resources.NodeName(plain[0]))
+		if !found {
+			return fmt.Errorf("no node %s", plain[0])
+		}
+		n.Kind = resources.NodeRemote
 	case "never-joined":
 		c.d.Nodes = append(c.d.Nodes, resources.Node{Name: resources.NodeName(plain[0])})
 	case "blind":

@@ -63,6 +63,9 @@ func (p *planner) explainScores() {
 		if base, _, numbered := strings.Cut(id, ":"); numbered && !p.numbered(base) {
 			id = base
 		}
+		if base, _, _ := strings.Cut(id, ":"); !p.known(base) {
+			continue // the connection of a remote node
+		}
 		k := key{id, s.Node}
 		if old, found := best[k]; !found || (s.Placed && !p.scores[old].Placed) {
 			best[k] = i
@@ -89,6 +92,11 @@ func (p *planner) explainScores() {
 	slices.SortFunc(p.t.Scores, func(a, b transition.Score) int {
 		return cmp.Or(cmp.Compare(p.rank(a.Resource), p.rank(b.Resource)), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Node, b.Node))
 	})
+}
+
+func (p *planner) known(id string) bool {
+	_, found := p.byPrim[resources.ResourceID(id)]
+	return found
 }
 
 // numbered reports whether the copies of a primitive have numbers of their own.

@@ -79,6 +79,7 @@ func (p *planner) policyInput() *policy.Input {
 		in.Resources[ui] = p.policyResource(&p.units[ui])
 		p.policyPromotion(in, &p.units[ui])
 	}
+	p.connectRemotes(in)
 	active := make([]int, len(p.nodes))
 	for k := range p.insts {
 		active[p.insts[k].node]++

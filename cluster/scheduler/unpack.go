@@ -47,6 +47,9 @@ func (p *planner) unpackNodes() {
 		n.attrs = map[string]string{"#uname": string(name), "#kind": "cluster", "#cluster-name": p.def.Name}
 		if defined, found := p.def.Node(name); found {
 			n.defined = true
+			if defined.Kind == resources.NodeRemote {
+				n.attrs["#kind"] = "remote"
+			}
 			maps.Copy(n.attrs, defined.Attributes)
 		}
 		maps.Copy(n.attrs, st.Attributes)

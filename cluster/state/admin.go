@@ -31,11 +31,27 @@ func (c *DefinitionSet) apply(t *tx) error {
 	if c.Definition == nil {
 		return reject(Refused, "the definition is missing")
 	}
+	before := t.s.Definition
 	t.s.Definition, t.s.Revision = c.Definition, t.s.Index
+	t.giveVotes(before)
 	t.forgetUndefined()
 	t.forgetChecks()
 	t.event("definition", "", "", "revision %d", t.s.Revision)
 	return nil
+}
+
+// giveVotes takes the vote of nodes that have become remote, and gives one, while
+// there is one, to those that no longer are.
+func (t *tx) giveVotes(before *resources.Definition) {
+	for _, name := range t.s.NodeNames() {
+		was, is := before.Remote(name), t.s.Definition.Remote(name)
+		if was == is {
+			continue
+		}
+		if n, err := t.node(name); err == nil {
+			n.Voter = !is && t.s.voters() < MaxVoters
+		}
+	}
 }
 
 // forgetUndefined drops what is known of resources that the definition no

@@ -107,7 +107,7 @@ func (c *MemberJoined) apply(t *tx) error {
 	used.UsedBy, used.Digest = c.Node, c.Digest
 	t.s.Tokens = maps.Clone(t.s.Tokens)
 	t.s.Tokens[c.Token] = &used
-	voter := c.Voter && t.s.voters() < MaxVoters
+	voter := c.Voter && t.s.voters() < MaxVoters && !t.s.Definition.Remote(c.Node)
 	t.putNode(&Node{Name: c.Node, Address: c.Address, Voter: voter, JoinedAt: t.at, Serial: c.Serial, Since: t.at, Instances: map[resources.InstanceID]*Instance{}})
 	t.event("member", c.Node, "", "joined")
 	return nil
@@ -135,6 +135,9 @@ func (c *MemberVoting) apply(t *tx) error {
 	n, err := t.node(c.Node)
 	if err != nil {
 		return err
+	}
+	if c.Voter && t.s.Definition.Remote(c.Node) {
+		return reject(Refused, "node %s is remote by the definition: it never votes", c.Node)
 	}
 	if c.Voter && !n.Voter && t.s.voters() >= MaxVoters {
 		return reject(Refused, "the cluster has %d voters, the most it may have", MaxVoters)

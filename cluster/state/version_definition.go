@@ -8,6 +8,11 @@ func saysMore(d *resources.Definition) bool {
 	if metaSaysMore(&d.Defaults.Resource) {
 		return true
 	}
+	for i := range d.Nodes {
+		if d.Nodes[i].Kind != "" {
+			return true
+		}
+	}
 	for i := range d.Resources {
 		if metaSaysMore(&d.Resources[i].Meta) {
 			return true

@@ -35,7 +35,7 @@ func Import(src io.Reader, name string) (*Imported, error) {
 	}
 	m := &importer{r: r, in: r.in, def: &resources.Definition{},
 		named: map[string]resources.ResourceID{}, gone: map[string]string{}, fences: map[string]*fenceConfig{}, origin: map[string]place{}, ids: map[string]bool{},
-		around: map[string][]*policy.ResourceConfig{}}
+		listed: map[string]*policy.NodeConfig{}, around: map[string][]*policy.ResourceConfig{}}
 	m.run()
 	return &Imported{Definition: m.def, Left: sorted(m.left), Notes: sorted(m.notes), Setup: m.setup}, nil
 }
@@ -49,6 +49,8 @@ type importer struct {
 	// named maps what constraints may call a resource to its name in the
 	// definition: a clone and what it clones are one there.
 	named map[string]resources.ResourceID
+	// listed are the remote nodes that the CIB lists.
+	listed map[string]*policy.NodeConfig
 	// top are the outermost resources of the CIB; around are the group and the
 	// clone of what is inside of one, the innermost first.
 	top    []string
@@ -88,6 +90,8 @@ func (m *importer) room(kind, id string, n int) bool {
 func (m *importer) run() {
 	m.properties()
 	m.nodes()
+	m.remoteNodes(m.in.Resources)
+	m.unconnected()
 	m.defaults()
 	for i := range m.in.Resources {
 		m.top = append(m.top, m.in.Resources[i].ID)

@@ -16,7 +16,9 @@ func (m *importer) target(kind, constraint, id string, at place) (resources.Reso
 		return known, true
 	}
 	if why, gone := m.gone[id]; gone {
-		if why == fenceDevice && kind != "colocation" {
+		if why == connection && kind == "order" {
+			m.note(at, "%s %q is about %q, %s, which its daemon makes by itself: it is left out", kind, constraint, id, why)
+		} else if why == fenceDevice && kind != "colocation" {
 			m.note(at, "%s %q is about fence device %q, which every member can always use: it is left out", kind, constraint, id)
 		} else {
 			m.lose(at, "%s %q is about %q, %s that is not in the definition", kind, constraint, id, why)

@@ -172,9 +172,11 @@ func (m *importer) notRun(c *policy.ResourceConfig) bool {
 	switch {
 	case c.Class == "stonith":
 		m.fenceDevice(c)
-	case c.Class == "ocf" && c.Provider == "pacemaker" && c.Type == "remote":
-		m.lose(m.at(c.ID), "resource %q connects a remote node, which cannot be represented", c.ID)
-		m.gone[c.ID] = "a remote node"
+	case isRemote(c):
+		if m.gone[c.ID] == "" { // inside of something: no node
+			m.lose(m.at(c.ID), "resource %q connects a remote node from within another resource, which cannot be represented", c.ID)
+			m.gone[c.ID] = connection
+		}
 	default:
 		return false
 	}

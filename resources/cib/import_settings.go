@@ -167,7 +167,7 @@ func (m *importer) nodes() {
 		at := m.nodeAt(n.ID)
 		switch n.Kind {
 		case policy.KindRemote:
-			m.lose(at, "node %q is a remote node, which cannot be represented", n.Name)
+			m.listed[n.Name] = n // a node by its connection, or by what it is in
 			continue
 		case policy.KindPing:
 			m.note(at, "node %q is a ping node and runs nothing: it is left out", n.Name)

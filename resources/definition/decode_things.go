@@ -112,7 +112,7 @@ func (d *decoder) defaultOp(i *item) {
 }
 
 func (d *decoder) node(i *item) {
-	n := resources.Node{Name: resources.NodeName(i.text("name")), Address: i.text("address"), Attributes: i.flat("attributes"), Utilization: i.amounts("utilization")}
+	n := resources.Node{Name: resources.NodeName(i.text("name")), Kind: resources.NodeKind(i.text("kind")), Address: i.text("address"), Attributes: i.flat("attributes"), Utilization: i.amounts("utilization")}
 	d.def.Nodes = append(d.def.Nodes, n)
 	i.done(d.paths.Next("node", string(n.Name)))
 }

@@ -22,6 +22,7 @@ func Encode(def *resources.Definition) []byte {
 	for _, n := range def.Nodes {
 		w.header("[[node]]")
 		w.text("name", string(n.Name))
+		w.text("kind", string(n.Kind))
 		w.text("address", n.Address)
 		w.utilization(n.Utilization)
 		w.params("node", "attributes", n.Attributes, true)

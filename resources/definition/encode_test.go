@@ -69,6 +69,7 @@ func drawMeta(t *rapid.T) resources.Meta {
 		Requires:           optional(t, rapid.Just(resources.RequiresQuorum), "requires"),
 		MigrationThreshold: optional(t, anyCount, "threshold"), FailureTimeout: optional(t, anyRound, "failure timeout"),
 		MultipleActive: optional(t, rapid.Just(resources.MultipleActiveBlock), "active"), Critical: optional(t, rapid.Bool(), "critical"),
+		AllowUnhealthyNodes: optional(t, rapid.Bool(), "unhealthy"), AllowMigrate: optional(t, rapid.Bool(), "migrate"),
 	}
 }
 
@@ -140,7 +141,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 		}
 	}
 	few("nodes", func() {
-		def.Nodes = append(def.Nodes, resources.Node{Name: resources.NodeName(maybe(t, anyText, "name")), Address: maybe(t, anyText, "address"), Attributes: drawParams(t), Utilization: drawAmounts(t)})
+		def.Nodes = append(def.Nodes, resources.Node{Name: resources.NodeName(maybe(t, anyText, "name")), Kind: maybe(t, rapid.Just(resources.NodeRemote), "kind"), Address: maybe(t, anyText, "address"), Attributes: drawParams(t), Utilization: drawAmounts(t)})
 	})
 	few("fences", func() {
 		def.Fences = append(def.Fences, resources.FenceDevice{ID: maybe(t, anyText, "id"), Agent: maybe(t, anyText, "agent"), Targets: names[resources.NodeName](t, "targets"),
