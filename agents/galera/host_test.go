@@ -43,6 +43,8 @@ type fakeHost struct {
 	newCluster bool
 	defaults   string
 	recovery   agents.Exit
+	synced     []string    // what was brought to the disk
+	syncing    agents.Exit // of sync
 	// primaries is whether a join finds a primary component.
 	primaries bool
 	now       time.Time
@@ -63,6 +65,10 @@ func newHost(t *testing.T) *fakeHost {
 	h.runner = &agenttest.Runner{Trouble: &h.Trouble, Programs: map[string]func(context.Context, agents.Command) (agents.Exit, error){
 		printDefaults: func(context.Context, agents.Command) (agents.Exit, error) {
 			return agents.Exit{Stdout: h.defaults}, nil
+		},
+		"/bin/sync": func(_ context.Context, c agents.Command) (agents.Exit, error) {
+			h.synced = append(h.synced, strings.Join(c.Args, " "))
+			return h.syncing, nil
 		},
 		"/usr/bin/galera_recovery": func(context.Context, agents.Command) (agents.Exit, error) {
 			if h.units.Running() {

@@ -241,6 +241,25 @@ func TestPromoteIsUnknownWhenTimeRunsOut(t *testing.T) {
 	}
 }
 
+// A state transfer is not on the disk when the member is synced: a power cut would
+// leave a server that cannot start.
+func TestPromoteBringsTheDataToTheDisk(t *testing.T) {
+	for name, exit := range map[string]agents.Exit{"it works": {}, "it fails": {Code: 1, Stderr: "sync: error syncing"}} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			h.syncing = exit
+			h.ok(resources.OpStart)
+			if len(h.synced) != 0 {
+				t.Fatalf("synced before the promotion: %q", h.synced)
+			}
+			h.ok(resources.OpPromote) // what serves is not called failed for it
+			if want := []string{"-f " + h.path("/var/lib/mysql")}; !slices.Equal(h.synced, want) {
+				t.Errorf("synced %q, want %q", h.synced, want)
+			}
+		})
+	}
+}
+
 func TestPromoteReportsProgressWhileBytesMove(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		h := newHost(t)
