@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // deferredCheck is a check of parameters that waits until resources have been
 // assigned.
@@ -90,8 +93,13 @@ func (e *engine) checkHistory(r *resource, n *node, h *ResourceHistory) {
 	if start < stop {
 		return // stopped since
 	}
-	for i := max(0, start); i < len(ops); i++ {
+	first := max(0, start)
+	for i := first; i < len(ops); i++ {
 		op := &ops[i]
+		if op.RestartDigest == spoiledDigest && hasOperation(ops[first:i], op) {
+			whole := *op
+			whole.RestartDigest, op = "", &whole
+		}
 		switch {
 		case op.Interval > 0 && (r.is(flagMaintenance) || n.maintenance):
 			e.cancelAfterStop(r, op.Op, op.Interval, n)
@@ -102,6 +110,16 @@ func (e *engine) checkHistory(r *resource, n *node, h *ResourceHistory) {
 			e.clearChangedFailures(r, n)
 		}
 	}
+}
+
+// hasOperation reports whether the operation is recorded in ops as well, without
+// a digest of what calls for a restart. What is compared is found out once for
+// each operation, by the first record: as in Pacemaker, a failure that expired
+// then does not make a monitor start anew which went well before it.
+func hasOperation(ops []HistoryOp, op *HistoryOp) bool {
+	return slices.ContainsFunc(ops, func(other HistoryOp) bool {
+		return other.Op == op.Op && other.Interval == op.Interval && other.RestartDigest == ""
+	})
 }
 
 // startLike names the operations that ran with the parameters in force.

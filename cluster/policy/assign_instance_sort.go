@@ -108,12 +108,17 @@ func (e *engine) colocateKey(k *instanceKey) {
 		return
 	}
 	k.hasColocated = true
+	here := weight{in: true}
+	if !k.at.remote() && (!k.at.online || k.at.shutdown) {
+		here.score = -resources.Infinity // out of the question, as a standby is not
+	}
+	k.colocated = here.score
 	primaries, dependents := e.colocationsOf(k.r)
 	if len(primaries) == 0 && len(dependents) == 0 {
 		return
 	}
 	t := make(table, len(e.nodes))
-	t[k.at.index] = weight{in: true}
+	t[k.at.index] = here
 	for _, c := range primaries {
 		m := merge{e: e, target: k.r, budget: maxMerges}
 		t = m.from(c.primary, c, t, c.factor(), 0)

@@ -111,5 +111,8 @@ func (p *past) reschedule(i int) {
 	if !p.changed {
 		p.ops, p.changed = slices.Clone(p.ops), true
 	}
-	p.ops[i].RestartDigest = "calculated-failure-timeout"
+	p.ops[i].RestartDigest = spoiledDigest
 }
+
+// spoiledDigest equals no digest.
+const spoiledDigest = "calculated-failure-timeout"

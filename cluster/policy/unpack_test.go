@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 func TestParseLength(t *testing.T) {
 	for word, want := range map[string]time.Duration{
 		"30": 30 * time.Second, "30s": 30 * time.Second, " 5 min": 5 * time.Minute, "2h": 2 * time.Hour,
-		"1500ms": 1500 * time.Millisecond, "7us": 7 * time.Microsecond, "0": 0,
+		"100000h": math.MaxUint32 * time.Millisecond, "1500ms": 1500 * time.Millisecond, "7us": 7 * time.Microsecond, "0": 0,
 		"PT1M": time.Minute, "P1D": 24 * time.Hour, "P1M": 30 * 24 * time.Hour, "P10S": 10 * time.Second, "PT1H30S": time.Hour + 30*time.Second,
 	} {
 		if got, ok := parseLength(word); !ok || got != want {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -112,8 +113,8 @@ func parseLength(word string) (length time.Duration, ok bool) {
 	if !known {
 		return 0, false
 	}
-	const most = 1 << 53
-	return time.Duration(min(max(n, -most/int64(unit)), most/int64(unit))) * unit, true
+	const most = math.MaxUint32 * int64(time.Millisecond) // what Pacemaker holds: 49.7 days
+	return min(max(time.Duration(min(max(n, -most/int64(unit)-1), most/int64(unit)+1))*unit, -time.Duration(most)), time.Duration(most)), true
 }
 
 var lengthUnits = map[string]time.Duration{
