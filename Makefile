@@ -15,6 +15,7 @@ GOLDEN = $(shell grep -rl --include='*_test.go' 'flag.Bool."update"' . | xargs -
 SEED ?= $(shell date +%s)
 N ?= 1000
 RUNS ?= 2000
+CRM_SIMULATE ?= crm_simulate
 SIZES ?= openstack,16x500,32x1000,64x2000
 .PHONY: help build test test-unit test-sim test-system demo bench bench-failover bench-scheduler fuzz-pacemaker lint check golden clean $(PROGRAMS)
 
@@ -52,8 +53,8 @@ bench: ## Run the Go benchmarks (planning)
 bench-scheduler: build ## Compare planning with crm_simulate's (SIZES=100x5000 takes minutes)
 	go run ./cluster/policy/simulate/bench -belayctl bin/belayctl -sizes $(SIZES)
 
-fuzz-pacemaker: ## Find clusters that Belay and crm_simulate decide differently (N=1000 SEED=1)
-	go run ./cluster/policy/simulate/fuzz -n $(N) -seed $(SEED)
+fuzz-pacemaker: ## Find clusters that Belay and crm_simulate decide differently (N=1000 SEED=1 CRM_SIMULATE=PROGRAM)
+	go run ./cluster/policy/simulate/fuzz -n $(N) -seed $(SEED) -crm_simulate $(CRM_SIMULATE)
 
 bench-failover: build ## Measure failovers on three real hosts (root on Debian)
 	bin/belay-rig build

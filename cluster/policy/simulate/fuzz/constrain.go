@@ -80,13 +80,13 @@ func (g *generator) colocation() *element {
 		return g.location()
 	}
 	score := g.score()
-	if a.clone {
+	if a.clone && g.cautious {
 		// Older releases overlook what copies merely prefer.
 		score = pick(g, "INFINITY", "-INFINITY")
 	}
 	c := el("rsc_colocation", "id", g.id("colocation"), "rsc", a.id, "with-rsc", b.id, "score", score)
 	// What is to stay away in one role only, older releases keep away in the others.
-	negative := strings.HasPrefix(score, "-")
+	negative := g.cautious && strings.HasPrefix(score, "-")
 	if a.promotable && !negative && g.often(30) {
 		c.set("rsc-role", pick(g, "Master", "Slave", "Started"))
 	}
@@ -119,6 +119,9 @@ func (g *generator) order() *element {
 		o.set("kind", "Serialize")
 	default:
 		o.set("kind", "Mandatory")
+	}
+	if !g.cautious && g.often(10) && o.get("first-action") == "" {
+		o.set("first-action", "stop").set("then-action", pick(g, "stop", "start"))
 	}
 	if g.often(12) && o.get("kind") != "Serialize" {
 		o.set("symmetrical", "false")

@@ -6,10 +6,12 @@ import (
 	"strconv"
 )
 
-// generator makes one random cluster. It keeps to what the schema allows, and
-// to what releases of Pacemaker from 2.1.5 to 3.0 decide alike.
+// generator makes one random cluster. It keeps to what the schema allows, and,
+// if it is cautious, to what releases of Pacemaker from 2.1.5 to 3.0 decide
+// alike.
 type generator struct {
 	*rand.Rand
+	cautious  bool
 	serial    int
 	nodes     []string
 	resources []made
@@ -47,8 +49,8 @@ type monitor struct {
 	interval, role string
 }
 
-func newGenerator(seed uint64) *generator {
-	return &generator{ordered: map[[2]string]bool{}, Rand: rand.New(rand.NewPCG(seed, 0))}
+func newGenerator(seed uint64, cautious bool) *generator {
+	return &generator{cautious: cautious, ordered: map[[2]string]bool{}, Rand: rand.New(rand.NewPCG(seed, 0))}
 }
 
 // often is true in percent of a hundred calls.
@@ -92,7 +94,7 @@ func (g *generator) options() *element {
 	set := el("cluster_property_set", "id", id)
 	put := func(name, value string) { set.add(nv(id, name, value)) }
 	put("stonith-enabled", strconv.FormatBool(g.fencing))
-	put("concurrent-fencing", "true")
+	put("concurrent-fencing", strconv.FormatBool(g.cautious || g.often(95)))
 	if g.often(40) {
 		put("no-quorum-policy", pick(g, "stop", "ignore", "freeze", "demote", "suicide"))
 	}
@@ -109,6 +111,9 @@ func (g *generator) options() *element {
 		if g.often(o.percent) {
 			put(o.name, o.value)
 		}
+	}
+	if !g.cautious {
+		g.modernOptions(put)
 	}
 	return el("crm_config").add(set)
 }
@@ -266,6 +271,9 @@ func (g *generator) meta(e *element, meta map[string]string) {
 			meta[m.name] = m.value
 		}
 	}
+	if !g.cautious {
+		g.modernMeta(meta)
+	}
 	if len(meta) == 0 {
 		return
 	}
@@ -273,7 +281,7 @@ func (g *generator) meta(e *element, meta map[string]string) {
 	for _, name := range []string{
 		"target-role", "is-managed", "maintenance", "resource-stickiness", "priority", "migration-threshold", "critical", "requires",
 		"allow-migrate", "multiple-active", "clone-max", "clone-node-max", "globally-unique", "interleave", "ordered", "notify", "promotable",
-		"promoted-max", "promoted-node-max", "clone-min", "remote-node",
+		"promoted-max", "promoted-node-max", "clone-min", "remote-node", "allow-unhealthy-nodes", "failure-timeout",
 	} {
 		if value, has := meta[name]; has {
 			set.add(nv(set.get("id"), name, value))
@@ -317,11 +325,14 @@ func (g *generator) clone() *element {
 			last.clone, last.unique = false, copies
 		}
 	}
+	if !g.cautious {
+		g.modernClone(meta)
+	}
 	if meta["clone-max"] == "" && g.often(25) {
 		meta["clone-max"] = strconv.Itoa(1 + g.IntN(3))
 	}
 	// Releases before 3.0 let copies change places; what sticks does not.
-	if g.often(80) {
+	if g.cautious && g.often(80) {
 		meta["resource-stickiness"] = "INFINITY"
 	}
 	for _, m := range []string{"interleave", "ordered", "notify"} {

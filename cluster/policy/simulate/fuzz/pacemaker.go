@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,6 +18,21 @@ import (
 type pacemaker struct {
 	program string
 	dir     string // for its files
+	old     bool   // a release before 3.0
+}
+
+// identify asks for the release.
+func (p *pacemaker) identify(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, p.program, "--version").Output()
+	if err != nil {
+		return fmt.Errorf("ask %s for its release: %w", p.program, err)
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(out), "Pacemaker %d.", &major); err != nil {
+		return fmt.Errorf("%s --version says %q: %w", p.program, out, err)
+	}
+	p.old = major < 3
+	return nil
 }
 
 // refusedError: crm_simulate does not take the cluster.
@@ -75,6 +91,10 @@ type tree struct {
 	Inner   []tree `xml:",any"`
 }
 
+// reportedError finds what went wrong, such as a transition that waits for
+// itself.
+var reportedError = regexp.MustCompile(`<error>(.*)</error>`)
+
 func (p *pacemaker) decide(ctx context.Context, cluster fmt.Stringer) (*simulate.Form, error) {
 	file := filepath.Join(p.dir, "cluster.xml")
 	graph := filepath.Join(p.dir, "graph.xml")
@@ -89,7 +109,11 @@ func (p *pacemaker) decide(ctx context.Context, cluster fmt.Stringer) (*simulate
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, &refusedError{fmt.Sprintf("%v: %s", err, stderr.String())}
+		text := []string{err.Error() + ":", strings.TrimSpace(stderr.String())}
+		for _, said := range reportedError.FindAllSubmatch(out, -1) {
+			text = append(text, string(said[1]))
+		}
+		return nil, &refusedError{strings.Join(text, " ")}
 	}
 	var s simulated
 	if err := xml.Unmarshal(out, &s); err != nil {

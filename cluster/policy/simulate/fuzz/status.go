@@ -72,6 +72,9 @@ func (g *generator) transient(i int, name string) *element {
 	if g.often(6) {
 		put("#health-cpu", pick(g, "green", "yellow", "red"))
 	}
+	if !g.cautious {
+		g.failureCounts(put)
+	}
 	return set
 }
 
@@ -127,6 +130,9 @@ func (g *generator) running(h *recorded, p instance) {
 	switch n := g.IntN(100); {
 	case n < 84:
 		h.op(last, 0, 0, 0, "last_0")
+	case n < 86 && !g.cautious:
+		h.pending(pick(g, "start", "stop", "monitor"))
+		return
 	case n < 88:
 		h.op("monitor", 0, pick(g, 0, 8*b2i(p.promotable)), 7, "last_0") // found by a probe
 	case n < 91:
@@ -187,6 +193,17 @@ func (h *recorded) op(task string, interval, rc, expected int, key string) {
 		"transition-key", transition, "transition-magic", fmt.Sprintf("%s:%d;%s", status, rc, transition),
 		"call-id", strconv.Itoa(h.calls), "rc-code", strconv.Itoa(rc), "op-status", status, "interval", strconv.Itoa(interval),
 		"last-rc-change", when, "exec-time", "0", "queue-time", "0", "op-digest", digest(interval)))
+}
+
+// pending records an operation that has not ended yet.
+func (h *recorded) pending(task string) {
+	h.calls++
+	transition := fmt.Sprintf("%d:1:0:11111111-2222-3333-4444-555555555555", h.calls)
+	h.entry.add(el("lrm_rsc_op", "id", h.id+"_last_0", "operation_key", fmt.Sprintf("%s_%s_0", h.id, task),
+		"operation", task, "crm-debug-origin", "x", "crm_feature_set", "3.16.1",
+		"transition-key", transition, "transition-magic", "-1:193;"+transition,
+		"call-id", "-1", "rc-code", "193", "op-status", "-1", "interval", "0",
+		"last-rc-change", "1500000000", "exec-time", "0", "queue-time", "0", "op-digest", digest(0)))
 }
 
 // digest is that of no parameters; recurring operations count their timeout.
