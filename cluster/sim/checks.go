@@ -253,17 +253,25 @@ func (c *checks) bounds(s *state.State) {
 // run out, with the drift of its clock.
 const maxLeaseLag = 700 * time.Millisecond
 
+// taken holds an order that a member has taken against those that it has seen.
+func (c *checks) taken(d *daemon, order state.Order) {
+	if seen := max(d.h.orderTerm, d.state.Term); order.LeaderTerm < seen {
+		c.w.violate("3", "%s obeys an order of term %d after it has seen term %d", d.h.name, order.LeaderTerm, seen)
+	}
+	d.h.orderTerm = max(d.h.orderTerm, order.LeaderTerm)
+	if op, inFlight := d.state.Operations[order.ID]; !inFlight || op.Node != d.h.name || op.Incarnation != d.member.incarnation() {
+		c.w.violate("3", "%s obeys an order for action %s, which is not in flight for this run of it", d.h.name, order.ID)
+	}
+}
+
 // begins holds an operation that a member begins by order against the rules.
-func (c *checks) begins(d *daemon, op *state.Operation, term uint64) {
+func (c *checks) begins(d *daemon, op *state.Operation) {
 	h := d.h
 	key := begunKey{h.index, op.ID}
 	if c.begun[key] {
 		c.w.violate("3", "%s begins action %s twice", h.name, op.ID)
 	}
 	c.begun[key] = true
-	if term < h.orderTerm {
-		c.w.violate("3", "%s obeys an order of term %d after one of term %d", h.name, term, h.orderTerm)
-	}
 	if !raises(op.Op) {
 		return
 	}

@@ -9,9 +9,9 @@
 // one virtual clock and no goroutine; chance comes from the seed alone; no
 // decision depends on the order of a map.
 //
-// What is real: cluster/state, cluster/scheduler, cluster/transition and
-// cluster/leader. What is modelled is what a member does by itself
-// (membershell.go) and what all of them stand on: Raft (raft*.go, by its paper and by what hashicorp/raft does), the
+// What is real: cluster/state, cluster/scheduler, cluster/transition,
+// cluster/leader and cluster/member. What is modelled is what these packages
+// stand on: Raft (raft*.go, by its paper and by what hashicorp/raft does), the
 // failure detector (detector.go, within the bounds that cluster/membership
 // documents), the network, the disk, hosts, agents and fence devices.
 //

@@ -90,6 +90,12 @@ func (h *host) powerOff(why string) {
 	h.w.truthChanged()
 }
 
+// reset ends the host and starts it again at once, as a watchdog does.
+func (h *host) reset(why string) {
+	h.powerOff(why)
+	h.powerOn()
+}
+
 // startDaemon starts belayd, if it can start.
 func (h *host) startDaemon() {
 	switch {

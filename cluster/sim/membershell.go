@@ -1,305 +1,315 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/leader"
+	"github.com/belay-ha/belay/cluster/member"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 )
 
-// memberShell stands in for what a member does by itself: it obeys orders, looks
-// at what runs, announces itself and applies the no-quorum policy.
+// memberShell drives cluster/member in one daemon, as cluster/localexec and
+// cluster/node do in production.
 type memberShell struct {
-	d         *daemon
-	inc       string
-	n         int
-	maxTerm   uint64
-	suspended bool
-	lost      bool
-	busy      map[resources.InstanceID]*task
-	runs      map[resources.ActionID]*mrun
-	due       map[resources.InstanceID]time.Duration
-	stopping  int
+	d       *daemon
+	core    *member.Core
+	in      member.Input // what has happened since the last Step
+	due     time.Duration
+	soon    bool
+	calls   map[uint64]*call
+	waiting []*waitingOrder
+	// heard is when this member last heard a leader, by its monotonic clock.
+	heard time.Duration
+	runs  int
 }
 
-type mrun struct {
-	op      *state.Operation
-	task    *task
-	done    bool
-	result  agents.Result
-	waiters []func(leader.Ordered)
+// call is one call of an agent.
+type call struct {
+	of    member.Task
+	task  *task
+	cut   member.Cut
+	ended bool
 }
 
-type runDir struct{ left *state.State }
+// waitingOrder is an order that this member has not come to yet, or whose result
+// is not known yet.
+type waitingOrder struct {
+	order  state.Order
+	answer func(leader.Ordered)
+	over   bool
+}
+
+// runDir is what a daemon leaves for the next one: it outlives the daemon, and
+// not the host's start.
+type runDir struct {
+	left   *state.State
+	keptAt time.Duration
+}
+
+// beliefsPause is the least time between two writes of what is left.
+const beliefsPause = 500 * time.Millisecond
 
 func newMemberShell(d *daemon) *memberShell {
-	m := &memberShell{d: d, busy: map[resources.InstanceID]*task{}, runs: map[resources.ActionID]*mrun{}, due: map[resources.InstanceID]time.Duration{}}
-	m.newInc()
-	d.h.lastHeard = d.w.now
-	d.raft.heard = d.w.now
-	d.after(100*time.Millisecond, m.tick)
+	m := &memberShell{d: d, calls: map[uint64]*call{}, heard: d.mono()}
+	m.core = member.New(member.Config{
+		Self: d.h.name, Address: d.h.address(), BootID: d.h.bootID(), Agents: d.w.agents,
+		NewIncarnation: func() string { m.runs++; return fmt.Sprintf("%s-%d-%d", d.h.name, d.run, m.runs) },
+	})
+	m.in.Left = d.h.runDir.left
+	m.wake()
 	return m
 }
 
-func (m *memberShell) newInc() { m.n++; m.inc = fmt.Sprintf("%s-%d-%d", m.d.h.name, m.d.run, m.n) }
+func (m *memberShell) incarnation() string { return m.core.Incarnation() }
 
-func (m *memberShell) incarnation() string { return m.inc }
+// changed is called when there is a newer state.
+func (m *memberShell) changed() {
+	m.retryOrders()
+	m.keep()
+	m.wake()
+}
 
-func (m *memberShell) changed() { m.maxTerm = max(m.maxTerm, m.d.state.Term) }
+// keep writes what the next run has to know, now and then.
+func (m *memberShell) keep() {
+	if k := &m.d.h.runDir; m.d.w.now-k.keptAt >= beliefsPause {
+		m.remember(m.d.state)
+	}
+}
 
-func (m *memberShell) tick() {
+// remember writes what the next run has to know.
+func (m *memberShell) remember(s *state.State) {
+	k := &m.d.h.runDir
+	if self := s.Nodes[m.d.h.name]; self != nil && self.BootID == m.d.h.bootID() && (k.left == nil || s.Index > k.left.Index) {
+		k.left, k.keptAt = s, m.d.w.now
+	}
+}
+
+// wake makes a Step happen soon.
+func (m *memberShell) wake() {
+	if m.soon {
+		return
+	}
+	m.soon = true
+	m.d.after(100*time.Microsecond, func() {
+		m.soon = false
+		m.step()
+	})
+}
+
+func (m *memberShell) step() {
 	d := m.d
-	defer d.after(200*time.Millisecond, m.tick)
 	if d.raft.role == leading {
-		d.raft.heard, d.h.lastHeard = d.w.now, d.w.now
+		m.heard = d.mono()
 	}
-	s := d.state
-	lease := s.Definition.Properties.Lease.Std()
-	if lease == 0 {
-		lease = defaultLease
+	in := m.in
+	m.in = member.Input{Left: in.Left}
+	in.Now, in.State, in.Heard, in.InTouch = d.now(), d.state, worldBegan.Add(m.heard), m.inTouch()
+	out := m.core.Step(in)
+	m.carryOut(&out)
+	if d.ended {
+		return
 	}
-	self := s.Nodes[d.h.name]
-	late := d.w.now-d.raft.heard > lease
-	switch {
-	case late && !m.lost && self != nil:
-		m.lost = true
-		m.lose(self, s.Definition.Properties.NoQuorumPolicy)
-	case !late && m.lost && m.stopping == 0:
-		m.lost = false
-		if m.suspended {
-			m.suspended = false
-			m.newInc()
+	wait := max(out.WakeAt.Sub(d.now()), 100*time.Microsecond)
+	m.due = d.w.now + d.h.clock.real(wait)
+	due := m.due
+	d.after(wait, func() {
+		if m.due == due {
+			m.wake()
 		}
-	}
-	if self != nil && self.Incarnation != m.inc && !late && !m.lost {
-		d.tell(state.ByCluster, &state.MemberBooted{Node: d.h.name, Incarnation: m.inc, BootID: d.h.bootID(), Address: d.h.address(), Software: state.Version}, func(state.Result, error) {})
-	}
-	if self != nil && self.Incarnation == m.inc {
-		m.monitors(self)
-	}
+	})
 }
 
-func (m *memberShell) lose(self *state.Node, policy resources.NoQuorumPolicy) {
-	if policy == resources.NoQuorumIgnore {
-		return
-	}
-	m.suspended = true
-	for _, r := range m.runs {
-		if !r.done && r.task != nil {
-			r.task.cut = true
-		}
-	}
-	if policy == resources.NoQuorumFreeze || self.BootID != m.d.h.bootID() {
-		return
-	}
-	if policy == resources.NoQuorumSuicide {
-		m.d.h.powerOff("suicide")
-		m.d.w.after(10*time.Second, m.d.h.powerOn)
-		return
-	}
-	for _, id := range slices.Sorted(maps.Keys(self.Instances)) {
-		i := self.Instances[id]
-		if !i.Role.Active() && i.Action == "" && i.Probed {
+// inTouch reports whether the detector hears another member that is online, or
+// there is none.
+func (m *memberShell) inTouch() bool {
+	others := false
+	for _, h := range m.d.w.hosts {
+		n := m.d.state.Nodes[h.name]
+		if h == m.d.h || n == nil || !n.Online() {
 			continue
 		}
-		m.stopping++
-		m.call(id, resources.OpStop, 10*time.Second, func(r agents.Result) {
-			m.stopping--
-			if r.Outcome != agents.OutcomeOK {
-				m.d.h.powerOff("cannot stop")
-				m.d.w.after(10*time.Second, m.d.h.powerOn)
-			}
+		if m.d.detector.hears(h) {
+			return true
+		}
+		others = true
+	}
+	return !others
+}
+
+func (m *memberShell) carryOut(out *member.Output) {
+	d := m.d
+	if out.Die != "" {
+		d.h.reset(out.Die)
+		return
+	}
+	for _, t := range out.Begin {
+		m.begin(t)
+	}
+	for _, id := range out.Cut {
+		if c := m.calls[id]; c != nil {
+			m.cut(c, member.Canceled)
+		}
+	}
+	for range out.Done {
+		m.retryOrders()
+		break
+	}
+	for _, r := range out.Reports {
+		m.report(r)
+	}
+	if out.Announce != nil {
+		d.tell(state.ByCluster, out.Announce, func(state.Result, error) {
+			m.in.Announced = true
+			m.wake()
 		})
 	}
 }
 
-func (m *memberShell) agentOf(id resources.InstanceID) string {
-	if i, ok := m.d.state.Instance(m.d.h.name, id); ok && i.Config != nil {
-		return i.Config.Agent
+// begin calls an agent.
+func (m *memberShell) begin(t member.Task) {
+	d := m.d
+	c := &call{of: t}
+	m.calls[t.ID] = c
+	config, found := t.State.ConfigOf(d.h.name, t.Instance)
+	if !found {
+		m.end(c, member.Ended{Task: t.ID, Unbuilt: fmt.Sprintf("resource %q is not defined", t.Instance.Resource())})
+		m.free(c)
+		return
 	}
-	if r, ok := m.d.state.Definition.Resource(id.Resource()); ok {
-		return r.Agent
+	if t.Remember {
+		m.remember(t.State)
 	}
-	return agentService
-}
-
-func (m *memberShell) call(id resources.InstanceID, op resources.Op, timeout time.Duration, done func(agents.Result)) *task {
-	if m.suspended && raises(op) {
-		done(agents.Result{Outcome: agents.OutcomeCancelled, Reason: "no lease"})
-		return nil
+	if t.Kind == member.KindOrder {
+		d.w.checks.begins(d, t.Operation)
 	}
-	if old := m.busy[id]; old != nil && !old.over {
-		if old.op == resources.OpMonitor {
-			old.cut = true
-		}
-		m.d.after(50*time.Millisecond, func() { m.call(id, op, timeout, done) })
-		return nil
-	}
-	t := &task{op: op, id: id, agent: m.agentOf(id), timeout: timeout}
-	t.done = func(r agents.Result) { m.d.resume(func() { done(r) }) }
-	m.busy[id] = t
-	m.d.h.launch(t)
-	m.d.after(timeout, func() { t.cut = true })
-	return t
-}
-
-func (m *memberShell) monitors(self *state.Node) {
-	for _, id := range slices.Sorted(maps.Keys(self.Instances)) {
-		i := self.Instances[id]
-		if !i.Role.Active() || !i.Probed || i.Action != "" || i.Config == nil || m.d.w.now < m.due[id] {
-			continue
-		}
-		if old := m.busy[id]; old != nil && !old.over {
-			continue
-		}
-		m.due[id] = m.d.w.now + 3*time.Second
-		seen := m.d.state.Index
-		m.call(id, resources.OpMonitor, 5*time.Second, func(r agents.Result) {
-			rec, ok := m.d.state.Instance(m.d.h.name, id)
-			if !ok || rec.Action != "" || !rec.Role.Active() || r.Outcome == agents.OutcomeUnknown {
-				return
-			}
-			if r.Outcome == agents.OutcomeOK && r.Role == rec.Role && !(rec.Failed && rec.FailedOp == resources.OpMonitor) {
-				return
-			}
-			m.d.tell(state.ByCluster, &state.InstanceReported{Node: m.d.h.name, Incarnation: m.inc, Instance: id, Result: r, Seen: seen}, func(state.Result, error) {})
+	c.task = &task{op: t.Op, id: t.Instance, agent: config.Agent, timeout: t.Timeout}
+	c.task.done = func(result agents.Result) {
+		d.resume(func() {
+			m.end(c, member.Ended{Task: t.ID, Result: member.Conclude(t.Op, t.Timeout, result, c.cut)})
+			m.free(c)
 		})
 	}
+	d.h.launch(c.task)
+	d.after(t.Timeout, func() { m.cut(c, member.TimedOut) })
+}
+
+// cut ends a call's context; a method that does not return soon is abandoned.
+func (m *memberShell) cut(c *call, why member.Cut) {
+	if c.cut != member.Whole || c.task == nil || c.task.over {
+		return
+	}
+	c.cut, c.task.cut = why, true
+	m.d.after(member.ReturnGrace, func() {
+		m.end(c, member.Ended{Task: c.of.ID, Result: member.Conclude(c.of.Op, c.of.Timeout, agents.Result{Reason: "it does not return"}, why)})
+	})
+}
+
+func (m *memberShell) end(c *call, e member.Ended) {
+	if !c.ended {
+		c.ended = true
+		m.in.Ended = append(m.in.Ended, e)
+		m.wake()
+	}
+}
+
+func (m *memberShell) free(c *call) {
+	delete(m.calls, c.of.ID)
+	m.in.Free = append(m.in.Free, c.of.ID)
+	m.wake()
+}
+
+// report tells the leader what a monitor found.
+func (m *memberShell) report(r member.Report) {
+	answered := false
+	answer := func(ok bool) {
+		if !answered {
+			answered = true
+			m.in.Reported = append(m.in.Reported, member.Reported{ID: r.ID, OK: ok})
+			m.wake()
+		}
+	}
+	m.d.after(member.ReportTimeout, func() { answer(false) })
+	m.d.tell(state.ByCluster, &r.Report, func(_ state.Result, err error) { answer(err == nil) })
 }
 
 func (m *memberShell) cancel(id resources.ActionID) {
-	if r := m.runs[id]; r != nil && r.task != nil {
-		r.task.cut = true
-	}
+	m.core.Cancel(id)
+	m.wake()
 }
 
-func (m *memberShell) order(o state.Order, answer func(leader.Ordered)) {
-	if o.LeaderTerm < m.maxTerm {
-		answer(leader.Ordered{Reply: leader.Superseded})
-		return
+// orderWait is how long a member lets a leader wait for an order's result.
+const orderWait = 5 * time.Second
+
+// order takes an order, or tells how far it is, and answers once.
+func (m *memberShell) order(order state.Order, answer func(leader.Ordered)) {
+	w := &waitingOrder{order: order, answer: answer}
+	m.waiting = append(m.waiting, w)
+	if len(m.waiting) > maxWaiting {
+		m.waiting = m.waiting[1:]
 	}
-	m.maxTerm = o.LeaderTerm
-	if o.Incarnation != m.inc {
-		answer(leader.Ordered{})
-		return
-	}
-	if m.d.state.Index < o.Index {
-		m.d.after(20*time.Millisecond, func() { m.order(o, answer) })
-		return
-	}
-	r := m.runs[o.ID]
-	if r == nil {
-		op, in := m.d.state.Operations[o.ID]
-		if !in || op.Incarnation != m.inc {
-			answer(leader.Ordered{})
-			return
-		}
-		if m.suspended && raises(op.Op) {
-			answer(leader.Ordered{Reply: leader.Refused, Reason: "no lease"})
-			return
-		}
-		r = &mrun{op: op}
-		m.runs[o.ID] = r
-		m.d.w.checks.begins(m.d, op, o.LeaderTerm)
-		m.d.h.orderTerm = max(m.d.h.orderTerm, o.LeaderTerm)
-		r.task = m.call(op.Instance, op.Op, op.Timeout.Std(), func(res agents.Result) {
-			r.done, r.result = true, res
-			for _, w := range r.waiters {
-				w(leader.Ordered{Reply: leader.Done, Result: res})
+	m.take(w)
+	m.d.after(orderWait, func() {
+		if !w.over {
+			w.over = true
+			m.forget()
+			status, known := m.core.Status(order.ID)
+			if !known {
+				answer(leader.Ordered{Reply: leader.Lost})
+				return
 			}
-			r.waiters = nil
-		})
-	}
-	if r.done {
-		answer(leader.Ordered{Reply: leader.Done, Result: r.result})
-		return
-	}
-	said := false
-	r.waiters = append(r.waiters, func(l leader.Ordered) {
-		if !said {
-			said = true
-			answer(l)
-		}
-	})
-	m.d.after(5*time.Second, func() {
-		if !said {
-			said = true
-			answer(leader.Ordered{Reply: leader.Running})
+			answer(leader.Ordered{Reply: leader.Running, Progress: status.Progress})
 		}
 	})
 }
 
-// fence switches another host's power and proves it.
-func (d *daemon) fence(o fenceOrder, answer func(leader.Fenced)) {
-	if d.state.Index < o.index {
-		d.after(20*time.Millisecond, func() { d.fence(o, answer) })
+// maxWaiting bounds the orders that wait for an answer.
+const maxWaiting = 1024
+
+// retryOrders looks again at orders that wait for a newer state or a result.
+func (m *memberShell) retryOrders() {
+	for _, w := range append([]*waitingOrder(nil), m.waiting...) {
+		m.take(w)
+	}
+	m.forget()
+}
+
+func (m *memberShell) forget() {
+	left := m.waiting[:0]
+	for _, w := range m.waiting {
+		if !w.over {
+			left = append(left, w)
+		}
+	}
+	m.waiting = left
+}
+
+// take gives the core an order and answers if there is an answer yet.
+func (m *memberShell) take(w *waitingOrder) {
+	if w.over {
 		return
 	}
-	open := func() bool {
-		f := d.state.Fencing[o.node]
-		if f == nil || f.ID != o.fence {
-			return false
-		}
-		if o.on {
-			return f.Phase == state.FencingOff
-		}
-		return f.Phase == state.FencingRunning && f.Executor == d.h.name
-	}
-	if o.term < d.state.Term || !open() || o.node == d.h.name {
-		answer(leader.Fenced{Error: "refused"})
+	d := m.d
+	_, known := m.core.Status(w.order.ID)
+	status, err := m.core.Order(d.now(), d.state, w.order)
+	reply := func(o leader.Ordered) { w.over = true; w.answer(o) }
+	switch {
+	case errors.Is(err, member.ErrBehind):
 		return
+	case errors.Is(err, member.ErrStaleTerm):
+		reply(leader.Ordered{Reply: leader.Superseded})
+	case errors.Is(err, member.ErrNoLease):
+		reply(leader.Ordered{Reply: leader.Refused, Reason: err.Error()})
+	case err != nil:
+		reply(leader.Ordered{Reply: leader.Lost})
+	case status.Done:
+		reply(leader.Ordered{Reply: leader.Done, Result: status.Result})
 	}
-	target := d.w.host(o.node)
-	end := d.w.now + o.timeout
-	reads := 0
-	asked := false
-	var look func()
-	look = func() {
-		if d.ended {
-			return
-		}
-		if d.w.now > end || !open() {
-			answer(leader.Fenced{Error: "time"})
-			return
-		}
-		target.bmc.request(d.h, 10*time.Second, target.bmc.read, func(off bool, p bmcError) {
-			d.resume(func() {
-				if p == bmcNone && off != o.on {
-					reads++
-					if reads >= 2 || o.on {
-						answer(leader.Fenced{Proven: true})
-						return
-					}
-					d.after(200*time.Millisecond, look)
-					return
-				}
-				reads = 0
-				if p == bmcDenied {
-					answer(leader.Fenced{Error: "denied", Refused: true})
-					return
-				}
-				if p == bmcNone && !asked && open() {
-					asked = true
-					if !o.on {
-						d.w.checks.powerOff(d, o.node, o.fence)
-					}
-					target.bmc.request(d.h, 10*time.Second, func() bool {
-						if o.on {
-							target.powerOn()
-						} else {
-							target.powerOff("fenced by " + string(d.h.name))
-						}
-						return false
-					}, func(bool, bmcError) {})
-				}
-				d.after(500*time.Millisecond, look)
-			})
-		})
+	if err == nil && !known {
+		d.w.checks.taken(d, w.order)
 	}
-	look()
+	m.wake()
 }

@@ -46,7 +46,6 @@ type raft struct {
 	role raftRole
 	// leader is the index of the host that leads, as far as this one knows, or -1.
 	leader  int
-	heard   time.Duration // last word from the leader
 	patient time.Duration // when the election timer runs out
 	commit  uint64
 	applied uint64
@@ -106,7 +105,9 @@ func (r *raft) tick() {
 	now := r.d.w.now
 	switch {
 	case r.role == leading:
-		if now-r.elected > leaseTimeout && !r.leased(now) {
+		if r.leased(now) {
+			r.d.h.lastHeard = now
+		} else if now-r.elected > leaseTimeout {
 			r.follow(r.disk.term, -1)
 			return
 		}
