@@ -100,6 +100,7 @@ func (g Group) Make(sub string) error {
 		}
 	}
 	if g.tree.hybrid {
+		g.tree.weigh()
 		return nil
 	}
 	// Best effort: without these controllers only Slow and Memory fail, and say so.
@@ -108,7 +109,28 @@ func (g Group) Make(sub string) error {
 			_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte(controller), 0o644)
 		}
 	}
+	g.tree.weigh() // now that there is a controller
 	return nil
+}
+
+// weight is how many ordinary processes all hosts of a rig weigh together when
+// they want the processor. A group weighs as much as one unless it is told
+// otherwise: on a busy machine the hosts would starve, however many processes
+// want to run in them.
+const weight = 40
+
+// weigh sets the weight, best effort: version 1 counts 1024 for a process,
+// version 2 counts 100.
+func (t Tree) weigh() {
+	file, one := filepath.Join(t.unified, "cpu.weight"), 100
+	for _, dir := range t.legacy {
+		if filepath.Base(filepath.Dir(dir)) == "cpu" {
+			file, one = filepath.Join(dir, "cpu.shares"), 1024
+		}
+	}
+	if _, err := os.Stat(file); err == nil {
+		_ = os.WriteFile(file, []byte(strconv.Itoa(weight*one)), 0o644)
+	}
 }
 
 // dirs lists the directories of the group's part "sub" in every hierarchy.

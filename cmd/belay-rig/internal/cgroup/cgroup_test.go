@@ -70,6 +70,34 @@ func TestDetect(t *testing.T) {
 	}
 }
 
+// A rig's hosts must not weigh as little as one process on a busy machine.
+func TestWeight(t *testing.T) {
+	for name, c := range map[string]struct {
+		dirs       []string
+		file, want string
+	}{
+		"unified": {[]string{".", "rig"}, "rig/cpu.weight", "4000"},
+		"hybrid":  {[]string{"unified", "systemd", "cpu", "cpu/rig"}, "cpu/rig/cpu.shares", "40960"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := machine(t, c.dirs...)
+			if err := os.WriteFile(filepath.Join(root, c.file), []byte("1"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			tree, err := detect(root, "rig", func(path string) bool { return path == filepath.Join(root, c.dirs[0]) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tree.Host("c").Make("ns"); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(filepath.Join(root, c.file)); err != nil || string(got) != c.want {
+				t.Errorf("got %q, %v, want %q", got, err, c.want)
+			}
+		})
+	}
+}
+
 func TestFirstPID(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "cgroup.procs")
 	for text, want := range map[string]int{"": 0, "12\n13\n": 12, "0\n": 0, "x\n": 0} {
