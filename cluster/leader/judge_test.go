@@ -55,6 +55,26 @@ func TestStaysFenced(t *testing.T) {
 	}
 }
 
+// A node that an operator wants off answers until it is; that withdraws nothing.
+func TestBeingHeardDoesNotEndAnOperatorsFencing(t *testing.T) {
+	r := newRig(t)
+	r.takes = 5 * time.Second
+	next, result := state.ApplyCommand(r.s, r.s.Index+1, 3, r.now, "root", &state.FenceRequested{Node: "b", Action: resources.FencingOff, Reason: "smoke"})
+	if result.Err != nil {
+		t.Fatal(result.Err)
+	}
+	r.s = next
+	r.apply(&state.FenceStarted{Fence: result.Fence, Node: "b", Executor: "a"})
+	r.run(time.Second)
+	if n := made[*state.MemberVerdict](r); n != 0 {
+		t.Errorf("%d verdicts while it is fenced", n)
+	}
+	r.run(10 * time.Second)
+	if r.s.Nodes["b"].Off == nil {
+		t.Errorf("open %v", r.s.Fencing)
+	}
+}
+
 // What the last leader thought of this member, which leads now, nobody else
 // would take back.
 func TestLeaderIsAlive(t *testing.T) {

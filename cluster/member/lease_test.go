@@ -92,11 +92,12 @@ func TestWhatCannotBeStoppedEndsTheHost(t *testing.T) {
 	}
 }
 
-// What hangs on its instance cannot be stopped in time.
+// What hangs on its instance cannot be stopped in time; one step of two is not
+// waited for twice.
 func TestHungInstanceEndsTheHost(t *testing.T) {
 	r := newRig(t)
 	r.agent = func(_ int, t Task) (agents.Result, bool) { return agents.Result{}, t.Op != resources.OpStart }
-	r.order(r.intend("web", resources.OpStart))
+	r.order(r.intend("vip", resources.OpStart))
 	r.run(time.Second)
 	r.end(r.begun[0], agents.Result{}, false)
 	r.lose(resources.NoQuorumStop)
@@ -143,25 +144,52 @@ func TestPolicyCutsAStartShort(t *testing.T) {
 	}
 }
 
+// An order that was accepted before the lease ran out, and waits for its
+// instance, must not start anything after that: nor when there is a leader again,
+// who believes nothing of before.
 func TestStartThatWaitedIsNotBegun(t *testing.T) {
+	for name, returns := range map[string]bool{"without a leader": false, "with one again": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.running("web")
+			r.agent = func(int, Task) (agents.Result, bool) { return agents.Result{}, false }
+			stop := r.intend("web", resources.OpStop)
+			r.order(stop)
+			r.run(time.Second)
+			hung := r.begun[len(r.begun)-1]
+			r.end(hung, agents.Result{}, false)
+			r.run(time.Second)
+			r.apply(&state.OperationFinished{Action: stop.ID})
+			start := r.intend("web", resources.OpStart)
+			r.order(start)
+			if r.lose(resources.NoQuorumFreeze); returns {
+				r.regain()
+			}
+			begun := len(r.begun)
+			r.free(hung)
+			r.run(time.Second)
+			if status, _ := r.core.Status(start.ID); status.Result.Outcome != agents.OutcomeCancelled || len(r.begun) != begun {
+				t.Errorf("%+v, %d tasks more", status, len(r.begun)-begun)
+			}
+		})
+	}
+}
+
+// What a monitor says that was ended by the policy is of no use.
+func TestMonitorThatThePolicyEndsSaysNothing(t *testing.T) {
 	r := newRig(t)
 	r.running("web")
-	r.agent = func(int, Task) (agents.Result, bool) { return agents.Result{}, false }
-	stop := r.intend("web", resources.OpStop)
-	r.order(stop)
+	r.agent = func(_ int, task Task) (agents.Result, bool) {
+		return agents.Result{Outcome: agents.OutcomeOK}, task.Kind != KindMonitor
+	}
+	r.run(15 * time.Second)
+	monitor := r.begun[len(r.begun)-1]
+	delete(r.hung, monitor.ID) // it does not notice that it was cut
+	r.lose(resources.NoQuorumStop)
+	r.end(monitor, agents.Result{Outcome: agents.OutcomeFailed}, true)
 	r.run(time.Second)
-	hung := r.begun[len(r.begun)-1]
-	r.end(hung, agents.Result{}, false)
-	r.run(time.Second)
-	r.apply(&state.OperationFinished{Action: stop.ID})
-	start := r.intend("web", resources.OpStart)
-	r.order(start)
-	r.lose(resources.NoQuorumFreeze)
-	begun := len(r.begun)
-	r.free(hung)
-	r.run(time.Second)
-	if status, _ := r.core.Status(start.ID); status.Result.Outcome != agents.OutcomeCancelled || len(r.begun) != begun {
-		t.Errorf("%+v, %d tasks more", status, len(r.begun)-begun)
+	if len(r.reports) != 0 || !slices.Equal(r.ops("web"), []resources.Op{resources.OpStart, resources.OpStop}) {
+		t.Errorf("reports %+v, %v", r.reports, r.ops("web"))
 	}
 }
 
