@@ -57,32 +57,52 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// A member dies: it is fenced once, proven off, and what it ran runs elsewhere.
+// A member dies: it is fenced once, proven off, and what it ran runs elsewhere,
+// started once. So it is when the leader's clock was set back or forward.
 func TestRecovery(t *testing.T) {
-	r := newRig(t)
-	r.plans()
-	r.run(5 * time.Second)
-	at := func() resources.NodeName {
-		for _, name := range r.s.NodeNames() {
-			if i, found := r.s.Instance(name, "vip"); found && i.Role.Active() {
-				return name
+	for _, skew := range []time.Duration{0, -time.Hour, time.Hour} {
+		t.Run(skew.String(), func(t *testing.T) {
+			r := newRig(t)
+			r.plans()
+			r.run(5 * time.Second)
+			at := func() resources.NodeName {
+				for _, name := range r.s.NodeNames() {
+					if i, found := r.s.Instance(name, "vip"); found && i.Role.Active() {
+						return name
+					}
+				}
+				return ""
 			}
-		}
-		return ""
-	}
-	lost := at()
-	if lost == "a" { // the leader: move it
-		r.apply(&state.NodeStandby{Node: "a", Standby: true})
-		r.run(5 * time.Second)
-		lost = at()
-	}
-	r.hear(lost, Dead)
-	r.run(10 * time.Second)
-	if now := at(); now == "" || now == lost || r.s.Nodes[lost].Off == nil {
-		t.Errorf("it ran on %s and runs on %q", lost, now)
-	}
-	if n := made[*state.FenceRequested](r); n != 1 {
-		t.Errorf("%d fencings", n)
+			lost := at()
+			if lost == "a" { // the leader: move it
+				r.apply(&state.NodeStandby{Node: "a", Standby: true})
+				r.run(5 * time.Second)
+				lost = at()
+			}
+			r.skew = skew
+			r.run(5 * time.Second)
+			if now := at(); now != lost || made[*state.FenceRequested](r) != 0 {
+				t.Fatalf("the clock alone did something: it runs on %q, not on %s", now, lost)
+			}
+			ordered := len(r.orders)
+			r.hear(lost, Dead)
+			r.run(10 * time.Second)
+			if now := at(); now == "" || now == lost || r.s.Nodes[lost].Off == nil {
+				t.Errorf("it ran on %s and runs on %q", lost, now)
+			}
+			if n := made[*state.FenceRequested](r); n != 1 {
+				t.Errorf("%d fencings", n)
+			}
+			starts := 0
+			for _, o := range r.orders[ordered:] {
+				if o.Operation.Op == resources.OpStart && o.Operation.Instance == "vip" {
+					starts++
+				}
+			}
+			if starts != 1 {
+				t.Errorf("%d starts", starts)
+			}
+		})
 	}
 }
 

@@ -22,8 +22,9 @@ type rig struct {
 	core   *Core
 	config Config
 	s      *state.State
-	now    time.Time // both clocks
-	in     Input     // what the next step takes
+	now    time.Time     // the monotonic clock
+	skew   time.Duration // by how much the wall clock is ahead of it
+	in     Input         // what the next step takes
 	queue  []event
 	steps  int
 	seen   []Output
@@ -112,7 +113,7 @@ func (r *rig) apply(c state.Command) state.Result {
 }
 
 func (r *rig) try(c state.Command) state.Result {
-	next, result := state.ApplyCommand(r.s, r.s.Index+1, max(r.config.Term, 3), r.now, state.ByCluster, c)
+	next, result := state.ApplyCommand(r.s, r.s.Index+1, max(r.config.Term, 3), r.now.Add(r.skew), state.ByCluster, c)
 	r.s = next
 	return result
 }
@@ -127,7 +128,7 @@ func (r *rig) step() Output {
 	r.t.Helper()
 	in := r.in
 	r.in = Input{}
-	in.Now, in.Wall, in.State, in.Incarnation, in.Members, in.Log = r.now, r.now, r.s, "run-"+string(r.config.Self), r.members, r.log
+	in.Now, in.Wall, in.State, in.Incarnation, in.Members, in.Log = r.now, r.now.Add(r.skew), r.s, "run-"+string(r.config.Self), r.members, r.log
 	out := r.core.Step(in)
 	r.steps++
 	if !out.WakeAt.After(r.now) || out.WakeAt.Sub(r.now) > time.Second {
