@@ -63,6 +63,14 @@ func (c *Client) Definition(ctx context.Context) (DefinitionAnswer, error) {
 	return answer, err
 }
 
+// Revisions returns the definitions until now, oldest first; with an owner only
+// from the last that its files have set.
+func (c *Client) Revisions(ctx context.Context, owner string) (RevisionsAnswer, error) {
+	var answer RevisionsAnswer
+	err := c.call(ctx, "GET", "/v1/revisions?"+url.Values{"owner": {owner}}.Encode(), nil, &answer)
+	return answer, err
+}
+
 // Live returns what the leader knows beyond the state.
 func (c *Client) Live(ctx context.Context) (Live, error) {
 	var live Live

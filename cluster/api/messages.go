@@ -112,6 +112,15 @@ type Live struct {
 type DefinitionAnswer struct {
 	Revision   uint64                `json:"revision"`
 	Definition *resources.Definition `json:"definition"`
+	// Owners says which set of files keeps what.
+	Owners state.Owners `json:"owners,omitempty"`
+	// CommandSet is the newest that every member understands.
+	CommandSet int `json:"command_set,omitempty"`
+}
+
+// RevisionsAnswer is the definitions until now, oldest first.
+type RevisionsAnswer struct {
+	Revisions []state.Revision `json:"revisions"`
 }
 
 // CommandRequest asks for one command to be committed.

@@ -95,6 +95,7 @@ func (s *Server) Handler(identify func(*http.Request) Identity) http.Handler {
 	route("GET /v1/status", RoleViewer, s.staleOrLeader(s.status))
 	route("GET /v1/state", RoleViewer, s.staleOrLeader(s.state))
 	route("GET /v1/definition", RoleViewer, s.staleOrLeader(s.definition))
+	leader("GET /v1/revisions", RoleViewer, s.revisions)
 	leader("GET /v1/live", RoleViewer, func(*http.Request, []byte, Identity) (any, error) { return s.cluster.Live(), nil })
 	leader("GET /v1/explain", RoleViewer, s.explain)
 	leader("POST /v1/commands", RoleOperator, s.command)
@@ -234,10 +235,16 @@ func (s *Server) explain(r *http.Request, _ []byte, _ Identity) (any, error) {
 	return Explain(current, time.Now(), &plan, s.cluster.Live().Progress, resources.ResourceID(query.Get("resource")), resources.NodeName(query.Get("node")))
 }
 
-func (s *Server) state(current *state.State, _ bool) any { return current }
+// state leaves out the earlier definitions: they are large, and nobody plans
+// with them.
+func (s *Server) state(current *state.State, _ bool) any {
+	without := *current
+	without.Revisions = nil
+	return &without
+}
 
 func (s *Server) definition(current *state.State, _ bool) any {
-	return DefinitionAnswer{Revision: current.Revision, Definition: current.Definition}
+	return DefinitionAnswer{Revision: current.Revision, Definition: current.Definition, Owners: current.Owners, CommandSet: current.Version}
 }
 
 // asked are the commands that people may give, in whatever version, and the least

@@ -13,12 +13,17 @@ import (
 type DefinitionSet struct {
 	Base       uint64                `json:"base"`
 	Definition *resources.Definition `json:"definition"`
+	// Owner is the set of files that is applied, Note why; both may be empty.
+	Owner string `json:"owner,omitempty"`
+	Note  string `json:"note,omitempty"`
+	// Owners replaces who keeps what; nil leaves it as it is.
+	Owners *Owners `json:"owners,omitempty"`
 }
 
-// name is the older one unless the definition says what only newer members
+// name is the older one unless the command says what only newer members
 // understand.
 func (c *DefinitionSet) name() string {
-	if definitionNeeds(c.Definition) >= VersionMore {
+	if definitionNeeds(c.Definition) >= VersionMore || c.Owner != "" || c.Note != "" || c.Owners != nil {
 		return "definition.set/2"
 	}
 	return "definition.set/1"
@@ -31,9 +36,13 @@ func (c *DefinitionSet) apply(t *tx) error {
 	if c.Definition == nil {
 		return reject(Refused, "the definition is missing")
 	}
+	if err := c.checkRevision(); err != nil {
+		return err
+	}
 	before := t.s.Definition
 	t.s.Definition, t.s.Revision = c.Definition, t.s.Index
 	t.giveVotes(before)
+	t.remember(c)
 	t.forgetUndefined()
 	t.forgetChecks()
 	t.event("definition", "", "", "revision %d", t.s.Revision)

@@ -38,6 +38,7 @@ func samples() []Command {
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Fences: []resources.FenceDevice{{
 			ID: "pdu", Agent: "fence_apc", Targets: []resources.NodeName{"a"}, HostMap: map[resources.NodeName]string{"a": "7"}, HostParam: "port", DelayMax: resources.Duration(time.Second), UnsafeCycle: true,
 		}}}},
+		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud"}, Owner: "files", Note: "rollback to 5", Owners: &Owners{"resource[vip]": "files"}},
 		&OperationsStarted{Operations: []Intent{{Node: "a", Instance: "vip", Op: resources.OpStart, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r"}}},
 		&OperationsStarted{Operations: []Intent{
 			{Node: "a", Instance: "db", Op: resources.OpStart, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r", Notify: true},

@@ -28,6 +28,10 @@ type State struct {
 	// Definition is never nil; Revision is the index of the entry that set it.
 	Definition *resources.Definition `json:"definition"`
 	Revision   uint64                `json:"revision"`
+	// Revisions are the definitions until now, oldest first, the present one last;
+	// see MaxRevisions. Owners says which set of files keeps what.
+	Revisions []Revision `json:"revisions,omitempty"`
+	Owners    Owners     `json:"owners,omitempty"`
 	// Nodes holds every member that has joined and was not removed.
 	Nodes map[resources.NodeName]*Node `json:"nodes"`
 	// Operations are in flight: recorded before they are dispatched, removed by

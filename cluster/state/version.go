@@ -9,7 +9,8 @@ import "github.com/belay-ha/belay/resources"
 //	2  peers are told of operations (operations.started/2)
 //	3  definitions that say more (definition.set/2): see definitionNeeds; fencing
 //	   of one level, and proofs other than power (fence.requested/2, fence.reported/2);
-//	   live migrations (operations.started/3)
+//	   live migrations (operations.started/3); revisions of the definition are kept,
+//	   with their owners
 const Version = 3
 
 const (

@@ -229,14 +229,21 @@ func TestApply(t *testing.T) {
 	}
 	c := newConsole(t)
 	same := write("same.toml", baseFile)
-	if out := c.must(t, "apply", "-f", same); out != "nothing to change\n" || len(c.fake.commands) > 0 {
-		t.Errorf("an equal file: %q, %v", out, c.fake.commands)
+	if out := c.must(t, "apply", "-f", same); !strings.Contains(out, "nothing to change; 22 things are kept by these files from now on\n") || c.fake.state.Owners["resource[vip]"] != "files" {
+		t.Errorf("an equal file: %q", out)
+	}
+	if out := c.must(t, "apply", "-f", same); out != "nothing to change\n" || len(c.fake.commands) != 1 {
+		t.Errorf("again: %q, %v", out, c.fake.commands)
 	}
 	less := write("less.toml", strings.Replace(baseFile, "[[resource]]\nid = \"reader\"\nagent = \"systemd:reader\"\n", "", 1))
-	if code := c.run(t, "apply", "-f", less); code != exitInput || !strings.Contains(c.err.String(), "do not hold resource[reader]: add --prune") {
-		t.Errorf("exit %d: %s", code, c.err.String())
+	c.must(t, "resource", "create", "by-hand", "systemd:x")
+	if out := c.must(t, "apply", "-f", less); !strings.Contains(out, "not in the files any more: resource[reader]; --prune takes it out\nleft as it is, made by single commands: resource[by-hand]\n") {
+		t.Errorf("got %s", out)
 	}
-	if out := c.must(t, "apply", "-f", less, "--prune"); !strings.Contains(out, "resource[reader] removed\n  -[[resource]]\n") {
+	if out := c.must(t, "apply", "-f", less, "--prune"); !strings.Contains(out, "resource[reader] removed\n  -[[resource]]\n") || strings.Contains(out, "by-hand] removed") {
+		t.Errorf("got %s", out)
+	}
+	if out := c.must(t, "apply", "-f", less, "--prune=all"); !strings.Contains(out, "resource[by-hand] removed") {
 		t.Errorf("got %s", out)
 	}
 	if code := c.run(t, "apply", "-f", write("other.toml", "[cluster]\nname = \"other\"\n")); code != exitInput || !strings.Contains(c.err.String(), `for cluster "other"`) {
@@ -257,7 +264,8 @@ func TestExportAppliesWithAnEmptyDiff(t *testing.T) {
 	c.must(t, "constraint", "location", "vip", "prefers", "controller-0=50")
 	exported := c.must(t, "export")
 	c.app.in = strings.NewReader(exported)
-	if out := c.must(t, "apply", "-f", "-"); out != "nothing to change\n" {
+	before := c.fake.state.Definition
+	if out := c.must(t, "apply", "-f", "-"); !strings.HasPrefix(out, "nothing to change") || len(definition.Diff(before, c.fake.state.Definition)) > 0 {
 		t.Errorf("got %s", out)
 	}
 }

@@ -122,10 +122,20 @@ func (a *app) editOnce(ctx context.Context, c Cluster, flags *changeFlags, chang
 		}
 		answer.Index = committed.Index
 	}
+	a.noteOwned(current.Owners, answer.Changes)
 	if err := a.print(answer, func(w io.Writer) { a.printChanged(w, answer, flags.diff) }); err != nil {
 		return err
 	}
 	return a.settle(ctx, c, flags, max(answer.Index, current.Revision), concerns)
+}
+
+// noteOwned says which of the changed things a set of files will set back.
+func (a *app) noteOwned(owners state.Owners, changes []definition.Change) {
+	for _, change := range changes {
+		if owner := owners[change.Path]; owner != "" {
+			fmt.Fprintf(a.errOut, "note: %s is kept by the files of %q: change those too, or the next apply sets it back\n", change.Path, owner)
+		}
+	}
 }
 
 // check refuses a definition with problems that the present one does not have

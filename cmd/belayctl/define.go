@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,8 +14,41 @@ import (
 	"github.com/belay-ha/belay/resources/definition"
 )
 
-// readFiles reads definition files; "-" is the standard input.
+// maxFiles bounds how many files one command reads.
+const maxFiles = 1000
+
+// tomlFiles puts the files *.toml of a directory in its place, in the order of
+// their names.
+func tomlFiles(names []string) ([]string, error) {
+	var all []string
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil || !info.IsDir() {
+			all = append(all, name) // what is not there is told when it is read
+			continue
+		}
+		inside, err := filepath.Glob(filepath.Join(name, "*.toml"))
+		if err != nil {
+			return nil, usage("%v", err)
+		}
+		if len(inside) == 0 {
+			return nil, usage("%s holds no file *.toml", name)
+		}
+		all = append(all, inside...)
+	}
+	if len(all) > maxFiles {
+		return nil, usage("%d files at once: at most %d", len(all), maxFiles)
+	}
+	return all, nil
+}
+
+// readFiles reads definition files, of directories all; "-" is the standard
+// input.
 func (a *app) readFiles(names []string) ([]definition.File, error) {
+	names, err := tomlFiles(names)
+	if err != nil {
+		return nil, err
+	}
 	files := make([]definition.File, 0, len(names))
 	for _, name := range names {
 		var text []byte
@@ -70,51 +104,6 @@ func (a *app) validateCommand() *cobra.Command {
 			})
 		},
 	}
-}
-
-func (a *app) applyCommand() *cobra.Command {
-	flags := changeFlags{diff: true}
-	var names []string
-	var prune bool
-	cmd := &cobra.Command{
-		Use: "apply -f FILE...", Short: "Make the cluster what definition files say", Args: arguments(0, 0),
-		Long: `Replaces the cluster's definition by that of the files, shows what differs, and
-changes nothing when nothing does. Several files add up; - is the standard input.
-
-Nodes, fence devices, resources and groups that the cluster has and the files do
-not are taken out only with --prune.`,
-		Example: "  belayctl apply -f cluster.toml --dry-run\n  belayctl apply -f base.toml -f site.toml --wait=600s\n  belayctl export | belayctl apply -f -",
-	}
-	flags.add(cmd)
-	cmd.Flags().StringArrayVarP(&names, "file", "f", nil, "a definition file, or -; may be given several times")
-	cmd.Flags().BoolVar(&prune, "prune", false, "take out what the files do not hold")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if len(names) == 0 {
-			return usage("write: belayctl apply -f FILE")
-		}
-		wanted, err := a.decode(names)
-		if err != nil {
-			return err
-		}
-		return a.edit(cmd.Context(), &flags, func(current *resources.Definition) (*resources.Definition, error) {
-			return a.applied(current, wanted, prune, flags.dryRun)
-		})
-	}
-	return cmd
-}
-
-func (a *app) applied(current, wanted *resources.Definition, prune, dryRun bool) (*resources.Definition, error) {
-	result := wanted.Clone()
-	switch {
-	case result.Name == "":
-		result.Name = current.Name
-	case current.Name != "" && result.Name != current.Name:
-		return nil, usage("the files are for cluster %q, and this is %q", result.Name, current.Name)
-	}
-	if lost := definition.Losses(current, result); len(lost) > 0 && !prune && !dryRun {
-		return nil, usage("the files do not hold %s: add --prune to take them out of the cluster", strings.Join(lost, ", "))
-	}
-	return result, nil
 }
 
 // printDiff shows changes as lines of the file.

@@ -91,6 +91,8 @@ func runExample(t *testing.T, line string) {
 			c.leftOff("controller-1")
 		case part == "secret set bmc-0" && !fed:
 			c.app.interactive = true // it is typed
+		case strings.HasPrefix(part, "config "):
+			c.fake.state.Revisions = []state.Revision{{Index: 12, Definition: &resources.Definition{Name: "overcloud"}}, {Index: 15, Definition: c.fake.state.Definition}}
 		case strings.HasPrefix(part, "node remove"):
 			c.fake.state.Nodes["compute-7"].Instances = nil
 			c.fake.state.Nodes["compute-7"].Liveness = state.LivenessLeft
@@ -122,6 +124,12 @@ func TestExamples(t *testing.T) {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Mkdir("cluster.d", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("cluster.d/all.toml", []byte(baseFile), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	for _, cmd := range commands(newConsole(t).app.root()) {
 		if cmd.Example == "" || cmd.Short == "" {

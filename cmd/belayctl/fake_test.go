@@ -128,6 +128,7 @@ func newFake(t *testing.T, file string) *fakeCluster {
 	def := decodeText(file)
 	s := state.New()
 	s.Index, s.Revision, s.Term, s.At, s.Cluster.Name, s.Definition = 7, 7, 1, epoch, def.Name, def
+	s.Version = state.Version
 	for i, n := range def.Nodes {
 		s.Nodes[n.Name] = &state.Node{Name: n.Name, Address: "192.0.2.1:7450", Voter: i < 3, Liveness: state.LivenessAlive, Incarnation: "i", Instances: map[resources.InstanceID]*state.Instance{}}
 	}
@@ -182,7 +183,13 @@ func (f *fakeCluster) Explain(_ context.Context, resource resources.ResourceID, 
 func (f *fakeCluster) Definition(context.Context) (api.DefinitionAnswer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return api.DefinitionAnswer{Revision: f.state.Revision, Definition: f.state.Definition}, f.err
+	return api.DefinitionAnswer{Revision: f.state.Revision, Definition: f.state.Definition, Owners: f.state.Owners, CommandSet: f.state.Version}, f.err
+}
+
+func (f *fakeCluster) Revisions(_ context.Context, owner string) (api.RevisionsAnswer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return api.RevisionsSince(f.state, owner), f.err
 }
 
 func (f *fakeCluster) Command(_ context.Context, command state.Command) (api.CommandAnswer, error) {

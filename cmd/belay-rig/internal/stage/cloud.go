@@ -36,7 +36,7 @@ func (s *Stage) Deploy(ctx context.Context, definition string) error {
 			return err
 		}
 	}
-	if _, err := s.Ctl(ctx, first, "apply", "-f", path); err != nil {
+	if _, err := s.Ctl(ctx, first, "apply", "--yes", "-f", path); err != nil {
 		return err
 	}
 	// The inspector needs its schema, which needs the database.

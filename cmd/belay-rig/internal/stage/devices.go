@@ -60,6 +60,6 @@ func (s *Stage) fenceBy(ctx context.Context, file, device string) error {
 	if err := s.rig.Push(ctx, first, path, "/root/"+device+".toml", 0o600); err != nil {
 		return err
 	}
-	_, err = s.Ctl(ctx, first, "apply", "-f", "/root/"+device+".toml", "--wait=60")
+	_, err = s.Ctl(ctx, first, "apply", "--yes", "-f", "/root/"+device+".toml", "--wait=60")
 	return err
 }

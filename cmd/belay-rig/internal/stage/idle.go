@@ -51,7 +51,7 @@ func (s *Stage) Idle(ctx context.Context, count int, span time.Duration) ([]Idle
 	if err := s.rig.Push(ctx, first, path, "/root/idle.toml", 0o600); err != nil {
 		return nil, err
 	}
-	if _, err := s.Ctl(ctx, first, "apply", "-f", "/root/idle.toml"); err != nil {
+	if _, err := s.Ctl(ctx, first, "apply", "--yes", "-f", "/root/idle.toml"); err != nil {
 		return nil, err
 	}
 	status, err := s.Until(ctx, 3*time.Minute, "all resources run", func(st api.Status) bool { return Whole(st) && len(st.Defined) == count })
