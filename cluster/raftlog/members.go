@@ -166,5 +166,9 @@ func (n *Node) TransferLeadership(ctx context.Context, id string) error {
 			return n.raft.LeadershipTransferToServer(raft.ServerID(id), raft.ServerAddress(m.Addr)).Error()
 		}
 	}
-	return n.classify(op, n.call(ctx, transfer))
+	// Raft waits for an answer of the new leader first, even if it has every entry.
+	return n.classify(op, n.call(ctx, func() error {
+		defer n.trans.quiet.pass()()
+		return transfer()
+	}))
 }

@@ -134,6 +134,7 @@ func (n *Node) start() error {
 			MsgpackUseNewTimeFormat: true, Logger: rc.Logger.Named("net"),
 		}), true)
 	}
+	n.logs.wrote = n.trans.quiet.wrote
 	n.raft, err = raft.NewRaft(rc, n.fsm, n.logs, n.logs, snaps, n.trans)
 	if err != nil {
 		return errors.Join(err, n.fsm.restoreError(), n.trans.Close())
@@ -240,6 +241,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() {
 		n.drain(ctx)
+		n.trans.quiet.pass() // for good
 		err := n.raft.Shutdown().Error()
 		n.raft.DeregisterObserver(n.observer)
 		close(n.stop)

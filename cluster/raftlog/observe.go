@@ -43,6 +43,11 @@ func (n *Node) observe() {
 func (n *Node) handle(data any) {
 	switch d := data.(type) {
 	case raft.LeaderObservation:
+		// Not as soon as the leadership is lost: with the shorter timeout Raft looks
+		// at once when it heard a leader last, and a node that led has heard none.
+		if d.LeaderID != "" && d.LeaderID != raft.ServerID(n.cfg.ID) {
+			n.setRhythm(false)
+		}
 		n.watch.wake()
 	case raft.RaftState:
 		n.cfg.Logger.Info("raft state changed", zap.String("node", n.cfg.ID),
@@ -52,6 +57,9 @@ func (n *Node) handle(data any) {
 		}
 		if d == raft.Shutdown {
 			n.stopped()
+		}
+		if d == raft.Leader {
+			n.setRhythm(true)
 		}
 		n.watch.wake()
 	case raft.PeerObservation:

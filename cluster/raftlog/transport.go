@@ -40,6 +40,7 @@ type Contact struct {
 type transport struct {
 	Transport
 	qualified bool // peers are dialled by Stream
+	quiet     *quiet
 
 	mu       sync.Mutex
 	severed  bool
@@ -54,7 +55,7 @@ type heartbeat struct {
 }
 
 func newTransport(t Transport, qualified bool) *transport {
-	return &transport{Transport: t, qualified: qualified, contacts: map[string]*heartbeat{}}
+	return &transport{Transport: t, qualified: qualified, quiet: newQuiet(), contacts: map[string]*heartbeat{}}
 }
 
 // sever refuses every outgoing RPC from now on.
@@ -161,16 +162,25 @@ func (t *transport) forget(peer string) {
 
 // AppendEntries implements raft.Transport.
 func (t *transport) AppendEntries(id raft.ServerID, a raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	target, err := t.target(id, a)
+	// Raft's network transport knows a heartbeat by the same signs.
+	isHeartbeat := len(args.Entries) == 0 && args.PrevLogEntry == 0 && args.LeaderCommitIndex == 0
+	if !isHeartbeat {
+		t.quiet.hold(string(id), args)
+	}
+	target, err := t.target(id, a) // after the hold: the node may be severed by now
 	if err != nil {
 		return err
 	}
-	// Raft's network transport knows a heartbeat by the same signs.
-	isHeartbeat := len(args.Entries) == 0 && args.PrevLogEntry == 0 && args.LeaderCommitIndex == 0
 	sent := t.begin(string(id), args.Term, isHeartbeat)
 	err = t.Transport.AppendEntries(id, target, args, resp)
 	if err == nil && resp.Term <= args.Term { // else it follows another leader
 		t.end(string(id), args.Term, isHeartbeat, sent)
+	}
+	switch {
+	case err != nil || !resp.Success || resp.Term > args.Term:
+		t.quiet.doubt(string(id))
+	case !isHeartbeat:
+		t.quiet.confirmed(string(id), args)
 	}
 	return err
 }

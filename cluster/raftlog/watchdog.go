@@ -91,6 +91,8 @@ type LogStable interface {
 type watchedStore struct {
 	LogStable
 	dog *watchdog
+	// wrote, unless nil, is told the newest entry after each write.
+	wrote func(index uint64)
 }
 
 // IsMonotonic implements raft.MonotonicLogStore for the store inside. A wrapper
@@ -115,7 +117,11 @@ func (s *watchedStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.
 
 // StoreLogs implements raft.LogStore.
 func (s *watchedStore) StoreLogs(logs []*raft.Log) error {
-	return s.write("write of log entries", func() error { return s.LogStable.StoreLogs(logs) })
+	err := s.write("write of log entries", func() error { return s.LogStable.StoreLogs(logs) })
+	if err == nil && len(logs) > 0 && s.wrote != nil {
+		s.wrote(logs[len(logs)-1].Index)
+	}
+	return err
 }
 
 // DeleteRange implements raft.LogStore.

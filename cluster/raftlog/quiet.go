@@ -1,0 +1,128 @@
+package raftlog
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"go.uber.org/zap"
+)
+
+// A cluster in which nothing happens should cost next to nothing. Raft does two
+// things all the same: it sends heartbeats, ten and more in each heartbeat
+// timeout, and repeats the last AppendEntries between them, so that followers
+// learn what was committed since.
+
+// maxQuiet is how long a request that says nothing new may be held back.
+const maxQuiet = time.Second
+
+// quiet holds back what a leader has told a peer already. It never answers in a
+// peer's place: what it holds back is sent in the end, since Raft takes an answer
+// as contact.
+type quiet struct {
+	mu sync.Mutex
+	// The fields below are guarded by mu.
+	stored uint64          // the entry that was written to the own log last
+	told   map[string]told // by peer: what it has confirmed last
+	news   chan struct{}   // closed, and replaced, when nothing may be held back
+	open   int             // nothing is held back while it is over zero
+}
+
+// told is what a peer has confirmed.
+type told struct{ term, last, commit uint64 }
+
+func newQuiet() *quiet { return &quiet{told: map[string]told{}, news: make(chan struct{})} }
+
+// hold returns at once, unless the request repeats what the peer has confirmed
+// and the whole log is committed. Then it returns when there is a new entry, when
+// a request to the peer has failed (it may have restarted and forgotten what is
+// committed), or after maxQuiet.
+func (q *quiet) hold(peer string, args *raft.AppendEntriesRequest) {
+	q.mu.Lock()
+	repeats := len(args.Entries) == 0 && q.told[peer] == told{args.Term, args.PrevLogEntry, args.LeaderCommitIndex}
+	// What is not committed yet will be soon, and followers wait for the news.
+	if q.open > 0 || !repeats || args.LeaderCommitIndex != args.PrevLogEntry || q.stored != args.PrevLogEntry {
+		q.mu.Unlock()
+		return
+	}
+	news := q.news
+	q.mu.Unlock()
+	timer := time.NewTimer(maxQuiet)
+	defer timer.Stop()
+	select {
+	case <-news:
+	case <-timer.C:
+	}
+}
+
+// confirmed notes that the peer has taken a request.
+func (q *quiet) confirmed(peer string, args *raft.AppendEntriesRequest) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	last := args.PrevLogEntry
+	if n := len(args.Entries); n > 0 {
+		last = args.Entries[n-1].Index
+	}
+	q.told[peer] = told{args.Term, last, args.LeaderCommitIndex}
+}
+
+// doubt forgets what the peer has confirmed.
+func (q *quiet) doubt(peer string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, known := q.told[peer]; known {
+		delete(q.told, peer)
+		q.wake()
+	}
+}
+
+// wrote notes the newest entry of the own log.
+func (q *quiet) wrote(index uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stored = index
+	q.wake()
+}
+
+// pass lets everything through until resume is called.
+func (q *quiet) pass() (resume func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open++
+	q.wake()
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.open--
+	}
+}
+
+// wake ends all holds; the caller holds mu.
+func (q *quiet) wake() {
+	close(q.news)
+	q.news = make(chan struct{})
+}
+
+// Raft waits between two heartbeats for a tenth to a fifth of a node's own
+// heartbeat timeout, whose other use is how long a follower waits for its leader.
+// A leader that waits a sixth to a third is still heard several times in each
+// follower's timeout, also when one TCP segment is lost, which costs 200 ms
+// (RFC 8985, section 7.2). So the node that leads takes a longer timeout for
+// itself, until it follows another.
+const (
+	rhythmNumerator   = 5
+	rhythmDenominator = 3
+)
+
+// setRhythm makes Raft's settings those of a leader or of a follower.
+func (n *Node) setRhythm(leads bool) {
+	rc := n.raft.ReloadableConfig()
+	rc.HeartbeatTimeout, rc.ElectionTimeout = n.cfg.HeartbeatTimeout, n.cfg.ElectionTimeout
+	if leads {
+		rc.HeartbeatTimeout = rc.HeartbeatTimeout * rhythmNumerator / rhythmDenominator
+		rc.ElectionTimeout = max(rc.ElectionTimeout, rc.HeartbeatTimeout)
+	}
+	if err := n.raft.ReloadConfig(rc); err != nil {
+		n.cfg.Logger.Error("change the rhythm of heartbeats", zap.Error(err)) // not reached: both are valid
+	}
+}
