@@ -42,6 +42,7 @@ type detector struct {
 	turn    int // rotates helpers
 
 	lastTick   time.Time
+	planned    time.Time // of the next tick
 	lag        time.Duration
 	graceUntil time.Time
 	lastPause  time.Duration

@@ -11,7 +11,7 @@ import (
 )
 
 // TestLoopback runs three members over real sockets: sealed packets and streams
-// by memberlist's own transport.
+// on its own sockets.
 func TestLoopback(t *testing.T) {
 	port := freePort(t)
 	var peers []Peer

@@ -103,6 +103,21 @@ func (m *member) engaged(now time.Time) bool {
 	return m.watched || now.Before(m.attentive) || m.verdict == Suspect || m.verdict == Dead
 }
 
+// pinged says whether this member pings it.
+func (m *member) pinged(now time.Time) bool {
+	return m.addr != "" && m.engaged(now) && m.verdict != Unknown && m.verdict != Left
+}
+
+// calm says whether nothing about it is in doubt or under way: it answers, or it
+// is no member to be pinged.
+func (m *member) calm(now time.Time) bool {
+	if m.verdict == Unknown || m.verdict == Left {
+		return true
+	}
+	return m.verdict == Alive && m.unanswered == 0 && len(m.accusers) == 0 && !m.accused &&
+		!now.Before(m.attentive) && !(m.watched && m.lastPing.IsZero())
+}
+
 // tried is how long our own pings have gone unanswered.
 func (m *member) tried(now time.Time) time.Duration {
 	if m.trying.IsZero() {

@@ -51,6 +51,8 @@ type Membership struct {
 	meta    []byte
 	changed chan struct{}
 	answers map[string]map[chan struct{}]struct{} // waiting Confirms by node
+	timer   *time.Timer                           // of the next tick; nil before Run
+	due     time.Time                             // when it fires
 }
 
 // New checks cfg and returns a detector that does not run yet. It reports all
@@ -86,7 +88,7 @@ func (m *Membership) Run(ctx context.Context) error {
 		return errors.New("membership run: already started")
 	}
 	defer close(m.done)
-	list, err := memberlist.Create(m.cfg.gossipConfig(m.keyring, &delegate{m}))
+	list, err := m.create()
 	if err != nil {
 		return fmt.Errorf("membership: listen on %s port %d: %w", m.cfg.BindAddr, m.cfg.Port, err)
 	}
@@ -118,16 +120,36 @@ func (m *Membership) Run(ctx context.Context) error {
 // Ready is closed once Run has opened the port.
 func (m *Membership) Ready() <-chan struct{} { return m.ready }
 
-// watchLoop ticks the detector. time.Ticker drops ticks it cannot deliver, so a
-// pause of the process shows as one long gap.
+// create opens the port and joins gossip.
+func (m *Membership) create() (*memberlist.Memberlist, error) {
+	config := m.cfg.gossipConfig(m.keyring, &delegate{m})
+	if config.Transport != nil || config.AdvertiseAddr == "" {
+		return memberlist.Create(config) // it chooses an address to advertise
+	}
+	own, err := listen(config.BindAddr, config.BindPort, m.cfg.Logger.Named("gossip"))
+	if err != nil {
+		return nil, err
+	}
+	config.Transport = own
+	list, err := memberlist.Create(config)
+	if err != nil {
+		err = errors.Join(err, own.Shutdown())
+	}
+	return list, err
+}
+
+// watchLoop ticks the detector. A pause of the process shows as one long gap.
 func (m *Membership) watchLoop(ctx context.Context) {
-	ticker := time.NewTicker(tickInterval)
-	defer ticker.Stop()
+	timer := time.NewTimer(tickInterval)
+	defer timer.Stop()
+	m.mu.Lock()
+	m.timer, m.due = timer, time.Now().Add(tickInterval)
+	m.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-timer.C:
 		}
 		if m.stall != nil {
 			m.stall()
@@ -138,12 +160,24 @@ func (m *Membership) watchLoop(ctx context.Context) {
 	}
 }
 
+// plan has the next tick come when the detector needs it; the caller holds mu.
+func (m *Membership) plan(now time.Time) {
+	if m.timer == nil {
+		return
+	}
+	if due := m.det.nextTick(now); !due.Equal(m.due) {
+		m.due = due
+		m.timer.Reset(due.Sub(now))
+	}
+}
+
 // update changes the view under the lock, wakes whom it concerns and logs.
 func (m *Membership) update(f func(*detector, time.Time)) {
 	m.mu.Lock()
 	now := time.Now()
 	before := m.det.version
 	f(m.det, now)
+	m.plan(now)
 	if m.det.version != before {
 		close(m.changed)
 		m.changed = make(chan struct{})

@@ -20,13 +20,13 @@ const (
 	deadLate     = time.Minute
 )
 
-// tick judges every member and returns what to send. It is to be called every
-// tickInterval; a gap of PauseGap since the last call is taken as a pause of
+// tick judges every member and returns what to send. It is to be called when
+// nextTick says; a gap of PauseGap since the last call is taken as a pause of
 // this process.
 func (d *detector) tick(now time.Time) []action {
 	if !d.lastTick.IsZero() {
 		gap := now.Sub(d.lastTick)
-		late := max(gap-tickInterval, 0)
+		late := max(gap-max(tickInterval, d.planned.Sub(d.lastTick)), 0)
 		d.lag = max(late, d.lag-gap/4)
 		if gap > d.timing.PauseGap {
 			d.lag = 0
@@ -38,11 +38,54 @@ func (d *detector) tick(now time.Time) []action {
 	all := d.sorted()
 	d.seatRing(all, now)
 	var out []action
+	early := d.pingsDue(all, now)
 	for _, m := range all {
 		d.judge(m, now)
-		out = append(out, d.probe(m, now)...)
+		out = append(out, d.probe(m, early, now)...)
 	}
 	return append(out, d.reports(all, now)...)
+}
+
+// nextTick returns when tick is to be called next: after tickInterval while
+// anything is in doubt, else when a ping is due, so that a member at rest wakes
+// as seldom as its pings allow.
+func (d *detector) nextTick(now time.Time) time.Time {
+	soon := d.lastTick.Add(tickInterval)
+	at := d.lastTick.Add(d.timing.PingInterval)
+	for _, m := range d.members {
+		switch {
+		case !m.calm(now):
+			at = soon
+		case m.pinged(now):
+			at = earlier(at, m.lastPing.Add(d.timing.PingInterval))
+		}
+	}
+	if now.Before(d.graceUntil) {
+		at = soon
+	}
+	if at.Before(soon) {
+		at = soon
+	}
+	if at.Before(now) {
+		at = now
+	}
+	d.planned = at
+	return at
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// pingsDue says whether any member's regular ping is due: then the others' go out
+// with it, if half of their time is over, and from then on they are due together.
+func (d *detector) pingsDue(all []*member, now time.Time) bool {
+	return slices.ContainsFunc(all, func(m *member) bool {
+		return m.pinged(now) && now.Sub(m.lastPing) >= d.pingInterval(m, now)-tickInterval/2
+	})
 }
 
 func (d *detector) prune(now time.Time) {
@@ -187,13 +230,18 @@ func (d *detector) hold(m *member, now time.Time) {
 	}
 }
 
-// probe returns the packets that are due to one member.
-func (d *detector) probe(m *member, now time.Time) []action {
-	if m.addr == "" || !m.engaged(now) || m.verdict == Unknown || m.verdict == Left {
+// probe returns the packets that are due to one member. early has a member that
+// answers be pinged before its time.
+func (d *detector) probe(m *member, early bool, now time.Time) []action {
+	if !m.pinged(now) {
 		return nil
 	}
 	var out []action
-	if now.Sub(m.lastPing) >= d.pingInterval(m, now)-tickInterval/2 {
+	interval := d.pingInterval(m, now) - tickInterval/2
+	if early && m.unanswered == 0 && m.verdict == Alive {
+		interval = d.timing.PingInterval / 2
+	}
+	if now.Sub(m.lastPing) >= interval {
 		out = append(out, action{to: m.name, addr: m.addr, msg: d.question(kindPing, m, now)})
 		m.unanswered++
 		m.lastPing = now
