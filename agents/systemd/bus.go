@@ -21,6 +21,9 @@ type bus interface {
 	transient(ctx context.Context, unit string, properties []unitbus.Property, result chan<- string) error
 	kill(ctx context.Context, unit string, signal int32) error
 	properties(ctx context.Context, unit string) (map[string]any, error)
+	// stateChanged returns when the unit's state changed last, in microseconds of
+	// the monotonic clock; 0 if it never did.
+	stateChanged(ctx context.Context, unit string) (uint64, error)
 	resetFailed(ctx context.Context, unit string) error
 	reload(ctx context.Context) error
 	setEnvironment(ctx context.Context, assignments []string) error
@@ -136,6 +139,15 @@ func (c *conn) kill(ctx context.Context, unit string, signal int32) error {
 func (c *conn) properties(ctx context.Context, unit string) (map[string]any, error) {
 	all, err := c.GetAllPropertiesContext(ctx, unit)
 	return all, classify(err)
+}
+
+func (c *conn) stateChanged(ctx context.Context, unit string) (uint64, error) {
+	got, err := c.GetUnitPropertyContext(ctx, unit, "StateChangeTimestampMonotonic")
+	if err != nil {
+		return 0, classify(err)
+	}
+	at, _ := got.Value.Value().(uint64)
+	return at, nil
 }
 
 func (c *conn) resetFailed(ctx context.Context, unit string) error {

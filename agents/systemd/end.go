@@ -23,7 +23,7 @@ const killInterval = 500 * time.Millisecond
 // *agents.UnitError that names them.
 func (m *Manager) End(ctx context.Context, unit string, grace time.Duration) error {
 	unit = FullName(unit)
-	before, err := m.State(ctx, unit)
+	before, err := m.present(ctx, unit)
 	if err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
@@ -54,7 +54,7 @@ func (m *Manager) killUntilGone(ctx context.Context, unit, group string) (agents
 	var last agents.UnitState
 	seen := false
 	for {
-		state, err := m.State(ctx, unit)
+		state, err := m.present(ctx, unit)
 		if err == nil {
 			if state.ControlGroup == "" {
 				state.Processes = m.processes(group)

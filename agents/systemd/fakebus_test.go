@@ -34,6 +34,9 @@ type fakeUnit struct {
 	conditionUnmet                  bool
 	processes                       string // the content of cgroup.procs
 	job                             bool
+	restarts                        int // of a unit that looks the same afterwards
+	stamps                          uint64
+	stamped                         string
 	// react is called for start, stop, restart, reload and kill; it changes the
 	// unit and returns the job's result, or "silent" to never report one.
 	react func(verb string, u *fakeUnit) string
@@ -197,8 +200,28 @@ func (b *fakeBus) properties(_ context.Context, unit string) (map[string]any, er
 	return map[string]any{
 		"LoadState": u.load, "ActiveState": u.active, "SubState": u.sub, "Result": u.result, "UnitFileState": u.file,
 		"ExecMainStatus": u.status, "ControlGroup": "/" + unit, "Job": []any{job, "/"},
-		"ConditionResult": !u.conditionUnmet, "ConditionTimestamp": uint64(1),
+		"ConditionResult": !u.conditionUnmet, "ConditionTimestamp": uint64(1), "StateChangeTimestampMonotonic": u.stamp(),
 	}, nil
+}
+
+// stamp changes with the unit's state.
+func (u *fakeUnit) stamp() uint64 {
+	if now := fmt.Sprint(u.active, u.sub, u.result, u.status, u.restarts); now != u.stamped {
+		u.stamped, u.stamps = now, u.stamps+1
+	}
+	return u.stamps
+}
+
+func (b *fakeBus) stateChanged(_ context.Context, unit string) (uint64, error) {
+	b.f.mu.Lock()
+	defer b.f.mu.Unlock()
+	if err := b.call("changed %s", unit); err != nil {
+		return 0, err
+	}
+	if u := b.f.units[unit]; u != nil {
+		return u.stamp(), nil
+	}
+	return 0, nil
 }
 
 func (b *fakeBus) resetFailed(_ context.Context, unit string) error {

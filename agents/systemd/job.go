@@ -92,7 +92,7 @@ func (m *Manager) await(ctx context.Context, verb, unit string, result <-chan st
 	if err != nil {
 		return fmt.Errorf("%s %s: wait for the job: %w", verb, unit, err)
 	}
-	state, err := m.State(ctx, unit)
+	state, err := m.present(ctx, unit)
 	if err != nil {
 		return fmt.Errorf("%s %s: job %s: %w", verb, unit, job, err)
 	}
@@ -121,7 +121,7 @@ func (m *Manager) result(ctx context.Context, unit string, result <-chan string)
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		case <-look.C:
-			state, err := m.State(ctx, unit)
+			state, err := m.present(ctx, unit)
 			switch {
 			case err != nil || state.JobPending:
 				idle = 0 // systemd may be restarting itself: keep looking until ctx ends

@@ -40,9 +40,10 @@ type Manager struct {
 	dial  func(context.Context) (bus, error)
 	next  atomic.Uint32
 
-	mu     sync.Mutex // guards pool and closed
+	mu     sync.Mutex // guards pool, closed and units
 	pool   [poolSize]bus
 	closed bool
+	units  map[string]known // by full name
 
 	reload reloader
 }

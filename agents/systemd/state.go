@@ -16,8 +16,9 @@ import (
 // maxProcesses bounds UnitState.Processes.
 const maxProcesses = 64
 
-// State reads what systemd and the kernel know of a unit. A unit that systemd
-// does not know has Load "not-found" and is inactive; that is no error.
+// State returns what systemd and the kernel know of a unit. A unit that systemd
+// does not know has Load "not-found" and is inactive; that is no error. Of a unit
+// that runs, all but Active, Sub, Result and Processes may be a minute old.
 func (m *Manager) State(ctx context.Context, unit string) (agents.UnitState, error) {
 	unit = FullName(unit)
 	if err := checkName(unit); err != nil {
@@ -27,6 +28,28 @@ func (m *Manager) State(ctx context.Context, unit string) (agents.UnitState, err
 	if err != nil {
 		return agents.UnitState{}, fmt.Errorf("state of %s: %w", unit, err)
 	}
+	state, same := m.unchanged(ctx, b, unit)
+	if !same {
+		return m.read(ctx, b, unit)
+	}
+	state.Processes = m.processes(state.ControlGroup)
+	return state, nil
+}
+
+// present is State as of now in every field.
+func (m *Manager) present(ctx context.Context, unit string) (agents.UnitState, error) {
+	if err := checkName(unit); err != nil {
+		return agents.UnitState{}, err
+	}
+	b, err := m.bus(ctx)
+	if err != nil {
+		return agents.UnitState{}, fmt.Errorf("state of %s: %w", unit, err)
+	}
+	return m.read(ctx, b, unit)
+}
+
+// read asks for all that systemd knows of a unit.
+func (m *Manager) read(ctx context.Context, b bus, unit string) (agents.UnitState, error) {
 	all, err := b.properties(ctx, unit)
 	if errors.Is(err, agents.ErrNoUnit) {
 		return agents.UnitState{Unit: unit, Load: "not-found", Active: "inactive", Sub: "dead"}, nil
@@ -35,6 +58,7 @@ func (m *Manager) State(ctx context.Context, unit string) (agents.UnitState, err
 		return agents.UnitState{}, fmt.Errorf("state of %s: %w", unit, err)
 	}
 	state := stateOf(unit, all)
+	m.remember(state, property[uint64](all, "StateChangeTimestampMonotonic"))
 	state.Processes = m.processes(state.ControlGroup)
 	return state, nil
 }

@@ -29,7 +29,7 @@ func (m *Manager) StartTransient(ctx context.Context, name string, spec agents.T
 	if err := checkName(unit); err != nil {
 		return fmt.Errorf("start transient: %w", err)
 	}
-	state, err := m.State(ctx, unit)
+	state, err := m.present(ctx, unit)
 	if err != nil {
 		return fmt.Errorf("start transient: %w", err)
 	}
