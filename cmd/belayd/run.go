@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -37,6 +38,7 @@ func run(ctx context.Context, configFile string) error {
 	if err != nil {
 		return err
 	}
+	boundProcessors()
 	log, err := newLogger(host.LogLevel)
 	if err != nil {
 		return err
@@ -72,6 +74,18 @@ func run(ctx context.Context, configFile string) error {
 		return nil
 	}
 	return err
+}
+
+// maxProcessors is the most that the daemon uses at once. Its work is short and
+// mostly waits; with each processor more, whatever wakes it looks through more
+// queues for something to do, and on a large controller that is most of its cost.
+const maxProcessors = 4
+
+// boundProcessors obeys GOMAXPROCS in the environment, as the runtime does.
+func boundProcessors() {
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) > maxProcessors {
+		runtime.GOMAXPROCS(maxProcessors)
+	}
 }
 
 // notify tells systemd that the daemon has started, and again and again that it
