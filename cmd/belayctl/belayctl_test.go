@@ -87,7 +87,7 @@ func TestBadUsage(t *testing.T) {
 		{"fence confirm controller-2 --reason x", "nobody is there to be asked: add --yes if you are sure"},
 		{"galera bootstrap --reason x", "write --from NODE, or --cancel"},
 		{"galera bootstrap --from controller-0", "say why controller-0 has the right data: --reason TEXT"},
-		{"wait --for galera", `condition "galera": write RESOURCE started|promoted|stopped >= N`},
+		{"wait --for galera", `condition "galera", column 7: started, promoted or stopped is missing`},
 		{"wait --for nothing\x20started>=1", `no resource is called "nothing"`},
 		{"completion tcsh", `no shell is called "tcsh": there are bash, zsh, fish`},
 		{"apply", "write: belayctl apply -f FILE"},
@@ -151,13 +151,13 @@ func TestWaitOutcomes(t *testing.T) {
 		{"in the end", []api.WaitAnswer{{}, {}, {Settled: true, AsAsked: true}}, exitDone, ""},
 		{"not as asked", []api.WaitAnswer{{}, {Settled: true, Problems: []api.ProblemStatus{problem}}}, exitNotAsAsked,
 			"settled, but not as asked\n  vip cannot start on any node; next: belayctl resource retry vip"},
-		{"never", []api.WaitAnswer{{Actions: []api.ActionStatus{action}}}, exitTimedOut, "not settled after 5s; the change itself is made and goes on\n  start vip@controller-0 is under way"},
+		{"never", []api.WaitAnswer{{Actions: []api.ActionStatus{action}}}, exitTimedOut, "not settled after 20s; the change itself is made and goes on\n  start vip@controller-0 is under way"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			console := newConsole(t)
 			console.fake.waits = c.waits
-			if code := console.run(t, "resource", "create", "x", "vip", "--wait=5", "address=192.0.2.7/24"); code != c.code {
+			if code := console.run(t, "resource", "create", "x", "vip", "--wait=20", "address=192.0.2.7/24"); code != c.code {
 				t.Errorf("exit %d, want %d: %s", code, c.code, console.err.String())
 			}
 			if !strings.Contains(console.err.String(), c.text) {

@@ -214,8 +214,13 @@ func (a *app) settle(ctx context.Context, c Cluster, flags *changeFlags, index u
 	return a.waitSettled(ctx, c, index, flags.wait.time, concerns)
 }
 
+// waitStep is how often progress is looked at while waiting.
+const waitStep = 2 * time.Second
+
 func (a *app) waitSettled(ctx context.Context, c Cluster, index uint64, limit resources.Duration, concerns []resources.ResourceID) error {
 	deadline := a.now().Add(limit.Std())
+	shown := a.newProgress()
+	defer shown.end()
 	var answer api.WaitAnswer
 	for {
 		left := deadline.Sub(a.now())
@@ -223,7 +228,7 @@ func (a *app) waitSettled(ctx context.Context, c Cluster, index uint64, limit re
 			return &timedOutError{after: limit, actions: answer.Actions}
 		}
 		var err error
-		answer, err = waitOnce(ctx, c, api.WaitRequest{Index: index, Resources: concerns, Timeout: resources.Duration(min(left, api.MaxWait))})
+		answer, err = waitOnce(ctx, c, api.WaitRequest{Index: index, Resources: concerns, Timeout: resources.Duration(min(left, waitStep))})
 		switch {
 		case err != nil:
 			return err
@@ -232,8 +237,9 @@ func (a *app) waitSettled(ctx context.Context, c Cluster, index uint64, limit re
 		case answer.Settled:
 			return &notAsAskedError{answer.Problems}
 		}
-		if a.terminal && len(answer.Actions) > 0 {
-			fmt.Fprintf(a.errOut, "waiting: %s\n", actionLine(answer.Actions[0]))
+		// What it tells is a comfort: that it cannot be had ends no wait.
+		if status, err := call(ctx, func(ctx context.Context) (api.Status, error) { return c.Status(ctx, false) }); err == nil {
+			shown.show(status)
 		}
 	}
 }

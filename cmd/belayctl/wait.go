@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,12 +21,18 @@ func (a *app) waitCommand() *cobra.Command {
 as the definition says. Exit code 4 means that nothing more happens by itself and they
 are not; 5 that it took too long.
 
-With --for it waits for a number of instances: RESOURCE started|promoted|stopped OP N,
-where OP is one of >= <= == != < >.`,
-		Example: "  belayctl wait --timeout 600s\n  belayctl wait galera haproxy\n  belayctl wait --for 'galera promoted >= 3' --timeout 10m",
+With --for it waits for a condition, of these, with and, or, not and parentheses:
+  resource/ID started|promoted|stopped [OP N]   instances in that role; OP is >= <= == != < >
+  resource/ID on NODE                           it runs there
+  resource/ID failed                            an instance has failed
+  node/NAME online|offline|standby|maintenance|lost|off
+  cluster settled|quorum|healthy
+What runs meanwhile is told on the standard error: on a terminal in one line, else a
+line for each event.`,
+		Example: "  belayctl wait --timeout 600s\n  belayctl wait galera haproxy\n  belayctl wait --for 'resource/galera promoted>=3' --timeout 10m\n  belayctl wait --for 'node/controller-1 online and cluster settled'",
 	}
 	cmd.Flags().Var(&limit, "timeout", "how long to wait (default 10m)")
-	cmd.Flags().StringVar(&condition, "for", "", "wait for a number of instances")
+	cmd.Flags().StringVar(&condition, "for", "", "wait for a condition, such as resource/galera promoted>=3")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if limit.time == 0 {
 			limit.time = waitDefault
@@ -45,7 +49,7 @@ where OP is one of >= <= == != < >.`,
 			if err != nil {
 				return err
 			}
-			return a.waitFor(cmd.Context(), c, wanted, limit.time)
+			return a.waitFor(cmd.Context(), c, condition, wanted, limit.time)
 		}
 		status, err := call(cmd.Context(), func(ctx context.Context) (api.Status, error) { return c.Status(ctx, false) })
 		if err != nil {
@@ -59,86 +63,29 @@ where OP is one of >= <= == != < >.`,
 	return cmd
 }
 
-// condition is a number of instances to wait for.
-type condition struct {
-	resource resources.ResourceID
-	role     resources.Role
-	op       string
-	count    int
-	text     string
-}
-
-func parseCondition(text string) (condition, error) {
-	wrong := usage("condition %q: write RESOURCE started|promoted|stopped >= N", text)
-	at := strings.IndexAny(text, "<>=!")
-	if at < 0 {
-		return condition{}, wrong
-	}
-	left, right := strings.Fields(text[:at]), text[at:]
-	op := right[:1]
-	if len(right) > 1 && right[1] == '=' {
-		op = right[:2]
-	}
-	count, err := strconv.Atoi(strings.TrimSpace(right[len(op):]))
-	if err != nil || len(left) != 2 || op == "=" || op == "!" {
-		return condition{}, wrong
-	}
-	role, err := resources.ParseRole(left[1])
-	if err != nil || role == resources.RoleUnknown {
-		return condition{}, wrong
-	}
-	return condition{resource: bare(left[:1])[0], role: role, op: op, count: count, text: text}, nil
-}
-
-func (c condition) holds(status api.Status) (bool, int) {
-	n := 0
-	for _, r := range status.Resources {
-		if r.Resource != c.resource || r.Failed || !r.Probed {
-			continue
-		}
-		if r.Role == c.role || c.role == resources.RoleStarted && r.Role == resources.RolePromoted {
-			n++
-		}
-	}
-	switch c.op {
-	case ">=":
-		return n >= c.count, n
-	case "<=":
-		return n <= c.count, n
-	case "==":
-		return n == c.count, n
-	case "!=":
-		return n != c.count, n
-	case "<":
-		return n < c.count, n
-	default:
-		return n > c.count, n
-	}
-}
-
-// waitFor looks again each time the cluster says that it has moved, and at least
-// twice a second.
-func (a *app) waitFor(ctx context.Context, c Cluster, wanted condition, limit resources.Duration) error {
+// waitFor looks at least twice a second.
+func (a *app) waitFor(ctx context.Context, c Cluster, text string, wanted condition, limit resources.Duration) error {
 	deadline := a.now().Add(limit.Std())
-	for {
+	shown := a.newProgress()
+	defer shown.end()
+	for first := true; ; first = false {
 		status, err := call(ctx, func(ctx context.Context) (api.Status, error) { return c.Status(ctx, false) })
 		if err != nil {
 			return err
 		}
-		defined := false
-		for _, d := range status.Defined {
-			defined = defined || d.ID == wanted.resource
+		if first {
+			if err := wanted.check(status); err != nil {
+				return err
+			}
 		}
-		if !defined {
-			return usage("no resource is called %q", wanted.resource)
-		}
-		holds, n := wanted.holds(status)
+		holds, how := wanted.holds(status)
 		if holds {
-			return a.print(map[string]int{"instances": n}, func(w io.Writer) { fmt.Fprintf(w, "%s: %d\n", wanted.text, n) })
+			return a.print(map[string]any{"condition": text, "holds": true}, func(w io.Writer) { fmt.Fprintf(w, "%s: true\n", text) })
 		}
 		if !a.now().Before(deadline) {
-			return &timedOutError{after: limit, what: fmt.Sprintf("%s has %d %s, not %s %d,", wanted.resource, n, wanted.role, wanted.op, wanted.count)}
+			return &timedOutError{after: limit, what: how + ","}
 		}
+		shown.show(status)
 		timer := time.NewTimer(fencePoll)
 		select {
 		case <-timer.C:
