@@ -2,7 +2,6 @@ package localexec
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -36,45 +35,6 @@ func TestSameOrderTwiceRunsOnce(t *testing.T) {
 	})
 }
 
-func TestOrdersThatAreNotObeyed(t *testing.T) {
-	cases := map[string]struct {
-		change func(*rig, *state.Order)
-		want   error
-	}{
-		"older term": {func(r *rig, o *state.Order) {
-			newer := *o
-			newer.LeaderTerm, newer.ID = 9, "999.0"
-			r.e.Execute(r.t.Context(), newer)
-		}, member.ErrStaleTerm},
-		"earlier run of the daemon": {func(_ *rig, o *state.Order) { o.Incarnation = "run-0" }, member.ErrStaleRun},
-		"run that ended with the no-quorum policy": {func(r *rig, _ *state.Order) {
-			r.lose(resources.NoQuorumFreeze)
-			r.regain()
-		}, member.ErrStaleRun},
-		"result on record": {func(r *rig, o *state.Order) { r.apply(&state.OperationFinished{Action: o.ID}) }, member.ErrOutdated},
-		"given up when the node counted dead": {func(r *rig, _ *state.Order) {
-			r.apply(&state.MemberVerdict{Node: self, Liveness: state.LivenessDead, Incarnation: run1})
-			r.apply(&state.MemberVerdict{Node: self, Liveness: state.LivenessAlive, Incarnation: run1})
-		}, member.ErrOutdated},
-		"action that the log does not know": {func(_ *rig, o *state.Order) { o.ID = "7.7" }, member.ErrOutdated},
-		"no lease":                          {func(r *rig, _ *state.Order) { r.lose(resources.NoQuorumFreeze) }, member.ErrNoLease},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			inRig(t, func(t *testing.T, r *rig) {
-				order := r.intend("vip", resources.OpStart, time.Minute)
-				c.change(r, &order)
-				if _, err := r.e.Execute(t.Context(), order); !errors.Is(err, c.want) {
-					t.Errorf("got %v, want %v", err, c.want)
-				}
-				if n := len(r.vip.ops(resources.OpStart)); n != 0 {
-					t.Error("the agent was called")
-				}
-			})
-		})
-	}
-}
-
 func TestOrderWaitsForTheLog(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		order := r.intend("vip", resources.OpStart, time.Minute)
@@ -83,17 +43,6 @@ func TestOrderWaitsForTheLog(t *testing.T) {
 		defer cancel()
 		if _, err := r.e.Execute(ctx, order); err == nil || !strings.Contains(err.Error(), "behind") {
 			t.Errorf("got %v, want an error that says that the member is behind", err)
-		}
-	})
-}
-
-func TestOrderSaysOnlyWhichOperation(t *testing.T) {
-	inRig(t, func(t *testing.T, r *rig) {
-		order := r.intend("vip", resources.OpProbe, time.Minute)
-		order.Op, order.Instance = resources.OpStart, "web"
-		r.obey(order)
-		if len(r.vip.ops(resources.OpProbe)) != 1 || len(r.vip.ops(resources.OpStart)) != 0 {
-			t.Error("the order's text was believed, not the log")
 		}
 	})
 }
@@ -114,15 +63,6 @@ func TestTimeoutIsUnknown(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestFailureBeforeTheDeadlineIsAFailure(t *testing.T) {
-	inRig(t, func(t *testing.T, r *rig) {
-		r.vip.on(result(agents.OutcomeFailed))
-		if got := r.obey(r.intend("vip", resources.OpStart, time.Minute)).Outcome; got != agents.OutcomeFailed {
-			t.Errorf("outcome %s", got)
-		}
-	})
 }
 
 // What was cut short by the end of the daemon or by Cancel has not failed: a
@@ -148,6 +88,22 @@ func TestCutShortIsNoFailure(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A cancel may come before Run has even begun with the order.
+func TestCancelAtOnce(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.vip.on(obedient(agents.OutcomeUnknown))
+		order := r.intend("vip", resources.OpStart, time.Minute)
+		if _, _, err := r.e.order(order); err != nil {
+			t.Fatal(err)
+		}
+		r.e.Cancel(order.ID)
+		began := time.Now()
+		if got := r.obey(order).Outcome; got != agents.OutcomeCancelled || time.Since(began) > time.Second {
+			t.Errorf("outcome %s after %s", got, time.Since(began))
+		}
+	})
 }
 
 func TestDoneStaysDoneWhenCancelled(t *testing.T) {

@@ -43,6 +43,7 @@ type Core struct {
 
 	monitors  monitors
 	refreshed map[resources.InstanceID]refreshed
+	unwatched horizon // no view is looked at before
 
 	began     time.Time // the first Step
 	suspended bool      // nothing is started

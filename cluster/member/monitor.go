@@ -20,8 +20,10 @@ const (
 
 // monitors are the recurring looks at this member's instances.
 type monitors struct {
-	// due holds the next time of each monitor that should run now.
+	// due holds the next time of each monitor that should run now; until is for how
+	// long nothing is.
 	due     map[monitorKey]time.Time
+	until   horizon
 	running int // looks that have not ended, their reports included
 	reports map[uint64]resources.InstanceID
 	// unsure holds the instances whose last report may or may not have arrived:
@@ -43,6 +45,34 @@ type monitorTask struct {
 // look is a monitor under way; second says that the first gave nothing.
 type look struct{ second bool }
 
+// horizon is when something has to be looked at again, unless the state, or what
+// this run of the daemon is called, changes before.
+type horizon struct {
+	s           *state.State
+	incarnation string
+	at          time.Time
+}
+
+// reached reports whether it is time.
+func (c *Core) reached(h horizon) bool {
+	if h.s != c.s || h.incarnation != c.incarnation || !c.now.Before(h.at) {
+		return true
+	}
+	c.wakeAt(h.at)
+	return false
+}
+
+// horizon begins a new one, which is far away.
+func (c *Core) horizon() horizon { return horizon{c.s, c.incarnation, c.now.Add(time.Hour)} }
+
+// bring brings a horizon nearer.
+func (c *Core) bring(h *horizon, at time.Time) {
+	if at.Before(h.at) {
+		h.at = at
+	}
+	c.wakeAt(at)
+}
+
 func newMonitors() monitors {
 	return monitors{due: map[monitorKey]time.Time{}, reports: map[uint64]resources.InstanceID{}, unsure: map[resources.InstanceID]bool{}}
 }
@@ -50,6 +80,10 @@ func newMonitors() monitors {
 // monitor begins with the monitors that are due.
 func (c *Core) monitor() {
 	m := &c.monitors
+	if !c.reached(m.until) {
+		return
+	}
+	m.until = c.horizon()
 	wanted := map[monitorKey]bool{}
 	for _, t := range c.monitorTasks() {
 		wanted[t.key] = true
@@ -68,7 +102,7 @@ func (c *Core) monitor() {
 			}
 		}
 		m.due[t.key] = at
-		c.wakeAt(at)
+		c.bring(&m.until, at)
 	}
 	maps.DeleteFunc(m.due, func(key monitorKey, _ time.Time) bool { return !wanted[key] })
 }

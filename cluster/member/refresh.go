@@ -28,9 +28,10 @@ type viewDigest [sha256.Size]byte
 
 // refresh keeps running instances in line with the resources that they watch.
 func (c *Core) refresh() {
-	if _, current := c.self(); !current {
+	if _, current := c.self(); !current || !c.reached(c.unwatched) {
 		return
 	}
+	c.unwatched = c.horizon()
 	watching := map[resources.InstanceID]bool{}
 	for _, i := range c.active() {
 		agent, found := c.config.Agents.Find(i.Config.Agent)
@@ -44,11 +45,11 @@ func (c *Core) refresh() {
 		switch {
 		case last.view == digest && last.retry.IsZero():
 		case last.view == digest && c.now.Before(last.retry):
-			c.wakeAt(last.retry)
+			c.bring(&c.unwatched, last.retry)
 		case c.borrow(&task{Task: Task{Kind: KindRefresh, Instance: i.ID, Op: resources.OpReload, Timeout: refreshTimeout, State: c.s}, view: digest}):
 			c.refreshed[i.ID] = refreshed{view: digest}
 		default:
-			c.wakeAt(c.now.Add(refreshBusy))
+			c.bring(&c.unwatched, c.now.Add(refreshBusy))
 		}
 	}
 	maps.DeleteFunc(c.refreshed, func(id resources.InstanceID, _ refreshed) bool { return !watching[id] })
@@ -64,7 +65,9 @@ func (c *Core) refreshEnded(t *task, result agents.Result, unbuilt string) {
 	}
 	c.note(Note{Text: "refresh: " + unbuilt, Instance: t.Instance})
 	if last, known := c.refreshed[t.Instance]; known && last.view == t.view {
-		c.refreshed[t.Instance] = refreshed{view: t.view, retry: c.now.Add(refreshRetry)}
+		retry := c.now.Add(refreshRetry)
+		c.refreshed[t.Instance] = refreshed{view: t.view, retry: retry}
+		c.bring(&c.unwatched, retry)
 	}
 }
 
