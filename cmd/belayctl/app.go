@@ -22,6 +22,8 @@ type app struct {
 	in          io.Reader
 	getenv      func(string) string
 	now         func() time.Time
+	// pause waits for a time, or until ctx ends.
+	pause func(ctx context.Context, d time.Duration)
 	// terminal: a person looks at out; interactive: a person is at in.
 	terminal, interactive bool
 	// readSecret reads a line from the terminal without showing it.

@@ -142,22 +142,26 @@ func TestWaitOutcomes(t *testing.T) {
 	problem := api.ProblemStatus{Text: "vip cannot start on any node", Next: "belayctl resource retry vip"}
 	action := api.ActionStatus{Key: "start vip@controller-0", InFlight: true}
 	cases := []struct {
-		name  string
-		waits []api.WaitAnswer
-		code  int
-		text  string
+		name     string
+		limit    string
+		silences int
+		waits    []api.WaitAnswer
+		code     int
+		text     string
 	}{
-		{"at once", []api.WaitAnswer{{Settled: true, AsAsked: true}}, exitDone, ""},
-		{"in the end", []api.WaitAnswer{{}, {}, {Settled: true, AsAsked: true}}, exitDone, ""},
-		{"not as asked", []api.WaitAnswer{{}, {Settled: true, Problems: []api.ProblemStatus{problem}}}, exitNotAsAsked,
+		{"at once", "20", 0, []api.WaitAnswer{{Settled: true, AsAsked: true}}, exitDone, ""},
+		{"in the end", "20", 0, []api.WaitAnswer{{}, {}, {Settled: true, AsAsked: true}}, exitDone, ""},
+		{"after an election", "60", 3, []api.WaitAnswer{{Settled: true, AsAsked: true}}, exitDone, ""},
+		{"nobody leads any more", "60", 100, []api.WaitAnswer{{}}, exitNoQuorum, "the change is made, but"},
+		{"not as asked", "20", 0, []api.WaitAnswer{{}, {Settled: true, Problems: []api.ProblemStatus{problem}}}, exitNotAsAsked,
 			"settled, but not as asked\n  vip cannot start on any node; next: belayctl resource retry vip"},
-		{"never", []api.WaitAnswer{{Actions: []api.ActionStatus{action}}}, exitTimedOut, "not settled after 20s; the change itself is made and goes on\n  start vip@controller-0 is under way"},
+		{"never", "20", 0, []api.WaitAnswer{{Actions: []api.ActionStatus{action}}}, exitTimedOut, "not settled after 20s; the change itself is made and goes on\n  start vip@controller-0 is under way"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			console := newConsole(t)
-			console.fake.waits = c.waits
-			if code := console.run(t, "resource", "create", "x", "vip", "--wait=20", "address=192.0.2.7/24"); code != c.code {
+			console.fake.waits, console.fake.silences = c.waits, c.silences
+			if code := console.run(t, "resource", "create", "x", "vip", "--wait="+c.limit, "address=192.0.2.7/24"); code != c.code {
 				t.Errorf("exit %d, want %d: %s", code, c.code, console.err.String())
 			}
 			if !strings.Contains(console.err.String(), c.text) {

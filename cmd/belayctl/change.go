@@ -217,19 +217,39 @@ func (a *app) settle(ctx context.Context, c Cluster, flags *changeFlags, index u
 // waitStep is how often progress is looked at while waiting.
 const waitStep = 2 * time.Second
 
+// maxSilence is for how long a wait bears that nobody leads: an election, and the
+// return of a member, take less.
+const maxSilence = 15 * time.Second
+
+// silencePause is how long to wait before a cluster that nobody leads is asked
+// again.
+const silencePause = 500 * time.Millisecond
+
+// waitSettled waits until the change at index is true; index 0 is none. A cluster
+// that nobody leads for a moment is asked again.
 func (a *app) waitSettled(ctx context.Context, c Cluster, index uint64, limit resources.Duration, concerns []resources.ResourceID) error {
 	deadline := a.now().Add(limit.Std())
 	shown := a.newProgress()
 	defer shown.end()
 	var answer api.WaitAnswer
+	var silent time.Time // since when nobody leads; zero while somebody does
 	for {
-		left := deadline.Sub(a.now())
+		now := a.now()
+		left := deadline.Sub(now)
 		if left <= 0 {
 			return &timedOutError{after: limit, actions: answer.Actions}
 		}
 		var err error
 		answer, err = waitOnce(ctx, c, api.WaitRequest{Index: index, Resources: concerns, Timeout: resources.Duration(min(left, waitStep))})
+		if err != nil && silent.IsZero() {
+			silent = now
+		}
 		switch {
+		case err != nil && exitCode(err) == exitNoQuorum && now.Sub(silent) < maxSilence && ctx.Err() == nil:
+			a.pause(ctx, silencePause)
+			continue
+		case err != nil && index > 0:
+			return fmt.Errorf("the change is made, but nobody could be asked what came of it: %w", err)
 		case err != nil:
 			return err
 		case answer.Settled && answer.AsAsked:
@@ -237,6 +257,7 @@ func (a *app) waitSettled(ctx context.Context, c Cluster, index uint64, limit re
 		case answer.Settled:
 			return &notAsAskedError{answer.Problems}
 		}
+		silent = time.Time{}
 		// What it tells is a comfort: that it cannot be had ends no wait.
 		if status, err := call(ctx, func(ctx context.Context) (api.Status, error) { return c.Status(ctx, false) }); err == nil {
 			shown.show(status)

@@ -32,7 +32,9 @@ type fakeCluster struct {
 	mu    sync.Mutex
 	state *state.State
 	// waits are answered in turn; the last one again and again.
-	waits    []api.WaitAnswer
+	waits []api.WaitAnswer
+	// silences is how many waits find that nobody leads, before the answers.
+	silences int
 	waited   []api.WaitRequest
 	commands []state.Command
 	secrets  map[string]string
@@ -212,6 +214,10 @@ func (f *fakeCluster) Wait(_ context.Context, request api.WaitRequest) (api.Wait
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.waited = append(f.waited, request)
+	if f.silences > 0 {
+		f.silences--
+		return api.WaitAnswer{}, &api.Error{Code: api.CodeNoQuorum, Text: "no quorum: a is candidate and knows no leader"}
+	}
 	answer := f.waits[0]
 	if len(f.waits) > 1 {
 		f.waits = f.waits[1:]
@@ -284,6 +290,7 @@ func newConsole(t *testing.T) *console {
 	}
 	c.app = &app{
 		out: &c.out, errOut: &c.err, in: strings.NewReader(""), getenv: func(string) string { return "" },
+		pause:      func(context.Context, time.Duration) {},
 		now:        func() time.Time { c.clock = c.clock.Add(time.Second); return c.clock },
 		readSecret: func(string) (string, error) { return "typed", nil },
 		dial:       func(string, func(string) string) (Cluster, error) { return c.fake, nil }, enroller: c.enroller,

@@ -27,7 +27,7 @@ func main() {
 func newApp() *app {
 	isTerminal := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 	return &app{
-		out: os.Stdout, errOut: os.Stderr, in: os.Stdin, getenv: os.Getenv, now: time.Now,
+		out: os.Stdout, errOut: os.Stderr, in: os.Stdin, getenv: os.Getenv, now: time.Now, pause: pause,
 		terminal: isTerminal(os.Stdout), interactive: isTerminal(os.Stdin), readSecret: readSecret,
 		dial: dial, enroller: enroller{}, agents: catalog.Agents(zap.NewNop()), fences: catalog.Fences(),
 	}
@@ -42,4 +42,14 @@ func readSecret(prompt string) (string, error) {
 		return "", fmt.Errorf("read from the terminal: %w", err)
 	}
 	return string(text), nil
+}
+
+// pause waits for a time, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }

@@ -119,6 +119,10 @@ func (r *benchRun) series(ctx context.Context, device string, leader bool) error
 	for n := range r.Cuts {
 		r.Say("%s: cut %d of %d", series.Name(), n+1, r.Cuts)
 		cut, err := r.cutHolder(ctx, leader)
+		for again := 1; err != nil && cut.Node == "" && again < pickAttempts && ctx.Err() == nil; again++ {
+			r.Say("no power is cut yet, once more: %v", err)
+			cut, err = r.cutHolder(ctx, leader)
+		}
 		series.Cuts = append(series.Cuts, cut)
 		if err != nil {
 			series.Failed++
@@ -164,8 +168,7 @@ func (r *benchRun) mend(ctx context.Context, what string, cause error, again fun
 	return errors.Join(r.Up(ctx, r.bootDelay), r.Form(ctx), r.Deploy(ctx, r.Definition), again(ctx))
 }
 
-// pickAttempts bounds how often the address is moved because leadership has
-// moved meanwhile.
+// pickAttempts bounds how often a cut is prepared: leadership may move meanwhile.
 const pickAttempts = 3
 
 // cutHolder moves the address to the leader or to a follower and cuts its power.
