@@ -55,6 +55,9 @@ type Spec struct {
 	Host string
 	// Passive devices switch no power: they only find out.
 	Passive bool
+	// Watchdog is a target's own hardware watchdog, which the target's daemon feeds:
+	// its parameters are "device", a path, and "timeout".
+	Watchdog bool
 	// Open is set when parameters beyond Params are passed on as they are.
 	Open bool
 	// Check finds what Params alone cannot say; it may be nil and does no I/O.

@@ -102,6 +102,9 @@ type FenceTable struct {
 	// HostParam returns the agent's parameter that tells the targets of one
 	// device apart, "" when it has none. Set whenever Check is.
 	HostParam func(agent string) string
+	// Watchdog reports whether the agent is a node's own hardware watchdog. Set
+	// whenever Check is.
+	Watchdog func(agent string) bool
 }
 
 // WithForeign returns a table that also takes fence agents of other cluster

@@ -33,6 +33,7 @@ func (v *validator) fenceDevices() {
 			}
 		}
 		v.hostMap(path, &f)
+		v.watchdog(path, &f)
 		v.fenceAgent(path, f)
 	}
 }
@@ -60,6 +61,19 @@ func (v *validator) hostParam(f *FenceDevice) string {
 		return v.fences.HostParam(f.Agent)
 	}
 	return f.HostParam
+}
+
+// watchdog reports what a watchdog cannot live with: a policy that leaves running
+// what it resets the host for.
+func (v *validator) watchdog(path string, f *FenceDevice) {
+	if v.fences.Watchdog == nil || !v.fences.Watchdog(f.Agent) {
+		return
+	}
+	switch policy := v.def.Properties.NoQuorumPolicy; policy {
+	case NoQuorumFreeze, NoQuorumIgnore, NoQuorumDemote:
+		v.add(ProblemConflict, path, `set no_quorum_policy to "stop" or "suicide"`,
+			"a watchdog resets a node that has no leader and still runs something, which no_quorum_policy = %q lets it", policy)
+	}
 }
 
 func (v *validator) fenceAgent(path string, f FenceDevice) {

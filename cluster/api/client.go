@@ -160,6 +160,11 @@ func (c *Client) ReadFence(ctx context.Context, order FenceCheckOrder) (state.Fe
 	return answer, err
 }
 
+// RenewLease asks the leader to let a member feed its watchdog on.
+func (c *Client) RenewLease(ctx context.Context, request LeaseRequest) error {
+	return c.call(ctx, "POST", "/v1/peer/lease", request, nil)
+}
+
 // CheckFences asks whether fence devices would do their work now.
 func (c *Client) CheckFences(ctx context.Context, request FenceCheckRequest) (FenceCheckAnswer, error) {
 	var answer FenceCheckAnswer

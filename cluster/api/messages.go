@@ -204,6 +204,12 @@ type FenceAnswer struct {
 	Refused bool `json:"refused,omitempty"`
 }
 
+// LeaseRequest asks the leader to let the member feed its watchdog on.
+type LeaseRequest struct {
+	Node        resources.NodeName `json:"node"`
+	Incarnation string             `json:"incarnation"`
+}
+
 // FenceCheckOrder asks a member to read a fence device, changing nothing, with
 // what its own state holds of it at Index or later.
 type FenceCheckOrder struct {

@@ -59,6 +59,9 @@ type Member interface {
 	Fence(context.Context, FenceOrder) (FenceAnswer, error)
 	ReadFence(context.Context, FenceCheckOrder) (state.FenceCheckResult, error)
 	Check(context.Context, resources.NodeName) CheckAnswer
+	// GrantLease lets a member feed its watchdog for a lease more, counted from when
+	// it asked. Only the leader may, once a majority has said that it still is.
+	GrantLease(ctx context.Context, node resources.NodeName, incarnation string) error
 	// Join admits a node. The request and the answer are between the joiner and
 	// the member's key store; the API only carries them.
 	Join(context.Context, json.RawMessage) (any, error)
@@ -108,6 +111,7 @@ func (s *Server) Handler(identify func(*http.Request) Identity) http.Handler {
 	route("POST /v1/peer/cancel", RolePeer, s.cancel)
 	route("POST /v1/peer/fence", RolePeer, s.fence)
 	route("POST /v1/peer/fence-check", RolePeer, s.readFence)
+	leader("POST /v1/peer/lease", RolePeer, s.lease)
 	route("GET /v1/peer/check", RolePeer, s.check)
 	leader("POST /v1/join", RolePeer, s.join) // a joiner's request that another member sends on
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -258,7 +262,7 @@ var asked = map[string]Role{
 
 // reported are the commands that members may send to the leader, about
 // themselves only.
-var reported = map[string]Role{"instance.reported": RolePeer, "member.booted": RolePeer}
+var reported = map[string]Role{"instance.reported": RolePeer, "member.booted": RolePeer, "member.watchdog": RolePeer}
 
 func (s *Server) command(r *http.Request, body []byte, who Identity) (any, error) {
 	command, err := commandOf(body, who, asked)
@@ -278,6 +282,8 @@ func (s *Server) peerPropose(r *http.Request, body []byte, who Identity) (any, e
 	case *state.InstanceReported:
 		about = c.Node
 	case *state.MemberBooted:
+		about = c.Node
+	case *state.MemberWatchdog:
 		about = c.Node
 	}
 	if string(about) != who.Name {
@@ -391,6 +397,17 @@ func (s *Server) checkFences(r *http.Request, body []byte, _ Identity) (any, err
 		return nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("%d devices at once: ask for at most %d", len(request.Devices), MaxCheckedDevices)}
 	}
 	return s.cluster.CheckFences(r.Context(), request)
+}
+
+func (s *Server) lease(r *http.Request, body []byte, who Identity) (any, error) {
+	var request LeaseRequest
+	if err := decode(body, &request); err != nil {
+		return nil, err
+	}
+	if string(request.Node) != who.Name {
+		return nil, &Error{Code: CodeForbidden, Text: fmt.Sprintf("%s may not ask for the lease of %s", who.Name, request.Node)}
+	}
+	return struct{}{}, s.member.GrantLease(r.Context(), request.Node, request.Incarnation)
 }
 
 func (s *Server) check(r *http.Request, _ []byte, _ Identity) (any, error) {

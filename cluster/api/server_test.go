@@ -128,9 +128,11 @@ func (m *member) Forward(ctx context.Context, leader string, r *http.Request, bo
 func (m *member) Execute(context.Context, state.Order) (OrderAnswer, error) {
 	return OrderAnswer{Done: true}, nil
 }
-func (m *member) Cancel(resources.ActionID)                              {}
-func (m *member) Fence(context.Context, FenceOrder) (FenceAnswer, error) { return FenceAnswer{}, nil }
-func (m *member) Check(context.Context, resources.NodeName) CheckAnswer  { return CheckAnswer{} }
+func (m *member) Cancel(resources.ActionID)                                    {}
+func (m *member) Fence(context.Context, FenceOrder) (FenceAnswer, error)       { return FenceAnswer{}, nil }
+func (m *member) Check(context.Context, resources.NodeName) CheckAnswer        { return CheckAnswer{} }
+func (m *member) GrantLease(context.Context, resources.NodeName, string) error { return nil }
+
 func (m *member) ReadFence(context.Context, FenceCheckOrder) (state.FenceCheckResult, error) {
 	return state.FenceCheckResult{}, nil
 }

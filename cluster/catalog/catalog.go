@@ -20,6 +20,7 @@ import (
 	"github.com/belay-ha/belay/fencing/ipmi"
 	"github.com/belay-ha/belay/fencing/kdump"
 	"github.com/belay-ha/belay/fencing/redfish"
+	"github.com/belay-ha/belay/fencing/watchdog"
 )
 
 // Agents returns every agent of this build. It does no I/O: agents connect to
@@ -40,5 +41,5 @@ func Agents(log *zap.Logger) agents.Registry {
 
 // Fences returns every kind of fence device of this build.
 func Fences() fencing.Registry {
-	return fencing.NewRegistry([]fencing.Spec{redfish.Spec(), ipmi.Spec(nil), kdump.Spec(new(kdump.Hub))}, fenceagent.Pattern())
+	return fencing.NewRegistry([]fencing.Spec{redfish.Spec(), ipmi.Spec(nil), kdump.Spec(new(kdump.Hub)), watchdog.Spec()}, fenceagent.Pattern())
 }

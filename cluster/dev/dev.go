@@ -191,6 +191,9 @@ type Host struct {
 
 	mu    sync.Mutex
 	power chan struct{} // guarded by mu; closed and replaced at each change
+	// The fields below are guarded by mu.
+	watchdog *hostWatchdog // nil until it is armed
+	resets   int
 }
 
 func (c *Cluster) newHost(i int) (*Host, error) {

@@ -97,9 +97,10 @@ func (h *Host) daemon(ctx context.Context, bootID string, changed <-chan struct{
 	member, err := node.Assemble(node.Parts{
 		Host: h.Settings, BootID: bootID, Agents: h.agents(), Fences: h.cluster.config.Fences, Listener: listener,
 		Gossip: h.cluster.gossip.Transport(h.gossipAddress()), DialHost: h.cluster.dialHost,
-		Fault:   func(err error) { h.log.Error("fault", zap.Error(err)); cut(err) },
-		Suicide: func() { h.machine.SetPower(false) },
-		Log:     h.log,
+		Fault:        func(err error) { h.log.Error("fault", zap.Error(err)); cut(err) },
+		OpenWatchdog: h.openWatchdog,
+		Suicide:      func() { h.machine.SetPower(false) },
+		Log:          h.log,
 	})
 	if err != nil {
 		listener.Close()

@@ -122,6 +122,14 @@ func (e *Executor) Suspended() bool {
 	return e.core.Suspended()
 }
 
+// Idle reports whether everything on this member is proven stopped, and nothing
+// is started.
+func (e *Executor) Idle() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.core.Idle()
+}
+
 // Run executes orders, monitors, refreshes and the no-quorum policy until ctx
 // ends. Services go on when it returns; what was under way is cut short, and
 // waited for.

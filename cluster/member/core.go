@@ -48,6 +48,7 @@ type Core struct {
 	began     time.Time // the first Step
 	suspended bool      // nothing is started
 	lost      bool      // the lease has run out
+	idle      bool      // suspended, and everything is proven stopped
 	stopping  *stopping // nil when nothing is
 
 	announcing    bool
@@ -70,6 +71,10 @@ func (c *Core) Incarnation() string { return c.incarnation }
 
 // Suspended reports whether the member refuses to start or promote anything.
 func (c *Core) Suspended() bool { return c.suspended }
+
+// Idle reports whether nothing runs here and nothing is started: everything was
+// proven stopped since the member was suspended.
+func (c *Core) Idle() bool { return c.idle }
 
 // Step takes what has happened and says what to do now. See the package's
 // documentation for when to call it.

@@ -54,7 +54,8 @@ func (c *Core) loseQuorum(s *state.State) {
 	}
 	c.suspended = true
 	if s.Nodes[c.config.Self].BootID != c.config.BootID {
-		return // the host has restarted since: nothing of the cluster runs
+		c.idle = true // the host has restarted since: nothing of the cluster runs
+		return
 	}
 	switch policy {
 	case resources.NoQuorumFreeze:
@@ -82,4 +83,6 @@ func (c *Core) checkGivenAway() {
 
 // resume ends the suspension under a new incarnation, so that orders from before
 // are refused and the leader looks at everything again.
-func (c *Core) resume() { c.suspended, c.incarnation = false, c.config.NewIncarnation() }
+func (c *Core) resume() {
+	c.suspended, c.idle, c.incarnation = false, false, c.config.NewIncarnation()
+}

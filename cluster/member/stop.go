@@ -16,6 +16,7 @@ type stopping struct {
 	left      int // instances that are not done
 	failed    []resources.InstanceID
 	givenAway bool // it is resumed from when all is stopped
+	demotion  bool // what is not promoted goes on
 }
 
 // lowering is the way of one instance down.
@@ -33,7 +34,7 @@ type lowering struct {
 // on.
 func (c *Core) stopEverything(s *state.State, demoteOnly, givenAway bool) {
 	maybe := c.maybeActive(s.Nodes[c.config.Self])
-	c.stopping = &stopping{left: len(maybe), givenAway: givenAway}
+	c.stopping = &stopping{left: len(maybe), givenAway: givenAway, demotion: demoteOnly}
 	for _, recorded := range maybe {
 		l := &lowering{recorded: recorded, s: s, ops: []resources.Op{resources.OpStop}}
 		switch promoted := c.maybePromoted(recorded); {
@@ -130,6 +131,7 @@ func (c *Core) endStopping() {
 		return
 	}
 	c.stopping = nil
+	c.idle = len(s.failed) == 0 && !s.demotion
 	switch {
 	case len(s.failed) > 0:
 		slices.Sort(s.failed)

@@ -34,6 +34,9 @@ func (n *Node) ReadFence(ctx context.Context, order api.FenceCheckOrder) (state.
 		return state.FenceCheckResult{}, &api.Error{Code: api.CodeNotFound, Text: fmt.Sprintf("fence device %q is not defined", order.Device)}
 	}
 	result := state.FenceCheckResult{By: n.config.Name, At: time.Now().UTC()}
+	if spec, found := n.config.Fences.Find(s.Definition.Fences[i].Agent); found && spec.Watchdog {
+		return checkWatchdog(s, order.Target, result), nil
+	}
 	device, err := n.openDevice(s, s.Definition.Fences[i], order.Target)
 	if err != nil {
 		result.Failure, result.Text = fencing.KindConfig.String(), fencing.Scrub(err.Error())
@@ -46,6 +49,20 @@ func (n *Node) ReadFence(ctx context.Context, order api.FenceCheckOrder) (state.
 		result.Failure, result.Text = fencing.KindOf(err).String(), fencing.Scrub(err.Error())
 	}
 	return result, nil
+}
+
+// checkWatchdog says whether a node feeds a watchdog: nobody else can reach it.
+func checkWatchdog(s *state.State, target resources.NodeName, result state.FenceCheckResult) state.FenceCheckResult {
+	node, member := s.Nodes[target]
+	switch {
+	case !member:
+		result.Failure, result.Text = fencing.KindNotFound.String(), fmt.Sprintf("%s is no member", target)
+	case node.Watchdog == nil:
+		result.Failure, result.Text = state.FailureUnfed, fmt.Sprintf("belayd on %s feeds no watchdog: see `journalctl -u belayd` there", target)
+	default:
+		result.Power = fencing.PowerUnknown.String()
+	}
+	return result
 }
 
 // stateAt returns this member's state once it has the index.

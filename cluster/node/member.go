@@ -40,6 +40,8 @@ type Parts struct {
 	Gossip memberlist.Transport
 	// DialHost is Config.DialHost.
 	DialHost func(ctx context.Context, address string) (refused bool, text string)
+	// OpenWatchdog is Config.OpenWatchdog.
+	OpenWatchdog func(device string, timeout time.Duration) (Watchdog, error)
 	// Fault and Suicide are Config's.
 	Fault   func(error)
 	Suicide func()
@@ -142,7 +144,7 @@ func (m *Member) config(authority *security.CA, keys *security.Keyring, gossipKe
 			Stream:           raftlog.NewStream(host.Address, m.mux.Raft(), security.RaftDialer{Credentials: m.creds}),
 			HeartbeatTimeout: host.HeartbeatTimeout,
 		},
-		Gossip: gossip, DialHost: m.parts.DialHost, Fault: m.parts.Fault, Suicide: m.parts.Suicide, Log: m.parts.Log,
+		Gossip: gossip, DialHost: m.parts.DialHost, OpenWatchdog: m.parts.OpenWatchdog, Fault: m.parts.Fault, Suicide: m.parts.Suicide, Log: m.parts.Log,
 	}, nil
 }
 

@@ -55,6 +55,9 @@ type Config struct {
 	// Fault is called once when the process must end, because the disk hangs or
 	// the log is damaged.
 	Fault func(error)
+	// OpenWatchdog arms this host's hardware watchdog. nil has none: a definition that
+	// wants one is reported by its check.
+	OpenWatchdog func(device string, timeout time.Duration) (Watchdog, error)
 	// Suicide ends this host at once; the no-quorum policy may call it.
 	Suicide func()
 	Log     *zap.Logger
@@ -70,6 +73,7 @@ type Node struct {
 	exec    *localexec.Executor
 	options scheduler.Options
 	lease   lease
+	feeder  feeder
 
 	// left is what an earlier run of the daemon left (member.Input.Left); nil if
 	// nothing.
@@ -91,6 +95,9 @@ var ErrPowerCut = errors.New("power cut")
 func New(config Config) (*Node, error) {
 	if config.DialHost == nil {
 		config.DialHost = dialHost
+	}
+	if config.OpenWatchdog == nil {
+		config.OpenWatchdog = noWatchdog
 	}
 	n := &Node{config: config, log: config.Log, clients: map[resources.NodeName]*peerClient{}}
 	n.exec = localexec.New(localexec.Config{
@@ -140,6 +147,8 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.exec.Run(ctx) })
 	group.Go(func() error { return n.leadWhenElected(ctx) })
 	group.Go(func() error { return n.keepBeliefs(ctx) })
+	group.Go(func() error { return n.renewLeases(ctx) })
+	group.Go(func() error { return n.keepWatchdog(ctx) })
 	group.Go(func() error {
 		select {
 		case err := <-gossipDone:

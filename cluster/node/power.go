@@ -89,9 +89,12 @@ func (n *Node) useLevel(ctx context.Context, s *state.State, devices []resources
 
 // useDevice uses one device. proof is "" for a power state that was read back.
 func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.FenceDevice, order api.FenceOrder) (proof string, steps []state.FenceStep, err error) {
-	device, err := n.openDevice(s, defined, order.Node)
-	if err != nil {
-		return "", nil, err
+	spec, _ := n.config.Fences.Find(defined.Agent)
+	var device fencing.Device
+	if !spec.Watchdog {
+		if device, err = n.openDevice(s, defined, order.Node); err != nil {
+			return "", nil, err
+		}
 	}
 	if delay := drawDelay(defined); !order.On && delay > 0 {
 		step, err := n.wait(ctx, defined, delay)
@@ -99,6 +102,10 @@ func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.
 		if err != nil {
 			return "", steps, err
 		}
+	}
+	if spec.Watchdog {
+		step, err := n.outwait(ctx, s, defined, order.Node)
+		return state.ProofWatchdog, append(steps, step), err
 	}
 	options := fencing.Options{Timeout: defined.Timeout.Std(), ConfirmInterval: confirmInterval}
 	act, proof := fencing.Off, ""

@@ -40,6 +40,7 @@ var registry = map[string]func() Command{
 	"member.removed/1":      func() Command { return new(MemberRemoved) },
 	"member.booted/1":       func() Command { return new(MemberBooted) },
 	"member.verdict/1":      func() Command { return new(MemberVerdict) },
+	"member.watchdog/1":     func() Command { return new(MemberWatchdog) },
 	"definition.set/1":      func() Command { return new(DefinitionSet) },
 	"definition.set/2":      func() Command { return new(DefinitionSet) }, // with what VersionMore added
 	"operations.started/1":  func() Command { return new(OperationsStarted) },

@@ -40,6 +40,8 @@ type FenceCheckResult struct {
 const (
 	// FailureWrongHost: the device reads off although its target is alive.
 	FailureWrongHost = "wrong host"
+	// FailureUnfed: the target's own watchdog is not fed by its daemon.
+	FailureUnfed = "no watchdog"
 	// FailureLogin is fencing.KindAuth's word: the device refuses the login.
 	FailureLogin = "auth"
 )

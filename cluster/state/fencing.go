@@ -185,14 +185,18 @@ const (
 	ProofPower   = "power"   // read back as off, twice
 	ProofConfirm = "confirm" // an operator's word
 	ProofKdump   = "kdump"   // the host said that its kernel has crashed
-	ProofCycle   = "cycle"   // a device took the request to cycle the power: no proof, but a definition said that it is enough
+	// ProofWatchdog: it had no lease for so long that its own watchdog has reset it,
+	// or that it has stopped everything.
+	ProofWatchdog = "watchdog"
+	ProofCycle    = "cycle" // a device took the request to cycle the power: no proof, but a definition said that it is enough
 )
 
 // proofWords says them in the history.
 var proofWords = map[string]string{
-	ProofPower: "power is off, read back twice",
-	ProofKdump: "its kernel has crashed and saves its memory",
-	ProofCycle: "a device took the request to cycle its power; nothing was read back (unsafe)",
+	ProofPower:    "power is off, read back twice",
+	ProofWatchdog: "its watchdog has reset it, or it has stopped everything: it had no lease for long enough",
+	ProofKdump:    "its kernel has crashed and saves its memory",
+	ProofCycle:    "a device took the request to cycle its power; nothing was read back (unsafe)",
 }
 
 // endTest closes the test of a level that has failed. A node that was alive

@@ -203,16 +203,22 @@ func (c *MemberBooted) apply(t *tx) error {
 		return nil // said twice
 	}
 	rebooted := n.BootID != c.BootID
+	watched := n.Watchdog != nil
 	t.dropOperations(n)
 	t.unprobe(n)
 	if rebooted {
 		t.forgetRunning(n)
-		n.BootedAt = t.at
+		n.BootedAt, n.Watchdog = t.at, nil
 		t.event("member", c.Node, "", "host started")
 	} else {
 		t.event("member", c.Node, "", "daemon restarted; its services went on")
 	}
-	if f, open := t.fencing(c.Node); open && f.withdrawable() {
+	if f, open := t.fencing(c.Node); open && rebooted && t.endedByStart(f, watched) {
+		f.OffAt, f.Error = t.at, ""
+		f.addSteps([]FenceStep{{At: t.at, Device: string(c.Node), Step: "host started", Answer: "it was down: nothing from before runs"}})
+		t.closeFencing(f, FencingDone)
+		t.event("fencing", c.Node, "", "its host has started again")
+	} else if open && f.withdrawable() {
 		phase := FencingWithdrawn
 		if f.Phase == FencingOff {
 			phase = FencingDone
@@ -225,6 +231,13 @@ func (c *MemberBooted) apply(t *tx) error {
 	}
 	n.Liveness, n.Since, n.Evidence, n.Off = LivenessAlive, t.at, nil, nil
 	return nil
+}
+
+// endedByStart reports whether the host's new start is what an attempt that is
+// under way was for: one that wanted it to start again, or whose host was reset by
+// its own watchdog. Otherwise it goes on, to leave the host off.
+func (t *tx) endedByStart(f *Fencing, watched bool) bool {
+	return t.s.Version >= VersionMore && f.Phase == FencingRunning && !f.withdrawable() && (f.Action == resources.FencingReboot || watched)
 }
 
 // MemberVerdict records what the leader concludes about a member, with its

@@ -121,6 +121,8 @@ type Node struct {
 	Incarnation string    `json:"incarnation,omitempty"`
 	BootID      string    `json:"boot_id,omitempty"`
 	BootedAt    time.Time `json:"booted_at,omitzero"`
+	// Watchdog is what the member's daemon feeds; nil for none.
+	Watchdog *Watchdog `json:"watchdog,omitempty"`
 	// Software is the newest command set that its daemon understands.
 	Software int `json:"software,omitempty"`
 
@@ -147,7 +149,8 @@ type Maintenance struct {
 type OffProof struct {
 	At time.Time `json:"at"`
 	// By is power (read back as off), confirm (an operator's word), kdump (the
-	// host said that its kernel has crashed), or cycle (a device's unproven word).
+	// host said that its kernel has crashed), watchdog (its own must have reset it),
+	// or cycle (a device's unproven word).
 	By    string `json:"by"`
 	Fence string `json:"fence,omitempty"` // id of the fencing
 }

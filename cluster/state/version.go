@@ -9,8 +9,8 @@ import "github.com/belay-ha/belay/resources"
 //	2  peers are told of operations (operations.started/2)
 //	3  definitions that say more (definition.set/2): see definitionNeeds; fencing
 //	   of one level, and proofs other than power (fence.requested/2, fence.reported/2);
-//	   live migrations (operations.started/3); revisions of the definition are kept,
-//	   with their owners
+//	   watchdogs (member.watchdog/1); live migrations (operations.started/3);
+//	   revisions of the definition are kept, with their owners
 const Version = 3
 
 const (
@@ -33,6 +33,7 @@ var newer = map[string]int{
 	"fence.requested/2":    VersionMore,
 	"fence.reported/2":     VersionMore,
 	"operations.started/3": VersionMore,
+	"member.watchdog/1":    VersionMore,
 }
 
 // Needs returns the command set that a command belongs to. Whoever proposes it

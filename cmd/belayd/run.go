@@ -16,6 +16,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/catalog"
 	"github.com/belay-ha/belay/cluster/node"
+	"github.com/belay-ha/belay/fencing/watchdog"
 )
 
 func runCommand() *cobra.Command {
@@ -61,6 +62,13 @@ func run(ctx context.Context, configFile string) error {
 		// in order. systemd starts the daemon again; services go on.
 		Fault:   func(err error) { log.Error("fault: the daemon ends itself", zap.Error(err)); os.Exit(3) },
 		Suicide: func() { endHost(log) },
+		OpenWatchdog: func(device string, timeout time.Duration) (node.Watchdog, error) {
+			timer, err := watchdog.Open(device, timeout)
+			if err != nil {
+				return nil, err
+			}
+			return timer, nil
+		},
 	})
 	if err != nil {
 		listener.Close()

@@ -48,6 +48,10 @@ func Fences(registry fencing.Registry) resources.FenceTable {
 		spec, _ := registry.Find(agent)
 		return spec.Host
 	}
+	table.Watchdog = func(agent string) bool {
+		spec, _ := registry.Find(agent)
+		return spec.Watchdog
+	}
 	for _, spec := range registry.Specs() {
 		table.Names = append(table.Names, spec.Name)
 	}
