@@ -42,7 +42,10 @@ func (m Measured) Report() string {
 		}
 		acknowledged, lost, loads := 0, 0, []float64(nil)
 		for _, cut := range series.Cuts {
-			acknowledged, lost, loads = acknowledged+cut.Writes, lost+cut.Lost, append(loads, cut.Load)
+			acknowledged, lost = acknowledged+cut.Writes, lost+cut.Lost
+			if cut.Load > 0 { // else no power was cut
+				loads = append(loads, cut.Load)
+			}
 		}
 		fmt.Fprintf(&text, " %d / %d | %s |\n", acknowledged, lost, span(loads))
 	}
