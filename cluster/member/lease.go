@@ -29,10 +29,11 @@ func (c *Core) keepLease() {
 	ends := c.in.Heard.Add(s.Lease())
 	late := !c.now.Before(ends)
 	switch {
+	case c.stopping != nil: // first things first
 	case late && !c.lost && s.Nodes[c.config.Self] != nil:
 		c.lost = true
 		c.loseQuorum(s)
-	case !late && c.lost && c.stopping == nil:
+	case !late && c.lost:
 		c.lost = false
 		c.note(Note{Text: "there is a leader again"})
 		if c.suspended {

@@ -285,6 +285,25 @@ func TestHostThatIsHeldForOffStopsEverything(t *testing.T) {
 	}
 }
 
+// The leader is lost while what was given away is being stopped: each thing at its
+// time, and nothing is counted twice.
+func TestLeaseEndsWhileStopping(t *testing.T) {
+	r := newRig(t)
+	r.running("vip", "web")
+	r.takes = 3 * time.Second
+	r.apply(&state.MemberVerdict{Node: "a", Liveness: state.LivenessDead, Incarnation: "run-1"})
+	r.apply(&state.FenceConfirmed{Node: "a", Reason: "the wrong one"})
+	r.deaf = r.now.Add(-state.DefaultLease + time.Second)
+	r.run(time.Minute)
+	if !r.core.Suspended() || r.core.Incarnation() != "run-2" || len(r.died) != 0 || r.core.stopping != nil {
+		t.Errorf("suspended %v, %s, died %q, stopping %+v", r.core.Suspended(), r.core.Incarnation(), r.died, r.core.stopping)
+	}
+	r.regain()
+	if r.core.Suspended() || r.core.Incarnation() != "run-3" {
+		t.Errorf("with a leader again: suspended %v, %s", r.core.Suspended(), r.core.Incarnation())
+	}
+}
+
 func TestAnnouncement(t *testing.T) {
 	cases := map[string]struct {
 		change func(*rig)
