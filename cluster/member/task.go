@@ -57,8 +57,9 @@ func (c *Core) borrow(t *task) bool {
 	return true
 }
 
-// enqueue lets a task have its instance as soon as that is free. What yields
-// there is ended.
+// enqueue lets a task have its instance as soon as that is free, but not before
+// the next step has seen whether there is still a leader. What yields there is
+// ended.
 func (c *Core) enqueue(t *task) {
 	i := c.instance(t.Instance)
 	t.until = c.now.Add(acquireLimit)
@@ -66,7 +67,6 @@ func (c *Core) enqueue(t *task) {
 	if i.running != nil && i.running.yields() {
 		c.cut(i.running)
 	}
-	c.next(i)
 }
 
 // next begins with what waits for an instance that is free.
@@ -129,9 +129,7 @@ func (c *Core) takeFree() {
 			continue
 		}
 		t.free = true
-		i := c.instances[t.Instance]
-		i.running = nil
-		c.next(i)
+		c.instances[t.Instance].running = nil
 		c.forget(t)
 	}
 }
@@ -162,11 +160,12 @@ func (c *Core) forget(t *task) {
 	}
 }
 
-// expire gives up tasks that have waited for too long, and drops instances that
-// nothing is known of.
-func (c *Core) expire() {
+// serve begins with what waits for an instance that is free, gives up what has
+// waited for too long, and drops instances that nothing is known of.
+func (c *Core) serve() {
 	for _, id := range slices.Sorted(maps.Keys(c.instances)) {
 		i := c.instances[id]
+		c.next(i)
 		for len(i.waiting) > 0 && !c.now.Before(i.waiting[0].until) {
 			t := i.waiting[0]
 			i.waiting = i.waiting[1:]
