@@ -46,6 +46,9 @@ var sections = []struct {
 	{"[defaults.op]", "[defaults.op]\n%s", resources.Operation{}, nil, []string{"name", "role"}, nil},
 	{"[[order]]", "[[order]]\n%s", resources.Order{}, nil, nil, nil},
 	{"[[colocation]]", "[[colocation]]\n%s", resources.Colocation{}, nil, nil, nil},
+	{"[[ticket]]", "[[ticket]]\n%s", resources.TicketUse{}, nil, nil, nil},
+	{"[[tag]]", "[[tag]]\n%s", resources.Tag{}, nil, nil, nil},
+	{"sets", "[[order]]\n[[order.sets]]\n%s", resources.ResourceSet{}, nil, nil, nil},
 	{"[[location]]", "[[location]]\n%s", resources.Location{}, map[string]string{"selector": "resources"}, nil, nil},
 }
 

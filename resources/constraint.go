@@ -10,11 +10,12 @@ import (
 // set.
 type Location struct {
 	ID string `json:"id"`
-	// Resource or Selector says what is placed; Selector matches agents by a
+	// Resource, Selector or Sets says what is placed; Selector matches agents by a
 	// shell pattern ("systemd:*").
-	Resource ResourceID `json:"resource,omitempty"`
-	Selector *Selector  `json:"selector,omitempty"`
-	Node     NodeName   `json:"node,omitempty"`
+	Resource ResourceID    `json:"resource,omitempty"`
+	Selector *Selector     `json:"selector,omitempty"`
+	Sets     []ResourceSet `json:"sets,omitempty"`
+	Node     NodeName      `json:"node,omitempty"`
 	// Rule is an expression over node attributes, such as
 	// `osprole == "controller"`; nodes that match get the score.
 	Rule  string `json:"rule,omitempty"`
@@ -62,19 +63,21 @@ const (
 	DiscoveryExclusive Discovery = "exclusive" // only on nodes that such a constraint names
 )
 
-// Colocation places Resource (the dependent) relative to With.
+// Colocation places Resource (the dependent) relative to With; or with Sets, the
+// members of each set with each other and each set with the next.
 type Colocation struct {
 	ID       string     `json:"id"`
-	Resource ResourceID `json:"resource"`
+	Resource ResourceID `json:"resource,omitempty"`
 	Role     Role       `json:"role,omitempty"`
-	With     ResourceID `json:"with"`
+	With     ResourceID `json:"with,omitempty"`
 	WithRole Role       `json:"with_role,omitempty"`
 	Score    Score      `json:"score"`
 	// NodeAttribute whose value must match instead of the node's name.
 	NodeAttribute string `json:"node_attribute,omitempty"`
 	// Influence lets the dependent move With; nil means the dependent's
 	// critical meta-attribute.
-	Influence *bool `json:"influence,omitempty"`
+	Influence *bool         `json:"influence,omitempty"`
+	Sets      []ResourceSet `json:"sets,omitempty"`
 }
 
 // OrderKind says how binding an order is.
@@ -87,14 +90,17 @@ const (
 	OrderSerialize OrderKind = "serialize"
 )
 
-// Order makes Then's action wait for First's.
+// Order makes Then's action wait for First's; or with Sets, each set wait for the
+// one before, and the members of a set for each other.
 type Order struct {
 	ID          string     `json:"id"`
-	First       ResourceID `json:"first"`
+	First       ResourceID `json:"first,omitempty"`
 	FirstAction Op         `json:"first_action,omitempty"` // start
-	Then        ResourceID `json:"then"`
+	Then        ResourceID `json:"then,omitempty"`
 	ThenAction  Op         `json:"then_action,omitempty"` // FirstAction
 	Kind        OrderKind  `json:"kind,omitempty"`
 	Symmetrical *bool      `json:"symmetrical,omitempty"` // true; serialize: false
 	RequireAll  *bool      `json:"require_all,omitempty"` // true
+
+	Sets []ResourceSet `json:"sets,omitempty"`
 }

@@ -3,6 +3,7 @@ package resources
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 )
 
@@ -16,12 +17,12 @@ func (o *Order) DefaultID() string {
 	if o.ThenAction != "" && o.ThenAction != first && !(first == "" && o.ThenAction == OpStart) {
 		then = o.ThenAction
 	}
-	return joinID("order", string(o.First), string(first), string(o.Then), string(then))
+	return joinID("order", string(o.First), string(first), string(o.Then), string(then), setsID(o.Sets))
 }
 
 // DefaultID returns the id of a colocation that was written without one.
 func (c *Colocation) DefaultID() string {
-	return joinID("colocation", string(c.Resource), roleWord(c.Role), string(c.With), roleWord(c.WithRole))
+	return joinID("colocation", string(c.Resource), roleWord(c.Role), string(c.With), roleWord(c.WithRole), setsID(c.Sets))
 }
 
 // DefaultID returns the id of a location that was written without one. Rules
@@ -37,7 +38,27 @@ func (l *Location) DefaultID() string {
 	if l.Rule != "" {
 		where = "rule-" + shortHash(l.Rule)
 	}
-	return joinID("location", what, roleWord(l.Role), where)
+	return joinID("location", what, setsID(l.Sets), roleWord(l.Role), where)
+}
+
+// setsID names sets by a hash of what is in them.
+func setsID(sets []ResourceSet) string {
+	if len(sets) == 0 {
+		return ""
+	}
+	var text strings.Builder
+	for i := range sets {
+		s := &sets[i]
+		fmt.Fprintf(&text, "%q sequential %v", s.Resources, s.sequential())
+		if s.anyOne() {
+			text.WriteString(" any")
+		}
+		if s.Score != nil {
+			text.WriteString(" score " + s.Score.String())
+		}
+		fmt.Fprintf(&text, " %s %s\n", s.Role, s.Action)
+	}
+	return "sets-" + shortHash(text.String())
 }
 
 func roleWord(r Role) string {

@@ -10,11 +10,14 @@ type Definition struct {
 	Nodes       []Node        `json:"nodes,omitempty"`
 	Fences      []FenceDevice `json:"fences,omitempty"`
 	Defaults    Defaults      `json:"defaults,omitzero"`
+	Templates   []Resource    `json:"templates,omitempty"`
 	Resources   []Resource    `json:"resources,omitempty"`
 	Groups      []Group       `json:"groups,omitempty"`
 	Locations   []Location    `json:"locations,omitempty"`
 	Colocations []Colocation  `json:"colocations,omitempty"`
 	Orders      []Order       `json:"orders,omitempty"`
+	Tickets     []TicketUse   `json:"tickets,omitempty"`
+	Tags        []Tag         `json:"tags,omitempty"`
 }
 
 // Node is what the definition says of a node. A node that has joined but is

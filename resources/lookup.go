@@ -14,6 +14,21 @@ func (d *Definition) Resource(id ResourceID) (*Resource, bool) {
 	return &d.Resources[i], true
 }
 
+// Effective returns the resource with the id as it is run: with what it does not
+// say itself taken from its template. The result is not to be changed.
+func (d *Definition) Effective(id ResourceID) (*Resource, bool) {
+	r, found := d.Resource(id)
+	if !found || r.Template == "" {
+		return r, found
+	}
+	i := slices.IndexFunc(d.Templates, func(t Resource) bool { return t.ID == r.Template })
+	if i < 0 {
+		return r, true
+	}
+	merged := r.from(&d.Templates[i])
+	return &merged, true
+}
+
 // Group returns the group with the id.
 func (d *Definition) Group(id ResourceID) (*Group, bool) {
 	i := slices.IndexFunc(d.Groups, func(g Group) bool { return g.ID == id })

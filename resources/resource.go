@@ -13,6 +13,8 @@ type Params map[string]string
 // template of a clone.
 type Resource struct {
 	ID ResourceID `json:"id"`
+	// Template gives what the resource does not say itself; then Agent is empty.
+	Template ResourceID `json:"template,omitempty"`
 	// Agent names what runs it: "galera", "vip", "process", "systemd:UNIT".
 	Agent  string      `json:"agent"`
 	Params Params      `json:"params,omitempty"`

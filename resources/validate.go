@@ -16,11 +16,14 @@ func Validate(def *Definition, agents AgentTable, fences FenceTable) []Problem {
 	v.nodes()
 	v.fenceDevices()
 	v.defaults()
+	v.templates()
 	v.resources()
 	v.groups()
+	v.tags()
 	v.orders()
 	v.colocations()
 	v.locations()
+	v.tickets()
 	v.cycles()
 	v.contradictions()
 	return v.problems
@@ -28,13 +31,19 @@ func Validate(def *Definition, agents AgentTable, fences FenceTable) []Problem {
 
 // validator holds the definition, what was found by name, and the problems.
 type validator struct {
-	def    *Definition
-	agents AgentTable
-	fences FenceTable
+	def *Definition
+	// resolved is the definition with everything written out; tooMany are the
+	// paths of constraints that stand for too many.
+	resolved *Definition
+	tooMany  []string
+	agents   AgentTable
+	fences   FenceTable
 
 	resource map[ResourceID]*Resource
 	group    map[ResourceID]*Group
 	groupOf  map[ResourceID]*Group // of a member
+	// alias holds what tags and templates stand for, never nil.
+	alias map[ResourceID][]ResourceID
 	// names that constraints may use, and the nodes' names, in order.
 	names, nodeNames []string
 
@@ -46,7 +55,13 @@ func newValidator(def *Definition, agents AgentTable, fences FenceTable) *valida
 		def: def, agents: agents, fences: fences,
 		resource: make(map[ResourceID]*Resource, len(def.Resources)),
 		group:    make(map[ResourceID]*Group, len(def.Groups)),
-		groupOf:  map[ResourceID]*Group{},
+		groupOf:  map[ResourceID]*Group{}, alias: map[ResourceID][]ResourceID{},
+	}
+	resolved, x := def.resolve()
+	v.resolved, v.tooMany = resolved, x.over
+	for id, meant := range x.means {
+		v.alias[id] = append([]ResourceID{}, meant...)
+		v.names = append(v.names, string(id))
 	}
 	for i := range def.Resources {
 		r := &def.Resources[i]

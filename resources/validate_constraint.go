@@ -22,8 +22,14 @@ func (v *validator) orders() {
 		at := paths.Next("order", o.ID)
 		v.uniqueID(at, o.ID, o.DefaultID())
 		first, then := o.actions()
-		v.orderSide(at+".first", o.First, first)
-		v.orderSide(at+".then", o.Then, then)
+		if len(o.Sets) > 0 {
+			v.sets(at, o.Sets, orderSetFields, map[string]bool{
+				"first": o.First != "", "then": o.Then != "", "first_action": o.FirstAction != "", "then_action": o.ThenAction != "", "require_all": o.RequireAll != nil,
+			})
+		} else {
+			v.orderSide(at+".first", o.First, first)
+			v.orderSide(at+".then", o.Then, then)
+		}
 		oneOf(v, at+".kind", o.Kind, OrderMandatory, OrderOptional, OrderSerialize)
 		if o.First == o.Then && o.First != "" && first == then {
 			v.add(ProblemCycle, at+".then", "", "%q cannot wait for itself", o.First)
@@ -49,7 +55,7 @@ func (o *Order) actions() (first, then Op) {
 
 func (v *validator) orderSide(at string, id ResourceID, action Op) {
 	oneOf(v, at+"_action", action, OpStart, OpStop, OpPromote, OpDemote)
-	if v.resourceRef(at, id) && (action == OpPromote || action == OpDemote) && !v.promotable(id) {
+	if v.constraintRef(at, id) && (action == OpPromote || action == OpDemote) && !v.promotable(id) {
 		v.add(ProblemConflict, at+"_action", "use start or stop, or set clone.promotable", "%q cannot %s: it is no promotable clone", id, action)
 	}
 }
@@ -59,8 +65,14 @@ func (v *validator) colocations() {
 	for _, c := range v.def.Colocations {
 		at := paths.Next("colocation", c.ID)
 		v.uniqueID(at, c.ID, c.DefaultID())
-		v.placedRole(at+".role", c.Resource, c.Role, v.resourceRef(at+".resource", c.Resource))
-		v.placedRole(at+".with_role", c.With, c.WithRole, v.resourceRef(at+".with", c.With))
+		if len(c.Sets) > 0 {
+			v.sets(at, c.Sets, colocationSetFields, map[string]bool{
+				"resource": c.Resource != "", "with": c.With != "", "role": c.Role != RoleUnknown, "with_role": c.WithRole != RoleUnknown, "node_attribute": c.NodeAttribute != "",
+			})
+		} else {
+			v.placedRole(at+".role", c.Resource, c.Role, v.constraintRef(at+".resource", c.Resource))
+			v.placedRole(at+".with_role", c.With, c.WithRole, v.constraintRef(at+".with", c.With))
+		}
 		if c.Resource == c.With && c.Resource != "" {
 			v.add(ProblemConflict, at+".with", "", "%q cannot be placed relative to itself", c.With)
 		}
@@ -84,10 +96,14 @@ func (v *validator) locations() {
 		switch {
 		case l.Resource != "" && l.Selector != nil:
 			v.add(ProblemConflict, at+".resources", "", "give resource or resources, not both")
+		case l.Selector != nil && len(l.Sets) > 0:
+			v.add(ProblemConflict, at+".sets", "", "give resources or sets, not both")
 		case l.Selector != nil:
 			v.selector(at+".resources", l.Selector)
+		case len(l.Sets) > 0:
+			v.sets(at, l.Sets, locationSetFields, map[string]bool{"resource": l.Resource != "", "role": l.Role != RoleUnknown})
 		default:
-			v.placedRole(at+".role", l.Resource, l.Role, v.resourceRef(at+".resource", l.Resource))
+			v.placedRole(at+".role", l.Resource, l.Role, v.constraintRef(at+".resource", l.Resource))
 		}
 		switch {
 		case l.Node != "" && l.Rule != "":

@@ -66,10 +66,10 @@ func (v *validator) cycles() {
 
 func (v *validator) orderGraph() *orderGraph {
 	g := &orderGraph{edges: map[step][]step{}, by: map[[2]step]string{}}
-	var paths Paths
-	for _, o := range v.def.Orders {
-		at := paths.Next("order", o.ID)
-		if o.Kind != OrderMandatory && o.Kind != "" || o.First == o.Then {
+	paths := v.paths("order", len(v.def.Orders), len(v.resolved.Orders))
+	for _, o := range v.resolved.Orders {
+		at := paths(o.ID)
+		if o.Kind != OrderMandatory && o.Kind != "" || o.First == o.Then || len(o.Sets) > 0 {
 			continue
 		}
 		first, then := o.actions()
@@ -83,6 +83,16 @@ func (v *validator) orderGraph() *orderGraph {
 		g.add(v.ends(id, OpDemote), v.begins(id, OpStop), "")
 	}
 	return g
+}
+
+// paths hands out the paths of resolved constraints: where sets were written out,
+// several have one path.
+func (v *validator) paths(kind string, written, resolved int) func(id string) string {
+	if written == resolved {
+		var paths Paths
+		return func(id string) string { return paths.Next(kind, id) }
+	}
+	return func(id string) string { return kind + "[" + id + "]" }
 }
 
 func (v *validator) promotables() []ResourceID {

@@ -44,8 +44,9 @@ func (v *validator) meta(path string, m Meta) {
 func (v *validator) resources() {
 	var paths Paths
 	for i := range v.def.Resources {
-		r := &v.def.Resources[i]
-		path := paths.Next("resource", string(r.ID))
+		path := paths.Next("resource", string(v.def.Resources[i].ID))
+		v.template(path, &v.def.Resources[i])
+		r := &v.resolved.Resources[i]
 		v.id(path, "id", string(r.ID))
 		v.meta(path+".meta", r.Meta)
 		info, known := v.agent(path, r)
@@ -72,7 +73,9 @@ func (v *validator) resources() {
 
 func (v *validator) agent(path string, r *Resource) (AgentInfo, bool) {
 	if r.Agent == "" {
-		v.add(ProblemMissing, path, "", "agent is missing")
+		if r.Template == "" {
+			v.add(ProblemMissing, path, "", "agent is missing")
+		}
 		return AgentInfo{}, false
 	}
 	if v.agents.empty() {
@@ -230,6 +233,9 @@ func (v *validator) groups() {
 func (v *validator) member(path string, g *Group, i int, id ResourceID) {
 	r, found := v.resource[id]
 	switch _, isGroup := v.group[id]; {
+	case v.alias[id] != nil && !found:
+		v.add(ProblemInvalid, path, "", "%q is a tag or a template: groups hold resources", id)
+		return
 	case isGroup && !found:
 		v.add(ProblemInvalid, path, "", "%q is a group: groups cannot hold groups", id)
 		return
@@ -256,6 +262,9 @@ func (v *validator) promotable(id ResourceID) bool {
 	}
 	if r, ok := v.resource[id]; ok {
 		return r.Clone != nil && r.Clone.Promotable
+	}
+	if meant := v.alias[id]; len(meant) > 0 {
+		return !slices.ContainsFunc(meant, func(m ResourceID) bool { return v.alias[m] == nil && !v.promotable(m) })
 	}
 	g, ok := v.group[id]
 	return ok && g.Clone != nil && g.Clone.Promotable

@@ -12,14 +12,14 @@ func (v *validator) contradictions() {
 // direction.
 func (v *validator) directContradictions() {
 	together := map[[2]ResourceID][]Colocation{}
-	for _, c := range v.def.Colocations {
+	for _, c := range v.resolved.Colocations {
 		if c.Score >= Infinity {
 			together[[2]ResourceID{c.Resource, c.With}] = append(together[[2]ResourceID{c.Resource, c.With}], c)
 		}
 	}
-	var paths Paths
-	for _, c := range v.def.Colocations {
-		at := paths.Next("colocation", c.ID)
+	paths := v.paths("colocation", len(v.def.Colocations), len(v.resolved.Colocations))
+	for _, c := range v.resolved.Colocations {
+		at := paths(c.ID)
 		if c.Score > -Infinity {
 			continue
 		}
@@ -63,15 +63,15 @@ func (v *validator) indirectContradictions() {
 			}
 		}
 	}
-	for _, c := range v.def.Colocations {
+	for _, c := range v.resolved.Colocations {
 		if c.Score >= Infinity && c.NodeAttribute == "" && v.single(c.Resource) && v.single(c.With) {
 			join(c.Resource, c.With)
 			direct[[2]ResourceID{c.Resource, c.With}], direct[[2]ResourceID{c.With, c.Resource}] = true, true
 		}
 	}
-	var paths Paths
-	for _, c := range v.def.Colocations {
-		at := paths.Next("colocation", c.ID)
+	paths := v.paths("colocation", len(v.def.Colocations), len(v.resolved.Colocations))
+	for _, c := range v.resolved.Colocations {
+		at := paths(c.ID)
 		if c.Score > -Infinity || c.Resource == c.With || direct[[2]ResourceID{c.Resource, c.With}] {
 			continue
 		}
@@ -101,14 +101,14 @@ func (v *validator) locationContradictions() {
 		role Role
 	}
 	demanded := map[place]string{}
-	for _, l := range v.def.Locations {
+	for _, l := range v.resolved.Locations {
 		if l.Score >= Infinity && l.Node != "" && l.Resource != "" {
 			demanded[place{l.Resource, l.Node, l.Role}] = l.ID
 		}
 	}
-	var paths Paths
-	for _, l := range v.def.Locations {
-		at := paths.Next("location", l.ID)
+	paths := v.paths("location", len(v.def.Locations), len(v.resolved.Locations))
+	for _, l := range v.resolved.Locations {
+		at := paths(l.ID)
 		if l.Score > -Infinity || l.Node == "" || l.Resource == "" {
 			continue
 		}

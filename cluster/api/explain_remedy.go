@@ -41,8 +41,9 @@ func (e *explainer) general() {
 	if properties.MaintenanceMode {
 		e.remedy("", "belayctl property set maintenance-mode=false", "the cluster is in maintenance: nothing is started or stopped")
 	}
+	e.tickets()
 	for _, id := range e.x.Members {
-		r, found := e.s.Definition.Resource(id)
+		r, found := e.s.Definition.Effective(id)
 		if !found {
 			continue
 		}
@@ -52,6 +53,25 @@ func (e *explainer) general() {
 		if !resources.Or(r.Meta.Managed, true) {
 			e.remedy("", "belayctl resource update "+string(id)+" meta is-managed=true", "%s is unmanaged: it is left as it is", id)
 		}
+	}
+}
+
+// tickets says which tickets the resource lacks.
+func (e *explainer) tickets() {
+	for _, use := range e.s.Definition.Resolved().Tickets {
+		ticket := e.s.Tickets[use.Ticket]
+		if use.Resource != e.unit && !e.member(use.Resource) || ticket.Holds() {
+			continue
+		}
+		what := "it runs"
+		if use.Role == resources.RolePromoted {
+			what = "it is promoted"
+		}
+		if ticket != nil && ticket.Granted {
+			e.remedy("", "belayctl ticket activate "+string(use.Ticket), "%s with ticket %s only, which is on standby", what, use.Ticket)
+			continue
+		}
+		e.remedy("", "belayctl ticket grant "+string(use.Ticket), "%s with ticket %s only, which is not granted", what, use.Ticket)
 	}
 }
 
@@ -136,9 +156,9 @@ func (e *explainer) liftPart(node resources.NodeName, resource resources.Resourc
 
 // colocated says what the other resource of a colocation would have to do.
 func (e *explainer) colocated(id string, dependent resources.ResourceID) (resources.ResourceID, string) {
-	for _, c := range e.s.Definition.Colocations {
+	for _, c := range e.s.Definition.Resolved().Colocations {
 		switch {
-		case c.ID != id:
+		case c.ID != id || c.Resource != dependent && c.Resource != e.unit:
 		case c.Score < 0:
 			return c.With, fmt.Sprintf("%s has to leave it", c.With)
 		case c.WithRole == resources.RolePromoted:

@@ -257,7 +257,7 @@ func (s *Server) definition(current *state.State, _ bool) any {
 var asked = map[string]Role{
 	"definition.set": RoleOperator, "node.standby": RoleOperator, "node.maintenance": RoleOperator, "node.attribute": RoleOperator,
 	"failures.cleared": RoleOperator, "fence.requested": RoleOperator, "fence.confirmed": RoleOperator, "fence.released": RoleOperator, "resource.moved": RoleOperator,
-	"resource.overridden": RoleOperator, "resource.restart": RoleOperator, "member.removed": RoleAdmin, "member.voting": RoleAdmin,
+	"resource.overridden": RoleOperator, "resource.restart": RoleOperator, "ticket.set": RoleOperator, "member.removed": RoleAdmin, "member.voting": RoleAdmin,
 }
 
 // reported are the commands that members may send to the leader, about

@@ -65,8 +65,9 @@ func plain(value any) []byte {
 // what they say when it is new. It reports whether anything was proposed.
 func (c *Core) advise() bool {
 	proposed := false
-	for i := range c.s.Definition.Resources {
-		resource := &c.s.Definition.Resources[i]
+	def := c.s.Definition.Resolved()
+	for i := range def.Resources {
+		resource := &def.Resources[i]
 		agent, found := c.config.Agents.Find(resource.Agent)
 		advisor, advises := agent.(agents.Advisor)
 		if !found || !advises {

@@ -32,7 +32,7 @@ func (c *Core) listProblems() []transition.Problem {
 
 func (c *Core) blockedAdvice() []transition.Problem {
 	var list []transition.Problem
-	for _, r := range c.s.Definition.Resources {
+	for _, r := range c.s.Definition.Resolved().Resources {
 		if advice, found := c.s.Advice[r.ID]; found && advice.Blocked {
 			next := "belayctl status"
 			if r.Agent == "galera" {

@@ -147,7 +147,7 @@ func (c *Core) monitorTasks() []monitorTask {
 // agent's.
 func (c *Core) operations(i *state.Instance) []resources.Operation {
 	resource := i.Config
-	if defined, found := c.s.Definition.Resource(i.ID.Resource()); found {
+	if defined, found := c.s.Definition.Effective(i.ID.Resource()); found {
 		resource = defined
 	}
 	agent, found := c.config.Agents.Find(resource.Agent)

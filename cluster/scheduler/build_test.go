@@ -170,6 +170,18 @@ func (c *cluster) line(words []string) error {
 		return c.operation(plain, set)
 	case "order", "together", "apart", "location":
 		return c.constraint(words[0], plain, set)
+	case "ticket":
+		return c.ticket(plain, set)
+	case "holds":
+		c.holds(plain)
+	case "sets":
+		return c.sets(plain, set)
+	case "tag":
+		tag := resources.Tag{ID: resources.ResourceID(plain[0])}
+		for _, id := range plain[1:] {
+			tag.Members = append(tag.Members, resources.ResourceID(id))
+		}
+		c.d.Tags = append(c.d.Tags, tag)
 	case "node":
 		return c.node(plain, set)
 	case "uses":

@@ -18,8 +18,11 @@ type order struct {
 	kind        resources.OrderKind
 	symmetrical bool
 	requireAll  bool
-	min         int // instances of first that are enough; 0: all that will run
-	firstClone  bool
+	// anyOf holds the primitives of each resource of a set of which any one is
+	// enough; nil where all of first are needed.
+	anyOf      [][]int
+	min        int // instances of first that are enough; 0: all that will run
+	firstClone bool
 	// up and down say which instances concern each other, in the order itself
 	// and in its inverse.
 	up, down pairing
@@ -74,6 +77,10 @@ func (p *planner) unpackOrders() {
 }
 
 func (p *planner) unpackOrder(o *resources.Order) {
+	if len(o.Sets) > 0 {
+		p.unpackAnyOf(o)
+		return
+	}
 	first, then := p.members(o.First), p.members(o.Then)
 	if len(first) == 0 || len(then) == 0 {
 		return
@@ -104,6 +111,38 @@ func (p *planner) unpackOrder(o *resources.Order) {
 		}
 	}
 	p.orders = append(p.orders, r)
+}
+
+// unpackAnyOf resolves an order whose first set holds resources of which any one
+// is enough, and whose second holds what waits for it.
+func (p *planner) unpackAnyOf(o *resources.Order) {
+	if len(o.Sets) != 2 || len(o.Sets[1].Resources) != 1 {
+		return // Resolved makes no others
+	}
+	r := order{id: "order " + o.ID, then: p.members(o.Sets[1].Resources[0]), firstOp: o.Sets[0].Action, thenOp: o.Sets[1].Action, kind: o.Kind}
+	for _, id := range o.Sets[0].Resources {
+		if prims := p.members(id); len(prims) > 0 {
+			r.anyOf = append(r.anyOf, prims)
+			r.first = append(r.first, prims...)
+		}
+	}
+	if len(r.first) == 0 || len(r.then) == 0 {
+		return
+	}
+	if r.kind == "" {
+		r.kind = resources.OrderMandatory
+	}
+	r.firstOp, r.thenOp = plain(r.firstOp, &p.units[p.prims[r.first[0]].unit]), plain(r.thenOp, &p.units[p.prims[r.then[0]].unit])
+	r.symmetrical = resources.Or(o.Symmetrical, r.kind != resources.OrderSerialize)
+	p.orders = append(p.orders, r)
+}
+
+// needs lists what an order needs: each of one of the lists.
+func (o *order) needs() [][]int {
+	if o.anyOf != nil {
+		return o.anyOf
+	}
+	return [][]int{o.first}
 }
 
 // plain turns promote and demote of what cannot be promoted into start and
@@ -218,6 +257,9 @@ func (p *planner) capByOrder(o *order) (changed bool) {
 				t.tgt = resources.RoleStarted
 			}
 			t.why = fmt.Sprintf("%s: %s is not %s", o.id, p.prims[o.first[0]].id, needed)
+			if o.anyOf != nil {
+				t.why = fmt.Sprintf("%s: none of its %d is %s", o.id, len(o.anyOf), needed)
+			}
 			p.problem(transition.Problem{
 				Code: "order_unmet", Severity: transition.SeverityWarning, Node: p.nodes[t.node].name, Resource: p.prims[qi].id,
 				Text: fmt.Sprintf("%s may not be %s here: %s", t.id, wanted, t.why),
@@ -231,7 +273,11 @@ func (p *planner) capByOrder(o *order) (changed bool) {
 // enough reports whether first will be in the needed role, as far as it
 // concerns t (nil: at all).
 func (p *planner) enough(o *order, needed resources.Role, t *inst) bool {
-	for _, qi := range o.first {
+	return slices.ContainsFunc(o.needs(), func(first []int) bool { return p.allThere(o, first, needed, t) })
+}
+
+func (p *planner) allThere(o *order, first []int, needed resources.Role, t *inst) bool {
+	for _, qi := range first {
 		count := 0
 		for _, k := range p.prims[qi].insts {
 			if f := &p.insts[k]; f.tgt >= needed && !p.nodes[f.node].unclean && (t == nil || o.up.joins(f, t)) {
@@ -418,10 +464,12 @@ func (p *planner) alreadyEnough(o *order) bool {
 		return false
 	}
 	needed, up := raises(o.firstOp)
-	if !up {
-		return false
-	}
-	for _, qi := range o.first {
+	return up && slices.ContainsFunc(o.needs(), func(first []int) bool { return p.allGoOn(o, first, needed) })
+}
+
+// allGoOn reports whether enough instances run in the needed role and go on.
+func (p *planner) allGoOn(o *order, first []int, needed resources.Role) bool {
+	for _, qi := range first {
 		count := 0
 		for _, k := range p.prims[qi].insts {
 			if f := &p.insts[k]; f.now >= needed && f.cur >= needed && f.tgt >= needed && !f.restart && f.probed && !p.nodes[f.node].unclean {

@@ -44,7 +44,7 @@ import (
 func Plan(s *state.State, now time.Time, opts Options) transition.Transition {
 	unmovable := map[int]bool{}
 	for {
-		p := &planner{s: s, def: s.Definition, now: now, opts: opts, unmovable: unmovable}
+		p := &planner{s: s, def: s.Definition.Resolved(), now: now, opts: opts, unmovable: unmovable}
 		given := len(unmovable)
 		if t := p.plan(); len(unmovable) == given {
 			return t
@@ -69,6 +69,7 @@ func (p *planner) plan() transition.Transition {
 	p.unpackLocations()
 	p.unpackStatus()
 	p.judgeFailures()
+	p.judgeTickets()
 	p.decideFencing()
 	p.judgeMultiple()
 	p.compareDigests()
@@ -94,7 +95,8 @@ func (p *planner) plan() transition.Transition {
 // planner is one run of Plan. Everything in it refers to everything else by
 // index: into nodes (by name), prims and units (by definition) and insts.
 type planner struct {
-	s    *state.State
+	s *state.State
+	// def is the definition with everything written out.
 	def  *resources.Definition
 	now  time.Time
 	opts Options

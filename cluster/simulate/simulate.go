@@ -122,9 +122,10 @@ func (r *run) apply(command state.Command) state.Result {
 
 // suppose lets members be promoted whose agent decides about that at run time.
 func (r *run) suppose() {
-	for i := range r.s.Definition.Resources {
-		resource := &r.s.Definition.Resources[i]
-		if _, decided := r.s.Advice[resource.ID]; decided || !r.opts.Planner.Facts(resource.Agent).Advisor || !promotable(r.s.Definition, resource) {
+	def := r.s.Definition.Resolved()
+	for i := range def.Resources {
+		resource := &def.Resources[i]
+		if _, decided := r.s.Advice[resource.ID]; decided || !r.opts.Planner.Facts(resource.Agent).Advisor || !promotable(def, resource) {
 			continue
 		}
 		scores := map[resources.NodeName]resources.Score{}

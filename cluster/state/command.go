@@ -66,6 +66,7 @@ var registry = map[string]func() Command{
 	"resource.advised/1":    func() Command { return new(ResourceAdvised) },
 	"resource.overridden/1": func() Command { return new(ResourceOverridden) },
 	"resource.restart/1":    func() Command { return new(ResourceRestart) },
+	"ticket.set/1":          func() Command { return new(TicketSet) },
 	"secret.set/1":          func() Command { return new(SecretSet) },
 }
 

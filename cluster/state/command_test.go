@@ -68,6 +68,16 @@ func samples() []Command {
 		&ResourceAdvised{Resource: "galera", Advice: agents.Advice{Instances: map[resources.NodeName]map[string]string{"a": {"mode": "bootstrap"}}, Promotion: map[resources.NodeName]resources.Score{"a": 100}, Reason: "r", Table: [][]string{{"node"}, {"a"}}, Blocked: true}},
 		&ResourceOverridden{Resource: "galera", Words: map[string]string{"bootstrap": "a"}, Reason: "r"},
 		&ResourceRestart{Resource: "vip", Node: "a"},
+		&TicketSet{Ticket: "geo", Granted: new(true), Standby: new(false)},
+		&TicketSet{Ticket: "geo", Forget: true},
+		&DefinitionSet{Base: 7, Definition: &resources.Definition{
+			Templates:   []resources.Resource{{ID: "t", Agent: "vip"}},
+			Resources:   []resources.Resource{{ID: "vip", Template: "t"}, {ID: "db", Agent: "galera"}},
+			Tags:        []resources.Tag{{ID: "all", Members: []resources.ResourceID{"vip", "db"}}},
+			Orders:      []resources.Order{{ID: "o", Sets: []resources.ResourceSet{{Resources: []resources.ResourceID{"db"}, RequireAll: new(false), Sequential: new(false), Action: resources.OpStart}, {Resources: []resources.ResourceID{"vip"}}}}},
+			Colocations: []resources.Colocation{{ID: "c", Score: 5, Sets: []resources.ResourceSet{{Resources: []resources.ResourceID{"all"}, Role: resources.RoleStarted}}}},
+			Tickets:     []resources.TicketUse{{ID: "u", Ticket: "geo", Resource: "all", LossPolicy: resources.LossFence}},
+		}},
 		&SecretSet{Secret: "bmc", Sealed: "v1.k.x"},
 	}
 }

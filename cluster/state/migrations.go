@@ -71,7 +71,7 @@ func (t *tx) awaits(source *Node, i *Instance, target resources.NodeName) bool {
 	if there, known := old.Instances[i.ID]; known && (there.Action != "" || there.Role != resources.RoleStopped || !there.Probed) {
 		return false
 	}
-	config, defined := t.s.Definition.Resource(i.ID.Resource())
+	config, defined := t.s.Definition.Effective(i.ID.Resource())
 	n, err := t.node(target)
 	if !defined || err != nil {
 		return false
@@ -171,7 +171,7 @@ func (t *tx) mayHaveCome(node resources.NodeName, id resources.InstanceID) {
 		return
 	}
 	i := t.instance(n, id)
-	if defined, found := t.s.Definition.Resource(id.Resource()); found && i.Config == nil {
+	if defined, found := t.s.Definition.Effective(id.Resource()); found && i.Config == nil {
 		i.Config = defined
 	}
 	i.Probed, i.Changed = false, t.s.Index

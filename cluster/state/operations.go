@@ -74,7 +74,7 @@ func (c *OperationsStarted) apply(t *tx) error {
 // false when neither the instance nor the definition knows the resource.
 func (t *tx) configure(i *Instance, op resources.Op) bool {
 	if i.Config == nil || op == resources.OpStart || op == resources.OpReload {
-		defined, found := t.s.Definition.Resource(i.ID.Resource())
+		defined, found := t.s.Definition.Effective(i.ID.Resource())
 		if !found {
 			return i.Config != nil && op != resources.OpStart && op != resources.OpReload
 		}

@@ -42,7 +42,7 @@ func (s *State) ConfigOf(node resources.NodeName, id resources.InstanceID) (*res
 	if i, found := s.Instance(node, id); found && i.Config != nil {
 		return i.Config, true
 	}
-	return s.Definition.Resource(id.Resource())
+	return s.Definition.Effective(id.Resource())
 }
 
 const (

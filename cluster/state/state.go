@@ -55,8 +55,10 @@ type State struct {
 	// operators' recorded words to it.
 	Advice    map[resources.ResourceID]*Advice           `json:"advice"`
 	Overrides map[resources.ResourceID]map[string]string `json:"overrides"`
-	Tokens    map[string]*Token                          `json:"tokens"`
-	Secrets   map[string]string                          `json:"secrets"`
+	// Tickets say what this site may run; at most MaxTickets.
+	Tickets map[resources.TicketName]*Ticket `json:"tickets,omitempty"`
+	Tokens  map[string]*Token                `json:"tokens"`
+	Secrets map[string]string                `json:"secrets"`
 	// Revoked certificates of removed members, by serial number.
 	Revoked map[string]resources.NodeName `json:"revoked"`
 	// Events is the recent history for people, oldest first, at most MaxEvents.

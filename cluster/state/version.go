@@ -10,7 +10,7 @@ import "github.com/belay-ha/belay/resources"
 //	3  definitions that say more (definition.set/2): see definitionNeeds; fencing
 //	   of one level, and proofs other than power (fence.requested/2, fence.reported/2);
 //	   watchdogs (member.watchdog/1); live migrations (operations.started/3);
-//	   revisions of the definition are kept, with their owners
+//	   revisions of the definition are kept, with their owners; tickets (ticket.set/1)
 const Version = 3
 
 const (
@@ -34,6 +34,7 @@ var newer = map[string]int{
 	"fence.reported/2":     VersionMore,
 	"operations.started/3": VersionMore,
 	"member.watchdog/1":    VersionMore,
+	"ticket.set/1":         VersionMore,
 }
 
 // Needs returns the command set that a command belongs to. Whoever proposes it
@@ -46,7 +47,7 @@ func definitionNeeds(d *resources.Definition) int {
 	if d == nil {
 		return firstVersion
 	}
-	if saysMore(d) {
+	if saysMore(d) || d.SaysMore() {
 		return VersionMore
 	}
 	for _, f := range d.Fences {

@@ -17,11 +17,12 @@ import (
 
 // Of returns what agents may know of the nodes and of the named resources.
 func Of(s *state.State, watched []resources.ResourceID) agents.View {
+	def := s.Definition.Resolved()
 	view := agents.View{Index: s.Index, Nodes: map[resources.NodeName]agents.NodeView{}, Peers: map[resources.ResourceID][]agents.Peer{}}
 	for _, name := range s.NodeNames() {
 		n := s.Nodes[name]
 		view.Nodes[name] = agents.NodeView{
-			Address: host(n.Address), Alive: n.Online(), Suspect: n.Liveness == state.LivenessSuspect, Expected: len(watched) > 0 && expected(s, watched[0], n),
+			Address: host(n.Address), Alive: n.Online(), Suspect: n.Liveness == state.LivenessSuspect, Expected: len(watched) > 0 && expected(def, watched[0], n),
 		}
 		for _, id := range slices.Sorted(maps.Keys(n.Instances)) {
 			if resource := id.Resource(); slices.Contains(watched, resource) {
@@ -34,15 +35,15 @@ func Of(s *state.State, watched []resources.ResourceID) agents.View {
 
 // expected reports whether the definition lets the resource run on the node: it
 // is a defined node, not in standby, and no location keeps the resource away.
-func expected(s *state.State, id resources.ResourceID, n *state.Node) bool {
-	defined, found := s.Definition.Node(n.Name)
-	resource, isDefined := s.Definition.Resource(id)
+func expected(def *resources.Definition, id resources.ResourceID, n *state.Node) bool {
+	defined, found := def.Node(n.Name)
+	resource, isDefined := def.Resource(id)
 	if !found || !isDefined || n.Standby {
 		return false
 	}
 	exclusive, listed := false, false
-	for _, l := range s.Definition.Locations {
-		if l.Resource != id && (l.Selector == nil || !chosen(s.Definition, l.Selector, resource)) {
+	for _, l := range def.Locations {
+		if l.Resource != id && (l.Selector == nil || !chosen(def, l.Selector, resource)) {
 			continue
 		}
 		here := l.Node == n.Name
@@ -56,7 +57,7 @@ func expected(s *state.State, id resources.ResourceID, n *state.Node) bool {
 		exclusive = exclusive || l.Discovery == resources.DiscoveryExclusive
 		listed = listed || here
 	}
-	return listed || (!exclusive && resources.Or(s.Definition.Properties.SymmetricCluster, true))
+	return listed || (!exclusive && resources.Or(def.Properties.SymmetricCluster, true))
 }
 
 // chosen reports whether a location's selector is about the resource, or about

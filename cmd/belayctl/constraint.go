@@ -13,17 +13,17 @@ import (
 )
 
 func (a *app) constraintCommand() *cobra.Command {
-	return a.parent("constraint", "Orders, colocations and locations", "  belayctl constraint list\n  belayctl constraint order promote galera then start keystone",
-		a.editing("order [start|promote|stop|demote] A then [start|promote|stop|demote] B [kind=optional|serialize] [symmetrical=false] [require-all=false] [id=ID], or order remove A B",
+	return a.parent("constraint", "Orders, colocations, locations and tickets", "  belayctl constraint list\n  belayctl constraint order promote galera then start keystone",
+		a.editing("order [start|promote|stop|demote] A then [start|promote|stop|demote] B [kind=optional|serialize] [symmetrical=false] [require-all=false] [id=ID], or order set A B... [require-all=false] set C... [setoptions kind=optional], or order remove A B",
 			"Make one resource's action wait for another's",
-			"  belayctl constraint order start haproxy then vip kind=Optional\n  belayctl constraint order promote galera then start keystone require-all=false\n  belayctl constraint order remove haproxy vip",
+			"  belayctl constraint order start haproxy then vip kind=Optional\n  belayctl constraint order promote galera then start keystone require-all=false\n  belayctl constraint order set galera keystone sequential=false require-all=false set web\n  belayctl constraint order remove haproxy vip",
 			func(def *resources.Definition, words []string) (*resources.Definition, error) {
 				if len(words) == 3 && (words[0] == "remove" || words[0] == "delete") {
 					return edit.RemoveOrder(def, words[1], words[2])
 				}
 				return edit.AddOrder(def, withoutAdd(words))
 			}, all),
-		a.editing("colocation add [ROLE] A with [ROLE] B [SCORE] [node-attribute=NAME] [influence=BOOL] [id=ID], or colocation remove A B",
+		a.editing("colocation add [ROLE] A with [ROLE] B [SCORE] [node-attribute=NAME] [influence=BOOL] [id=ID], or colocation set A B... set C... [setoptions score=SCORE], or colocation remove A B",
 			"Place a resource with another, or with a negative score apart from it",
 			"  belayctl constraint colocation add vip with haproxy\n  belayctl constraint colocation add reader with promoted galera -INFINITY\n  belayctl constraint colocation remove vip haproxy",
 			func(def *resources.Definition, words []string) (*resources.Definition, error) {
@@ -41,6 +41,15 @@ func (a *app) constraintCommand() *cobra.Command {
 					return edit.RemoveConstraints(def, words[1:])
 				}
 				return edit.AddLocation(def, words)
+			}, all),
+		a.editing("ticket add TICKET [ROLE] A [loss-policy=stop|demote|freeze|fence] [id=ID], or ticket set A B... setoptions ticket=TICKET, or ticket remove TICKET A",
+			"Let a resource run with a ticket only; see: ticket grant",
+			"  belayctl constraint ticket add geo vip loss-policy=fence\n  belayctl constraint ticket add geo promoted galera",
+			func(def *resources.Definition, words []string) (*resources.Definition, error) {
+				if len(words) == 3 && (words[0] == "remove" || words[0] == "delete") {
+					return edit.RemoveTicket(def, words[1], words[2])
+				}
+				return edit.AddTicket(def, withoutAdd(words))
 			}, all),
 		a.removeConstraintsCommand(),
 		a.constraintListCommand(),
@@ -69,7 +78,7 @@ func (a *app) constraintListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer := map[string]any{"orders": orEmpty(def.Orders), "colocations": orEmpty(def.Colocations), "locations": orEmpty(def.Locations)}
+			answer := map[string]any{"orders": orEmpty(def.Orders), "colocations": orEmpty(def.Colocations), "locations": orEmpty(def.Locations), "tickets": orEmpty(def.Tickets)}
 			return a.print(answer, func(w io.Writer) { printConstraints(w, def) })
 		},
 	}
@@ -96,6 +105,9 @@ func printConstraints(w io.Writer, def *resources.Definition) {
 			then = first
 		}
 		text := fmt.Sprintf("%s %s then %s %s", first, o.First, then, o.Then)
+		if len(o.Sets) > 0 {
+			text = setsText(o.Sets)
+		}
 		if o.Kind != "" && o.Kind != resources.OrderMandatory {
 			text += " kind=" + string(o.Kind)
 		}
@@ -109,13 +121,16 @@ func printConstraints(w io.Writer, def *resources.Definition) {
 	}
 	for _, c := range def.Colocations {
 		text := fmt.Sprintf("%s%s with %s%s score=%s", roleWord(c.Role), c.Resource, roleWord(c.WithRole), c.With, c.Score)
+		if len(c.Sets) > 0 {
+			text = fmt.Sprintf("%s score=%s", setsText(c.Sets), c.Score)
+		}
 		if c.NodeAttribute != "" {
 			text += " node-attribute=" + c.NodeAttribute
 		}
 		fmt.Fprintf(table, "colocation\t%s\t%s\n", text, c.ID)
 	}
 	for _, l := range def.Locations {
-		what := string(l.Resource)
+		what := string(l.Resource) + setsText(l.Sets)
 		if l.Selector != nil {
 			what = "agent=" + l.Selector.Agent
 			if l.Selector.ID != "" {
@@ -132,6 +147,36 @@ func printConstraints(w io.Writer, def *resources.Definition) {
 		}
 		fmt.Fprintf(table, "location\t%s\t%s\n", text, l.ID)
 	}
+	for _, t := range def.Tickets {
+		fmt.Fprintf(table, "ticket\t%s for %s%s%s loss-policy=%s\t%s\n", t.Ticket, roleWord(t.Role), t.Resource, setsText(t.Sets), t.Policy(), t.ID)
+	}
+}
+
+// setsText writes sets as the verbs take them.
+func setsText(sets []resources.ResourceSet) string {
+	var words []string
+	for _, s := range sets {
+		words = append(words, "set")
+		for _, id := range s.Resources {
+			words = append(words, string(id))
+		}
+		if s.Sequential != nil {
+			words = append(words, fmt.Sprintf("sequential=%v", *s.Sequential))
+		}
+		if s.RequireAll != nil {
+			words = append(words, fmt.Sprintf("require-all=%v", *s.RequireAll))
+		}
+		if s.Role != resources.RoleUnknown {
+			words = append(words, "role="+s.Role.String())
+		}
+		if s.Action != "" {
+			words = append(words, "action="+string(s.Action))
+		}
+		if s.Score != nil {
+			words = append(words, "score="+s.Score.String())
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func roleWord(role resources.Role) string {

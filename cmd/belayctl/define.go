@@ -97,7 +97,7 @@ func (a *app) validateCommand() *cobra.Command {
 				return err
 			}
 			counts := map[string]int{"nodes": len(def.Nodes), "fences": len(def.Fences), "resources": len(def.Resources), "groups": len(def.Groups),
-				"constraints": len(def.Orders) + len(def.Colocations) + len(def.Locations)}
+				"constraints": len(def.Orders) + len(def.Colocations) + len(def.Locations) + len(def.Tickets)}
 			return a.print(counts, func(w io.Writer) {
 				fmt.Fprintf(w, "%s: valid: %d nodes, %d fence devices, %d resources, %d groups, %d constraints\n", strings.Join(args, ", "),
 					counts["nodes"], counts["fences"], counts["resources"], counts["groups"], counts["constraints"])

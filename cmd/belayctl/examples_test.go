@@ -89,6 +89,10 @@ func runExample(t *testing.T, line string) {
 			c.fake.state.Nodes["controller-2"].Liveness = state.LivenessDead
 		case strings.HasPrefix(part, "fence release"):
 			c.leftOff("controller-1")
+		case strings.HasPrefix(part, "tag delete"):
+			c.fake.state.Definition.Tags = []resources.Tag{{ID: "edge", Members: []resources.ResourceID{"vip"}}}
+		case strings.HasPrefix(part, "ticket forget"):
+			c.fake.state.Tickets = map[resources.TicketName]*state.Ticket{"geo": {Granted: true}}
 		case part == "secret set bmc-0" && !fed:
 			c.app.interactive = true // it is typed
 		case strings.HasPrefix(part, "config "):

@@ -71,15 +71,15 @@ func TestImportSetup(t *testing.T) {
 
 func TestImportCIBRefuses(t *testing.T) {
 	c := simulating(t)
-	ticket := `<constraints><rsc_ticket id="dc" rsc="web" ticket="A"/><rsc_location id="dates" rsc="web"><rule id="r" score="5">` +
+	refused := `<constraints><rsc_location id="dc" rsc="web" role="Stopped" node="node-1" score="5"/><rsc_location id="dates" rsc="web"><rule id="r" score="5">` +
 		`<date_expression id="d" operation="date_spec"><date_spec id="ds" hours="9-17"/></date_expression></rule></rsc_location></constraints>`
-	if err := os.WriteFile("more.xml", []byte(strings.Replace(baseCIB, "<constraints/>", ticket, 1)), 0o600); err != nil {
+	if err := os.WriteFile("more.xml", []byte(strings.Replace(baseCIB, "<constraints/>", refused, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if code := c.run(t, "import", "cib", "more.xml"); code != exitInput {
 		t.Errorf("exit %d", code)
 	}
-	for _, want := range []string{`more.xml:12:18: ticket constraint "dc"`, `date expression "d"`, "2 things", "--lossy"} {
+	for _, want := range []string{`location "dc" for role Stopped`, `date expression "d"`, "2 things", "--lossy"} {
 		if !strings.Contains(c.err.String(), want) {
 			t.Errorf("no %q in %s", want, c.err.String())
 		}
@@ -88,7 +88,7 @@ func TestImportCIBRefuses(t *testing.T) {
 		t.Errorf("it wrote %s", c.out.String())
 	}
 	text := c.must(t, "import", "cib", "more.xml", "--lossy")
-	if !strings.Contains(text, `id = "web"`) || !strings.Contains(c.err.String(), `left out: more.xml:12:18: ticket constraint "dc"`) {
+	if !strings.Contains(text, `id = "web"`) || !strings.Contains(c.err.String(), `location "dc" for role Stopped`) {
 		t.Errorf("lossy: %s\n%s", text, c.err.String())
 	}
 	if code := c.run(t, "import", "cib", "none.xml"); code != exitInput {

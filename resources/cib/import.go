@@ -109,8 +109,7 @@ func (m *importer) run() {
 		m.order(&m.in.Orders[i])
 	}
 	for i := range m.in.TicketUses {
-		t := &m.in.TicketUses[i]
-		m.lose(m.at(t.ID), "ticket constraint %q (rsc_ticket) cannot be represented", t.ID)
+		m.ticket(&m.in.TicketUses[i])
 	}
 	m.others()
 	m.validate()

@@ -59,12 +59,12 @@ func (m *importer) location(c *policy.LocationConfig) {
 		return
 	}
 	for i := range c.Sets {
-		set := &c.Sets[i]
-		if !m.room("location", c.ID, len(set.Resources)*max(len(c.Rules), 1)) {
-			return
-		}
-		for _, id := range set.Resources {
-			m.locate(c, id, otherwise(set.Role, c.Role), otherwise(set.Score, c.Score))
+		set := c.Sets[i]
+		role, score := otherwise(set.Role, c.Role), otherwise(set.Score, c.Score)
+		set.Role, set.Score = "", ""
+		if s, ok := m.set("location", c.ID, &set, false); ok {
+			s.Sequential = nil // it says nothing there
+			m.locateFor(resources.Location{Sets: []resources.ResourceSet{s}}, c, role, score)
 		}
 	}
 }
@@ -212,7 +212,7 @@ func (m *importer) node(name string) (resources.NodeName, bool) {
 	return "", false
 }
 
-// colocation takes a colocation. Sets become the pairs that they stand for.
+// colocation takes a colocation.
 func (m *importer) colocation(c *policy.ColocationConfig) {
 	if !m.lifetime("colocation", c.ID, c.Lifetime) {
 		return
@@ -222,58 +222,36 @@ func (m *importer) colocation(c *policy.ColocationConfig) {
 		m.colocate(c, c.Dependent, c.Primary, c.DependentRole, c.PrimaryRole, score)
 		return
 	}
+	out := resources.Colocation{Score: score, Influence: c.Influence}
 	for i := range c.Sets {
-		m.colocateWithin(c, &c.Sets[i], score)
-		if i > 0 {
-			m.colocateSets(c, &c.Sets[i-1], &c.Sets[i], score)
+		s, ok := m.set("colocation", c.ID, &c.Sets[i], false)
+		if !ok {
+			return
 		}
+		if out.Score == 0 && i > 0 {
+			// The sets have nothing to do with each other.
+			m.addColocation(c, out)
+			out.Sets = nil
+		}
+		out.Sets = append(out.Sets, s)
 	}
+	m.addColocation(c, out)
 }
 
-// colocateWithin chains a set's members, or keeps each from all others.
-func (m *importer) colocateWithin(c *policy.ColocationConfig, set *policy.Set, score resources.Score) {
-	if set.Score != "" {
-		score = m.scoreOf(set.Score, set.ID)
+// addColocation adds a colocation of sets. One without a score of its own does
+// what its set says.
+func (m *importer) addColocation(c *policy.ColocationConfig, out resources.Colocation) {
+	if out.Score == 0 {
+		out.Score = resources.Or(out.Sets[0].Score, 0)
+		out.Sets[0].Score = nil
 	}
-	if !resources.Or(set.Sequential, true) {
+	if out.Score == 0 {
+		m.note(m.at(c.ID), "colocation %q has the score 0: Pacemaker ignores it too", c.ID)
 		return
 	}
-	n := len(set.Resources)
-	if score <= 0 {
-		n = n * n / 2
-	}
-	if !m.room("colocation", c.ID, n) {
-		return
-	}
-	for i, id := range set.Resources {
-		from := 0
-		if score > 0 {
-			from = max(i-1, 0)
-		}
-		for _, other := range set.Resources[from:i] {
-			m.colocate(c, id, other, set.Role, set.Role, score)
-		}
-	}
-}
-
-// colocateSets colocates a set with the next. The first of a sequential set, and
-// the last of one that it is placed with, stand for all.
-func (m *importer) colocateSets(c *policy.ColocationConfig, set, with *policy.Set, score resources.Score) {
-	dependents, primaries := set.Resources, with.Resources
-	if resources.Or(set.Sequential, true) && len(dependents) > 0 {
-		dependents = dependents[:1]
-	}
-	if resources.Or(with.Sequential, true) && len(primaries) > 0 {
-		primaries = primaries[len(primaries)-1:]
-	}
-	if !m.room("colocation", c.ID, len(dependents)*len(primaries)) {
-		return
-	}
-	for _, dependent := range dependents {
-		for _, primary := range primaries {
-			m.colocate(c, dependent, primary, set.Role, with.Role, score)
-		}
-	}
+	out.ID = m.uniqueID(c.ID)
+	m.origin["colocation["+out.ID+"]"] = m.at(c.ID)
+	m.def.Colocations = append(m.def.Colocations, out)
 }
 
 func (m *importer) colocate(c *policy.ColocationConfig, dependent, primary, role, withRole string, score resources.Score) {

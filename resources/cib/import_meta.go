@@ -79,29 +79,6 @@ func (m *importer) targetRole(s setting) *resources.Role {
 	return &role
 }
 
-// inherit fills in what a resource does not say from its clone.
-func inherit(own, from resources.Meta) resources.Meta {
-	first(&own.Priority, from.Priority)
-	first(&own.TargetRole, from.TargetRole)
-	first(&own.Managed, from.Managed)
-	first(&own.Maintenance, from.Maintenance)
-	first(&own.Stickiness, from.Stickiness)
-	first(&own.Requires, from.Requires)
-	first(&own.MigrationThreshold, from.MigrationThreshold)
-	first(&own.FailureTimeout, from.FailureTimeout)
-	first(&own.MultipleActive, from.MultipleActive)
-	first(&own.Critical, from.Critical)
-	first(&own.AllowUnhealthyNodes, from.AllowUnhealthyNodes)
-	first(&own.AllowMigrate, from.AllowMigrate)
-	return own
-}
-
-func first[T any](own **T, from *T) {
-	if *own == nil {
-		*own = from
-	}
-}
-
 // operation takes an operation of a resource.
 func (m *importer) operation(c *policy.ResourceConfig, r *resources.Resource, op *policy.OpConfig, promotable bool) {
 	out := resources.Operation{Name: resources.Op(op.Name), Interval: resources.Duration(op.Interval)}

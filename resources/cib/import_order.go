@@ -19,12 +19,35 @@ func (m *importer) order(c *policy.OrderConfig) {
 		m.addOrder(c, o, c.First, c.Then)
 		return
 	}
+	m.orderSets(c, o)
+}
+
+// orderSets takes an order of sets. A set may have a kind of its own: what it
+// says about its members then becomes another order.
+func (m *importer) orderSets(c *policy.OrderConfig, o resources.Order) {
 	o.RequireAll = nil
+	var own []resources.Order
 	for i := range c.Sets {
-		m.orderWithin(c, o, &c.Sets[i])
-		if i > 0 {
-			m.orderSets(c, o, &c.Sets[i-1], &c.Sets[i])
+		s, ok := m.set("order", c.ID, &c.Sets[i], true)
+		if !ok {
+			return
 		}
+		if kind := c.Sets[i].Kind; kind != "" && orderKind(kind, "") != o.Kind {
+			one := o
+			one.Kind, one.Sets = orderKind(kind, ""), []resources.ResourceSet{s}
+			own = append(own, one)
+			apart := false
+			s.Sequential = &apart
+		}
+		o.Sets = append(o.Sets, s)
+	}
+	for _, one := range append([]resources.Order{o}, own...) {
+		if one.Kind == resources.OrderSerialize {
+			one.Symmetrical = nil // it has no direction
+		}
+		one.ID = m.uniqueID(c.ID)
+		m.origin["order["+one.ID+"]"] = m.at(c.ID)
+		m.def.Orders = append(m.def.Orders, one)
 	}
 }
 
@@ -43,58 +66,6 @@ func orderKind(kind, score string) resources.OrderKind {
 		return resources.OrderOptional
 	}
 	return ""
-}
-
-// orderWithin orders the members of a set: each after the one before it, or none
-// beside another.
-func (m *importer) orderWithin(c *policy.OrderConfig, o resources.Order, set *policy.Set) {
-	if set.Kind != "" {
-		o.Kind = orderKind(set.Kind, "")
-	}
-	o.FirstAction, o.ThenAction = resources.Op(set.Action), resources.Op(set.Action)
-	n := len(set.Resources)
-	if o.Kind == resources.OrderSerialize {
-		n = n * n / 2
-	}
-	if !m.room("order", c.ID, n) {
-		return
-	}
-	for i := range set.Resources {
-		switch {
-		case o.Kind == resources.OrderSerialize:
-			for _, then := range set.Resources[i+1:] {
-				m.addOrder(c, o, set.Resources[i], then)
-			}
-		case resources.Or(set.Sequential, true) && i > 0:
-			m.addOrder(c, o, set.Resources[i-1], set.Resources[i])
-		}
-	}
-}
-
-// orderSets orders one set after another. Of one that is said to be sequential
-// only the nearest member counts.
-func (m *importer) orderSets(c *policy.OrderConfig, o resources.Order, first, then *policy.Set) {
-	o.FirstAction, o.ThenAction = resources.Op(otherwise(first.Action, "start")), resources.Op(otherwise(then.Action, "start"))
-	goingDown := o.FirstAction == resources.OpStop || o.FirstAction == resources.OpDemote
-	if !resources.Or(first.RequireAll, true) && !goingDown && len(first.Resources) > 1 {
-		m.lose(m.within(first.ID, m.at(c.ID)), "order %q: a set of which any one is enough (require-all=false) cannot be represented", c.ID)
-		return
-	}
-	firsts, thens := first.Resources, then.Resources
-	if resources.Or(first.Sequential, false) && len(firsts) > 0 {
-		firsts = firsts[len(firsts)-1:]
-	}
-	if resources.Or(then.Sequential, false) && len(thens) > 0 {
-		thens = thens[:1]
-	}
-	if !m.room("order", c.ID, len(firsts)*len(thens)) {
-		return
-	}
-	for _, f := range firsts {
-		for _, t := range thens {
-			m.addOrder(c, o, f, t)
-		}
-	}
 }
 
 func (m *importer) addOrder(c *policy.OrderConfig, o resources.Order, first, then string) {

@@ -17,6 +17,8 @@ func (m *importer) remove(kind, name, path string) {
 		d.Colocations = slices.DeleteFunc(d.Colocations, func(c resources.Colocation) bool { return c.ID == name })
 	case "location":
 		d.Locations = slices.DeleteFunc(d.Locations, func(l resources.Location) bool { return l.ID == name })
+	case "ticket":
+		d.Tickets = slices.DeleteFunc(d.Tickets, func(t resources.TicketUse) bool { return t.ID == name })
 	case "fence":
 		d.Fences = slices.DeleteFunc(d.Fences, func(f resources.FenceDevice) bool { return f.ID == name })
 	case "node":

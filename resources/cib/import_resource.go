@@ -122,7 +122,7 @@ func (m *importer) group(c, clone *policy.ResourceConfig) {
 	if clone != nil {
 		inherited := resources.Meta{}
 		g.Clone = m.cloneOf(clone, &inherited)
-		g.Meta = inherit(g.Meta, inherited)
+		g.Meta = g.Meta.Over(inherited)
 	}
 	promotable := g.Clone != nil && g.Clone.Promotable
 	for i := range c.Members {
@@ -152,7 +152,7 @@ func (m *importer) primitive(c, clone *policy.ResourceConfig) {
 	if clone != nil {
 		inherited := resources.Meta{}
 		r.Clone = m.cloneOf(clone, &inherited)
-		r.Meta = inherit(r.Meta, inherited)
+		r.Meta = r.Meta.Over(inherited)
 	}
 	m.finish(c, r, r.Clone != nil && r.Clone.Promotable)
 }

@@ -19,6 +19,14 @@ type Setup struct {
 	// Attributes are transient, by node: what others than agents and the cluster
 	// itself have set.
 	Attributes map[resources.NodeName]map[string]string `json:"attributes,omitempty"`
+	// Tickets are those that are granted, or on standby.
+	Tickets map[resources.TicketName]TicketSetup `json:"tickets,omitempty"`
+}
+
+// TicketSetup is how a ticket was found.
+type TicketSetup struct {
+	Granted bool `json:"granted"`
+	Standby bool `json:"standby,omitempty"`
 }
 
 // Commands returns the command lines that set it, in order.
@@ -34,6 +42,14 @@ func (s *Setup) Commands() []string {
 		for _, name := range slices.Sorted(maps.Keys(s.Attributes[node])) {
 			pair := name + "=" + s.Attributes[node][name]
 			lines = append(lines, fmt.Sprintf("belayctl node attribute %s --transient %s", node, shellWord(pair)))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Tickets)) {
+		if s.Tickets[name].Standby {
+			lines = append(lines, "belayctl ticket standby "+shellWord(string(name)))
+		}
+		if s.Tickets[name].Granted {
+			lines = append(lines, "belayctl ticket grant "+shellWord(string(name)))
 		}
 	}
 	return lines
@@ -53,6 +69,15 @@ func shellWord(word string) string {
 // prepare collects what the CIB's status says of the nodes that are in the
 // definition. What they ran, and what agents remember, is found out anew.
 func (m *importer) prepare() {
+	for _, t := range m.in.Tickets {
+		if !t.Granted && !t.Standby {
+			continue
+		}
+		if m.setup.Tickets == nil {
+			m.setup.Tickets = map[resources.TicketName]TicketSetup{}
+		}
+		m.setup.Tickets[resources.TicketName(t.ID)] = TicketSetup{Granted: t.Granted, Standby: t.Standby}
+	}
 	for i := range m.in.Nodes {
 		n := &m.in.Nodes[i]
 		name, found := m.node(n.Name)

@@ -102,11 +102,14 @@ func (d *decoder) document(root *item) {
 	}
 	root.tables("node", d.node)
 	root.tables("fence", d.fence)
+	root.tables("template", d.template)
 	root.tables("resource", d.resource)
 	root.tables("group", d.group)
 	root.tables("order", d.order)
 	root.tables("colocation", d.colocation)
 	root.tables("location", d.location)
+	root.tables("ticket", d.ticket)
+	root.tables("tag", d.tag)
 	root.done("")
 }
 

@@ -132,6 +132,71 @@ then = "b"
 			`f.toml:12:1: order[order-a-b#2]: the same constraint is there already (remove one, or give it an id of its own)`,
 			`f.toml:14:8: order[order-a-b#2].then: no resource or group is called "b"`,
 		}},
+		{"sets, tags, templates and tickets", `
+[[template]]
+id = "unit"
+agent = "galera"
+[[resource]]
+id = "a"
+template = "unit"
+[[resource]]
+id = "b"
+template = "unti"
+[[resource]]
+id = "c"
+template = "unit"
+agent = "galera"
+[[tag]]
+id = "both"
+members = ["a", "bb", "unit", "a"]
+[[group]]
+id = "g"
+members = ["both"]
+[[order]]
+first = "a"
+sets = [ { resources = ["a", "x"], role = "promoted", action = "promote" }, { resources = [], require_all = 1, oops = 2 } ]
+[[colocation]]
+sets = [ { resources = ["both"], action = "start" }, { resources = ["unit"], role = "promoted" } ]
+node_attribute = "rack"
+[[location]]
+sets = [ { resources = ["both", "both"], sequential = false } ]
+node = "n"
+[[ticket]]
+resource = "a"
+loss_policy = "fenc"
+[[ticket]]
+ticket = "geo"
+resource = "a"
+loss_policy = "demote"
+[[order]]
+id = "round"
+sets = [ { resources = ["a", "b"] }, { resources = ["a"] } ]
+`, []string{
+			`f.toml:10:12: resource[b].template: no template is called "unti" (did you mean "unit"?)`,
+			`f.toml:14:9: resource[c].agent: the agent is that of template "unit" (leave it out)`,
+			`f.toml:17:17: tag[both].members#2: no resource or group is called "bb" (did you mean "b"?)`,
+			`f.toml:17:23: tag[both].members#3: "unit" is a tag or a template: tags hold resources and groups`,
+			`f.toml:17:31: tag[both].members#4: "a" is a member already`,
+			`f.toml:20:12: group[g].members#1: "both" is a tag or a template: groups hold resources`,
+			`f.toml:22:9: order[order-a-sets-f0653bf8].first: give first or sets, not both`,
+			`f.toml:23:30: order[order-a-sets-f0653bf8].sets#1.resources#2: no resource or group is called "x"`,
+			`f.toml:23:43: order[order-a-sets-f0653bf8].sets#1.role: "a" is never promoted: it is no promotable clone (leave the role out, or set clone.promotable)`,
+			`f.toml:23:43: order[order-a-sets-f0653bf8].sets#1.role: role means nothing in a set of this kind of constraint`,
+			`f.toml:23:64: order[order-a-sets-f0653bf8].sets#1.action: "a" cannot promote: it is no promotable clone (use start or stop, or set clone.promotable)`,
+			`f.toml:23:77: order[order-a-sets-f0653bf8].sets#2: resources is missing`,
+			`f.toml:23:109: order[order-a-sets-f0653bf8].sets#2.require_all: must be true or false, not a number`,
+			`f.toml:23:112: order[order-a-sets-f0653bf8].sets#2: unknown key "oops" (there are action, require_all, resources, role, score, sequential)`,
+			`f.toml:25:43: colocation[colocation-sets-ddde38a5].sets#1.action: action means nothing in a set of this kind of constraint`,
+			`f.toml:25:85: colocation[colocation-sets-ddde38a5].sets#2.role: "unit" is never promoted: it is no promotable clone (leave the role out, or set clone.promotable)`,
+			`f.toml:26:18: colocation[colocation-sets-ddde38a5].node_attribute: give node_attribute or sets, not both`,
+			`f.toml:28:33: location[location-sets-0c8fece4-n].sets#1.resources#2: "both" is in the set already`,
+			`f.toml:28:55: location[location-sets-0c8fece4-n].sets#1.sequential: sequential means nothing in a set of this kind of constraint`,
+			`f.toml:29:8: location[location-sets-0c8fece4-n].node: no node is called "n"`,
+			`f.toml:30:1: ticket[ticket-a]: ticket is missing`,
+			`f.toml:32:15: ticket[ticket-a].loss_policy: "fenc" is not one of stop, demote, freeze, fence (did you mean "fence"?)`,
+			`f.toml:36:15: ticket[ticket-geo-a].loss_policy: demote is for what needs the ticket to be promoted (set role = "promoted")`,
+			`f.toml:37:1: order[round]: these orders wait for each other: start a -> start b -> start a (make one of them kind optional, or remove it)`,
+		}},
 		{"missing in the middle", `
 [[resource]]
 agent = "galera"

@@ -137,16 +137,29 @@ func (d *decoder) fence(i *item) {
 }
 
 func (d *decoder) resource(i *item) {
+	r := i.primitive()
+	r.Template, r.Clone = resources.ResourceID(i.text("template")), i.clone()
+	d.def.Resources = append(d.def.Resources, r)
+	i.done(d.paths.Next("resource", string(r.ID)))
+}
+
+func (d *decoder) template(i *item) {
+	t := i.primitive()
+	d.def.Templates = append(d.def.Templates, t)
+	i.done(d.paths.Next("template", string(t.ID)))
+}
+
+// primitive reads what resources and templates have in common.
+func (i *item) primitive() resources.Resource {
 	r := resources.Resource{
 		ID: resources.ResourceID(i.text("id")), Agent: i.text("agent"), Params: i.flat("params"),
-		Utilization: i.amounts("utilization"), Ops: i.operations(), Clone: i.clone(),
+		Utilization: i.amounts("utilization"), Ops: i.operations(),
 	}
 	if meta := i.inner("meta"); meta != nil {
 		meta.meta(&r.Meta)
 		meta.unknown()
 	}
-	d.def.Resources = append(d.def.Resources, r)
-	i.done(d.paths.Next("resource", string(r.ID)))
+	return r
 }
 
 func (d *decoder) group(i *item) {
@@ -160,53 +173,6 @@ func (d *decoder) group(i *item) {
 	}
 	d.def.Groups = append(d.def.Groups, g)
 	i.done(d.paths.Next("group", string(g.ID)))
-}
-
-func (d *decoder) order(i *item) {
-	o := resources.Order{
-		ID:    i.text("id"),
-		First: resources.ResourceID(i.text("first")), FirstAction: resources.Op(i.text("first_action")),
-		Then: resources.ResourceID(i.text("then")), ThenAction: resources.Op(i.text("then_action")),
-		Kind:        resources.OrderKind(strings.ToLower(i.text("kind"))),
-		Symmetrical: i.truth("symmetrical"), RequireAll: i.truth("require_all"),
-	}
-	if o.ID == "" {
-		o.ID = o.DefaultID()
-	}
-	d.def.Orders = append(d.def.Orders, o)
-	i.done(d.paths.Next("order", o.ID))
-}
-
-func (d *decoder) colocation(i *item) {
-	c := resources.Colocation{
-		ID:       i.text("id"),
-		Resource: resources.ResourceID(i.text("resource")), Role: i.role("role"),
-		With: resources.ResourceID(i.text("with")), WithRole: i.role("with_role"),
-		Score: resources.Or(i.score("score"), resources.Infinity), NodeAttribute: i.text("node_attribute"), Influence: i.truth("influence"),
-	}
-	if c.ID == "" {
-		c.ID = c.DefaultID()
-	}
-	d.def.Colocations = append(d.def.Colocations, c)
-	i.done(d.paths.Next("colocation", c.ID))
-}
-
-func (d *decoder) location(i *item) {
-	l := resources.Location{
-		ID:       i.text("id"),
-		Resource: resources.ResourceID(i.text("resource")), Node: resources.NodeName(i.text("node")), Rule: i.text("rule"),
-		Score: resources.Or(i.score("score"), resources.Infinity), Role: i.role("role"),
-		Discovery: resources.Discovery(i.text("resource_discovery")),
-	}
-	if s := i.inner("resources"); s != nil {
-		l.Selector = &resources.Selector{Agent: s.text("agent"), ID: s.text("id")}
-		s.unknown()
-	}
-	if l.ID == "" {
-		l.ID = l.DefaultID()
-	}
-	d.def.Locations = append(d.def.Locations, l)
-	i.done(d.paths.Next("location", l.ID))
 }
 
 func (i *item) meta(m *resources.Meta) {

@@ -78,6 +78,9 @@ func blocks(def *resources.Definition) blockSet {
 	for _, f := range def.Fences {
 		add(paths.Next("fence", f.ID), resources.Definition{Fences: []resources.FenceDevice{f}})
 	}
+	for _, t := range def.Templates {
+		add(paths.Next("template", string(t.ID)), resources.Definition{Templates: []resources.Resource{t}})
+	}
 	for _, r := range def.Resources {
 		add(paths.Next("resource", string(r.ID)), resources.Definition{Resources: []resources.Resource{r}})
 	}
@@ -92,6 +95,12 @@ func blocks(def *resources.Definition) blockSet {
 	}
 	for _, l := range def.Locations {
 		add(paths.Next("location", l.ID), resources.Definition{Locations: []resources.Location{l}})
+	}
+	for _, t := range def.Tickets {
+		add(paths.Next("ticket", t.ID), resources.Definition{Tickets: []resources.TicketUse{t}})
+	}
+	for _, t := range def.Tags {
+		add(paths.Next("tag", string(t.ID)), resources.Definition{Tags: []resources.Tag{t}})
 	}
 	return set
 }

@@ -30,8 +30,11 @@ func Encode(def *resources.Definition) []byte {
 	for _, f := range def.Fences {
 		w.fence(f)
 	}
+	for i := range def.Templates {
+		w.resource("template", &def.Templates[i])
+	}
 	for i := range def.Resources {
-		w.resource(&def.Resources[i])
+		w.resource("resource", &def.Resources[i])
 	}
 	for _, g := range def.Groups {
 		w.header("[[group]]")
@@ -179,14 +182,15 @@ func (w *writer) fence(f resources.FenceDevice) {
 	w.params("fence", "params", f.Params, false)
 }
 
-func (w *writer) resource(r *resources.Resource) {
-	w.header("[[resource]]")
+func (w *writer) resource(kind string, r *resources.Resource) {
+	w.header("[[" + kind + "]]")
 	w.text("id", string(r.ID))
+	w.text("template", string(r.Template))
 	w.text("agent", r.Agent)
 	w.utilization(r.Utilization)
-	w.params("resource", "params", r.Params, true)
-	w.meta("resource.meta", r.Meta)
-	w.clone("resource.clone", r.Clone)
+	w.params(kind, "params", r.Params, true)
+	w.meta(kind+".meta", r.Meta)
+	w.clone(kind+".clone", r.Clone)
 	written := map[resources.Op]bool{}
 	for _, op := range r.Ops {
 		if written[op.Name] {
@@ -199,7 +203,7 @@ func (w *writer) resource(r *resources.Resource) {
 			open, end = "[[", "]]"
 		}
 		for _, one := range same {
-			w.WriteString(open + "resource.op." + keyText(string(op.Name)) + end + "\n")
+			w.WriteString(open + kind + ".op." + keyText(string(op.Name)) + end + "\n")
 			w.operation(one)
 		}
 	}
@@ -264,48 +268,6 @@ func (w *writer) clone(table string, c *resources.Clone) {
 	w.flag("interleave", c.Interleave)
 	w.flag("ordered", c.Ordered)
 	w.flag("notify", c.Notify)
-}
-
-func (w *writer) constraints(def *resources.Definition) {
-	for _, o := range def.Orders {
-		w.header("[[order]]")
-		w.id(o.ID, o.DefaultID())
-		w.text("first", string(o.First))
-		w.text("first_action", string(o.FirstAction))
-		w.text("then", string(o.Then))
-		w.text("then_action", string(o.ThenAction))
-		w.text("kind", string(o.Kind))
-		w.truth("symmetrical", o.Symmetrical)
-		w.truth("require_all", o.RequireAll)
-	}
-	for _, c := range def.Colocations {
-		w.header("[[colocation]]")
-		w.id(c.ID, c.DefaultID())
-		w.text("resource", string(c.Resource))
-		w.role("role", c.Role)
-		w.text("with", string(c.With))
-		w.role("with_role", c.WithRole)
-		if c.Score != resources.Infinity {
-			w.score("score", &c.Score)
-		}
-		w.text("node_attribute", c.NodeAttribute)
-		w.truth("influence", c.Influence)
-	}
-	for _, l := range def.Locations {
-		w.header("[[location]]")
-		w.id(l.ID, l.DefaultID())
-		w.text("resource", string(l.Resource))
-		if l.Selector != nil && l.Selector.ID != "" {
-			w.line("resources", "{ id = "+quote(l.Selector.ID)+" }")
-		} else if l.Selector != nil {
-			w.line("resources", "{ agent = "+quote(l.Selector.Agent)+" }")
-		}
-		w.text("node", string(l.Node))
-		w.text("rule", l.Rule)
-		w.score("score", &l.Score)
-		w.role("role", l.Role)
-		w.text("resource_discovery", string(l.Discovery))
-	}
 }
 
 func (w *writer) id(id, derived string) {

@@ -92,9 +92,21 @@ func drawOperation(t *rapid.T, name resources.Op) resources.Operation {
 	}
 }
 
+func drawSets(t *rapid.T) []resources.ResourceSet {
+	var sets []resources.ResourceSet
+	for range rapid.IntRange(0, 2).Draw(t, "sets") {
+		sets = append(sets, resources.ResourceSet{
+			Resources: names[resources.ResourceID](t, "resources"), Sequential: optional(t, rapid.Bool(), "sequential"), RequireAll: optional(t, rapid.Bool(), "all"),
+			Role: maybe(t, anyRole, "role"), Action: resources.Op(maybe(t, anyText, "action")), Score: optional(t, anyScore, "score"),
+		})
+	}
+	return sets
+}
+
 func drawResource(t *rapid.T) resources.Resource {
 	r := resources.Resource{
 		ID: resources.ResourceID(anyName.Draw(t, "id")), Agent: maybe(t, anyText, "agent"), Params: drawParams(t), Meta: drawMeta(t), Clone: drawClone(t),
+		Template: resources.ResourceID(maybe(t, anyName, "template")),
 	}
 	for _, name := range rapid.SliceOfDistinct(rapid.SampledFrom([]resources.Op{"start", "stop", "monitor", "odd name"}), rapid.ID).Draw(t, "ops") {
 		for range rapid.IntRange(1, 2).Draw(t, "of this name") {
@@ -148,13 +160,29 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 			Level: maybe(t, anyCount, "level"), Params: drawParams(t), Delay: maybe(t, anyRound, "delay"), DelayMax: maybe(t, anyRound, "delay max"), HostMap: drawHosts(t), UnsafeCycle: rapid.Bool().Draw(t, "unsafe"), HostParam: maybe(t, anyName, "host param"), Timeout: maybe(t, anyDuration, "timeout")})
 	})
 	few("resources", func() { def.Resources = append(def.Resources, drawResource(t)) })
+	few("templates", func() {
+		template := drawResource(t)
+		template.Clone, template.Template = nil, ""
+		def.Templates = append(def.Templates, template)
+	})
+	few("tags", func() {
+		def.Tags = append(def.Tags, resources.Tag{ID: resources.ResourceID(anyName.Draw(t, "id")), Members: names[resources.ResourceID](t, "members")})
+	})
+	few("tickets", func() {
+		use := resources.TicketUse{ID: maybe(t, anyText, "id"), Ticket: resources.TicketName(maybe(t, anyText, "ticket")), Resource: resources.ResourceID(maybe(t, anyName, "resource")),
+			Role: maybe(t, anyRole, "role"), LossPolicy: maybe(t, rapid.SampledFrom(resources.LossPolicies), "loss"), Sets: drawSets(t)}
+		if use.ID == "" {
+			use.ID = use.DefaultID()
+		}
+		def.Tickets = append(def.Tickets, use)
+	})
 	few("groups", func() {
 		def.Groups = append(def.Groups, resources.Group{ID: resources.ResourceID(anyName.Draw(t, "id")), Members: names[resources.ResourceID](t, "members"), Meta: drawMeta(t), Clone: drawClone(t)})
 	})
 	few("orders", func() {
 		o := resources.Order{ID: maybe(t, anyText, "id"), First: resources.ResourceID(anyName.Draw(t, "first")), Then: resources.ResourceID(anyName.Draw(t, "then")),
 			FirstAction: maybe(t, rapid.SampledFrom([]resources.Op{"start", "promote"}), "action"), ThenAction: maybe(t, rapid.SampledFrom([]resources.Op{"start", "promote"}), "action"),
-			Kind: maybe(t, rapid.Just(resources.OrderOptional), "kind"), Symmetrical: optional(t, rapid.Bool(), "symmetrical"), RequireAll: optional(t, rapid.Bool(), "all")}
+			Kind: maybe(t, rapid.Just(resources.OrderOptional), "kind"), Symmetrical: optional(t, rapid.Bool(), "symmetrical"), RequireAll: optional(t, rapid.Bool(), "all"), Sets: drawSets(t)}
 		if o.ID == "" {
 			o.ID = o.DefaultID()
 		}
@@ -163,7 +191,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 	few("colocations", func() {
 		c := resources.Colocation{ID: maybe(t, anyText, "id"), Resource: resources.ResourceID(anyName.Draw(t, "resource")), Role: maybe(t, anyRole, "role"),
 			With: resources.ResourceID(anyName.Draw(t, "with")), WithRole: maybe(t, anyRole, "role"), Score: anyScore.Draw(t, "score"),
-			NodeAttribute: maybe(t, anyText, "attribute"), Influence: optional(t, rapid.Bool(), "influence")}
+			NodeAttribute: maybe(t, anyText, "attribute"), Influence: optional(t, rapid.Bool(), "influence"), Sets: drawSets(t)}
 		if c.ID == "" {
 			c.ID = c.DefaultID()
 		}
@@ -171,7 +199,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 	})
 	few("locations", func() {
 		l := resources.Location{ID: maybe(t, anyText, "id"), Resource: resources.ResourceID(maybe(t, anyName, "resource")), Node: resources.NodeName(maybe(t, anyName, "node")),
-			Rule: maybe(t, anyText, "rule"), Score: anyScore.Draw(t, "score"), Role: maybe(t, anyRole, "role"), Discovery: maybe(t, rapid.Just(resources.DiscoveryNever), "discovery")}
+			Rule: maybe(t, anyText, "rule"), Score: anyScore.Draw(t, "score"), Role: maybe(t, anyRole, "role"), Discovery: maybe(t, rapid.Just(resources.DiscoveryNever), "discovery"), Sets: drawSets(t)}
 		if rapid.Bool().Draw(t, "selector") {
 			l.Selector = &resources.Selector{Agent: anyText.Draw(t, "pattern")}
 		}

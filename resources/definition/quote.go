@@ -69,6 +69,15 @@ func quoteBasic(text string) string {
 	return b.String()
 }
 
+// shortList writes a list on one line, as inside of an inline table.
+func shortList[T ~string](names []T) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = quoteBasic(string(name))
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
 func list[T ~string](names []T) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {

@@ -10,25 +10,21 @@ import (
 // AddOrder adds an order, or replaces the one with the same id. Words are
 //
 //	[start|promote|stop|demote] A then [start|promote|stop|demote] B [kind=KIND] [symmetrical=BOOL] [require-all=BOOL] [id=ID]
+//	set A… [sequential=BOOL] [require-all=BOOL] [action=ACTION] [set …] [setoptions [kind=KIND] [symmetrical=BOOL] [id=ID]]
 //
 // An action that is left out is start, on both sides, as in pcs.
 func AddOrder(def *resources.Definition, words []string) (*resources.Definition, error) {
-	words, pairs := trailingPairs(words)
-	left, right, found := cutWord(words, "then")
-	if !found {
-		return nil, errorf("write [start|promote] A then [start|promote] B", "an order needs the word then")
-	}
 	changed := def.Clone()
-	var o resources.Order
-	var err error
-	if o.FirstAction, o.First, err = orderSide(changed, left); err != nil {
+	sets, pairs, isSet, err := splitSets(changed, words)
+	if err != nil {
 		return nil, err
 	}
-	if o.ThenAction, o.Then, err = orderSide(changed, right); err != nil {
-		return nil, err
-	}
-	if o.FirstAction == resources.OpStart && o.ThenAction == resources.OpStart {
-		o.FirstAction, o.ThenAction = "", "" // the defaults
+	o := resources.Order{Sets: sets}
+	if !isSet {
+		words, pairs = trailingPairs(words)
+		if err := orderSides(changed, &o, words); err != nil {
+			return nil, err
+		}
 	}
 	if err := apply("option of orders", map[string]setter{
 		"kind": plain(&o.Kind, word[resources.OrderKind]), "symmetrical": optional(&o.Symmetrical, parseTruth),
@@ -41,6 +37,25 @@ func AddOrder(def *resources.Definition, words []string) (*resources.Definition,
 	}
 	changed.Orders = replace(changed.Orders, o, func(o resources.Order) string { return o.ID })
 	return changed, nil
+}
+
+// orderSides reads A then B.
+func orderSides(def *resources.Definition, o *resources.Order, words []string) error {
+	left, right, found := cutWord(words, "then")
+	if !found {
+		return errorf("write [start|promote] A then [start|promote] B", "an order needs the word then")
+	}
+	var err error
+	if o.FirstAction, o.First, err = orderSide(def, left); err != nil {
+		return err
+	}
+	if o.ThenAction, o.Then, err = orderSide(def, right); err != nil {
+		return err
+	}
+	if o.FirstAction == resources.OpStart && o.ThenAction == resources.OpStart {
+		o.FirstAction, o.ThenAction = "", "" // the defaults
+	}
+	return nil
 }
 
 func verbatim(text string) (string, error) { return text, nil }
@@ -59,7 +74,7 @@ func orderSide(def *resources.Definition, words []string) (resources.Op, resourc
 	if len(words) != 1 {
 		return "", "", errorf("write [start|promote|stop|demote] RESOURCE", "%q is no action and resource", strings.Join(words, " "))
 	}
-	id, err := Resolve(def, words[0])
+	id, err := resolveName(def, words[0])
 	return action, id, err
 }
 
@@ -100,28 +115,22 @@ func replace[T any](list []T, value T, id func(T) string) []T {
 // are
 //
 //	[ROLE] A with [ROLE] B [SCORE] [score=SCORE] [node-attribute=NAME] [influence=BOOL] [id=ID]
+//	set A… [sequential=BOOL] [role=ROLE] [score=SCORE] [set …] [setoptions [score=SCORE] [influence=BOOL] [id=ID]]
 //
 // ROLE is promoted, master, unpromoted, slave, started or stopped; the score is
 // INFINITY when left out.
 func AddColocation(def *resources.Definition, words []string) (*resources.Definition, error) {
-	words, pairs := trailingPairs(words)
-	left, right, found := cutWord(words, "with")
-	if !found {
-		return nil, errorf("write A with B [SCORE]", "a colocation needs the word with")
-	}
 	changed := def.Clone()
-	c := resources.Colocation{Score: resources.Infinity}
-	if n := len(right); n > 1 {
-		if score, err := resources.ParseScore(right[n-1]); err == nil {
-			c.Score, right = score, right[:n-1]
+	sets, pairs, isSet, err := splitSets(changed, words)
+	if err != nil {
+		return nil, err
+	}
+	c := resources.Colocation{Score: resources.Infinity, Sets: sets}
+	if !isSet {
+		words, pairs = trailingPairs(words)
+		if err := colocationSides(changed, &c, words); err != nil {
+			return nil, err
 		}
-	}
-	var err error
-	if c.Role, c.Resource, err = placedSide(changed, left); err != nil {
-		return nil, err
-	}
-	if c.WithRole, c.With, err = placedSide(changed, right); err != nil {
-		return nil, err
 	}
 	if err := apply("option of colocations", map[string]setter{
 		"score": plain(&c.Score, resources.ParseScore), "node_attribute": plain(&c.NodeAttribute, verbatim),
@@ -137,6 +146,25 @@ func AddColocation(def *resources.Definition, words []string) (*resources.Defini
 	return changed, nil
 }
 
+// colocationSides reads A with B [SCORE].
+func colocationSides(def *resources.Definition, c *resources.Colocation, words []string) error {
+	left, right, found := cutWord(words, "with")
+	if !found {
+		return errorf("write A with B [SCORE]", "a colocation needs the word with")
+	}
+	if n := len(right); n > 1 {
+		if score, err := resources.ParseScore(right[n-1]); err == nil {
+			c.Score, right = score, right[:n-1]
+		}
+	}
+	var err error
+	if c.Role, c.Resource, err = placedSide(def, left); err != nil {
+		return err
+	}
+	c.WithRole, c.With, err = placedSide(def, right)
+	return err
+}
+
 func placedSide(def *resources.Definition, words []string) (resources.Role, resources.ResourceID, error) {
 	role := resources.RoleUnknown
 	if len(words) == 2 {
@@ -149,7 +177,7 @@ func placedSide(def *resources.Definition, words []string) (resources.Role, reso
 	if len(words) != 1 {
 		return role, "", errorf("write [ROLE] RESOURCE", "%q is no role and resource", strings.Join(words, " "))
 	}
-	id, err := Resolve(def, words[0])
+	id, err := resolveName(def, words[0])
 	return role, id, err
 }
 
@@ -200,7 +228,7 @@ func chosen(def *resources.Definition, word string, l *resources.Location) error
 			return nil
 		}
 	}
-	id, err := Resolve(def, strings.TrimPrefix(word, "resource%"))
+	id, err := resolveName(def, strings.TrimPrefix(word, "resource%"))
 	l.Resource = id
 	return err
 }
@@ -306,11 +334,12 @@ func RemoveConstraints(def *resources.Definition, names []string) (*resources.De
 	}
 	changed := def.Clone()
 	for _, name := range names {
-		before := len(changed.Orders) + len(changed.Colocations) + len(changed.Locations)
+		before := len(ConstraintIDs(changed))
 		changed.Orders = slices.DeleteFunc(changed.Orders, func(o resources.Order) bool { return o.ID == name })
 		changed.Colocations = slices.DeleteFunc(changed.Colocations, func(c resources.Colocation) bool { return c.ID == name })
 		changed.Locations = slices.DeleteFunc(changed.Locations, func(l resources.Location) bool { return l.ID == name })
-		if before == len(changed.Orders)+len(changed.Colocations)+len(changed.Locations) {
+		changed.Tickets = slices.DeleteFunc(changed.Tickets, func(t resources.TicketUse) bool { return t.ID == name })
+		if before == len(ConstraintIDs(changed)) {
 			return nil, unknown("constraint", name, ConstraintIDs(def))
 		}
 	}
@@ -328,6 +357,9 @@ func ConstraintIDs(def *resources.Definition) []string {
 	}
 	for _, l := range def.Locations {
 		all = append(all, l.ID)
+	}
+	for _, t := range def.Tickets {
+		all = append(all, t.ID)
 	}
 	return all
 }
@@ -361,10 +393,10 @@ func RemoveColocation(def *resources.Definition, resource, with string) (*resour
 }
 
 func resolveBoth(def *resources.Definition, a, b string) (resources.ResourceID, resources.ResourceID, error) {
-	first, err := Resolve(def, a)
+	first, err := resolveName(def, a)
 	if err != nil {
 		return "", "", err
 	}
-	second, err := Resolve(def, b)
+	second, err := resolveName(def, b)
 	return first, second, err
 }

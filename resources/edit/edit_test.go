@@ -111,6 +111,15 @@ func run(def *resources.Definition, line []string) (*resources.Definition, error
 		return edit.AddColocation(def, rest[1:])
 	case "constraint location":
 		return edit.AddLocation(def, rest)
+	case "constraint ticket":
+		if rest[0] == "remove" {
+			return edit.RemoveTicket(def, rest[1], rest[2])
+		}
+		return edit.AddTicket(def, rest)
+	case "tag create":
+		return edit.MakeTag(def, rest)
+	case "tag delete":
+		return edit.DeleteTags(def, rest)
 	case "constraint remove":
 		return edit.RemoveConstraints(def, rest)
 	case "property set":
@@ -302,6 +311,12 @@ func TestVerbs(t *testing.T) {
 		{"fence delete nova", []string{"-[[fence]]", `-id = "nova"`, `-agent = "fence_compute"`, `-targets = ["c0", "c1"]`}},
 		{"fence level add 1 c1 bmc-c0,nova", []string{`-targets = ["c0"]`, `+targets = ["c0", "c1"]`, "+level = 1", "+level = 1"}},
 		{"fence level add 2 c0 bmc-c0", []string{"+level = 2"}},
+		{"constraint order set api sched sequential=false require-all=false set vip setoptions kind=Optional id=o",
+			[]string{"+[[order]]", `+id = "o"`, `+kind = "optional"`, "+sets = [", `+  { resources = ["api", "sched"], sequential = false, require_all = false },`, `+  { resources = ["vip"] },`, "+]"}},
+		{"constraint colocation add set api sched setoptions score=-5 id=c", []string{"+[[colocation]]", `+id = "c"`, "+score = -5", "+sets = [", `+  { resources = ["api", "sched"] },`, "+]"}},
+		{"constraint ticket geo promoted galera-clone loss-policy=Freeze", []string{"+[[ticket]]", `+ticket = "geo"`, `+resource = "galera"`, `+role = "promoted"`, `+loss_policy = "freeze"`}},
+		{"constraint ticket set vip api setoptions ticket=geo id=t", []string{"+[[ticket]]", `+id = "t"`, `+ticket = "geo"`, "+sets = [", `+  { resources = ["vip", "api"] },`, "+]"}},
+		{"tag create edge vip haproxy", []string{"+[[tag]]", `+id = "edge"`, `+members = ["vip", "haproxy"]`}},
 		{"fence level remove 1 c1 nova", []string{`-targets = ["c0", "c1"]`, `+targets = ["c0"]`}},
 	}
 	for _, c := range cases {
@@ -326,6 +341,12 @@ func TestRefusals(t *testing.T) {
 		{"resource create x", "a resource needs an id and an agent: write ID AGENT [NAME=VALUE...]"},
 		{"resource create vip vip", `"vip" is there already: use: resource update vip`},
 		{"resource create x vip adress 192.0.2.1", `unexpected "adress": write NAME=VALUE`},
+		{"constraint order set set vip", "a set needs a resource: write set RESOURCE... [NAME=VALUE...]"},
+		{"constraint order set vip then=api", `no option of sets is called "then": there are action, require_all, role, score, sequential`},
+		{"constraint ticket geo", "a ticket needs its name and a resource: write TICKET [ROLE] RESOURCE"},
+		{"constraint ticket remove geo vip", `"vip" is not bound to ticket "geo": see: constraint list`},
+		{"tag create edge", "a tag needs a name and resources: write ID RESOURCE..."},
+		{"tag delete edge", `no tag is called "edge"`},
 		{"resource create x vip --clon", `unexpected "--clon": did you mean --clone?`},
 		{"resource create x vip op", "op needs a name"},
 		{"resource create x vip op timeout=5", "op needs a name"},

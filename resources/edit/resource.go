@@ -1,7 +1,6 @@
 package edit
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -323,53 +322,4 @@ func DeleteResource(def *resources.Definition, name string, cascade bool) (*reso
 	changed := def.Clone()
 	remove(changed, doomed)
 	return changed, nil
-}
-
-// usesOf lists what refers to one of the resources from outside of them.
-func usesOf(def *resources.Definition, doomed []resources.ResourceID) []string {
-	var uses []string
-	is := func(id resources.ResourceID) bool { return slices.Contains(doomed, id) }
-	for _, g := range def.Groups {
-		if !is(g.ID) && slices.ContainsFunc(g.Members, is) {
-			uses = append(uses, fmt.Sprintf("group %s", g.ID))
-		}
-	}
-	for _, o := range def.Orders {
-		if is(o.First) || is(o.Then) {
-			uses = append(uses, "order "+o.ID)
-		}
-	}
-	for _, c := range def.Colocations {
-		if is(c.Resource) || is(c.With) {
-			uses = append(uses, "colocation "+c.ID)
-		}
-	}
-	for _, l := range def.Locations {
-		if is(l.Resource) {
-			uses = append(uses, "location "+l.ID)
-		}
-	}
-	return uses
-}
-
-// remove takes resources and groups out with everything that names them. A
-// group that loses its last member goes as well.
-func remove(def *resources.Definition, doomed []resources.ResourceID) {
-	is := func(id resources.ResourceID) bool { return slices.Contains(doomed, id) }
-	def.Resources = slices.DeleteFunc(def.Resources, func(r resources.Resource) bool { return is(r.ID) })
-	for i := range def.Groups {
-		g := &def.Groups[i]
-		g.Members = slices.DeleteFunc(g.Members, is)
-		if len(g.Members) == 0 && !is(g.ID) {
-			doomed = append(doomed, g.ID)
-		}
-	}
-	def.Groups = slices.DeleteFunc(def.Groups, func(g resources.Group) bool { return is(g.ID) })
-	removeConstraints(def, is)
-}
-
-func removeConstraints(def *resources.Definition, is func(resources.ResourceID) bool) {
-	def.Orders = slices.DeleteFunc(def.Orders, func(o resources.Order) bool { return is(o.First) || is(o.Then) })
-	def.Colocations = slices.DeleteFunc(def.Colocations, func(c resources.Colocation) bool { return is(c.Resource) || is(c.With) })
-	def.Locations = slices.DeleteFunc(def.Locations, func(l resources.Location) bool { return is(l.Resource) })
 }

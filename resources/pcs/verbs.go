@@ -67,6 +67,20 @@ func each(change func(*resources.Definition, string, []string) (*resources.Defin
 	})
 }
 
+// withSets gives the word set back that chose the verb.
+func withSets(change func(*resources.Definition, []string) (*resources.Definition, error)) func(*converter, Position, []word) (*resources.Definition, error) {
+	return editing(func(def *resources.Definition, words []string) (*resources.Definition, error) {
+		return change(def, append([]string{"set"}, words...))
+	})
+}
+
+func removeTicket(def *resources.Definition, ticket string, words []string) (*resources.Definition, error) {
+	if len(words) == 0 {
+		return def, nil
+	}
+	return edit.RemoveTicket(def, ticket, words[0])
+}
+
 // verbs are pcs' commands by their first words. What stands under a noun alone
 // is true of all of its verbs that are not listed.
 var verbs = makeVerbs()
@@ -132,9 +146,13 @@ func makeVerbs() map[string]verb {
 		"constraint colocation remove": {do: removeColocation, refers: true}, "constraint colocation delete": {do: removeColocation, refers: true},
 		"constraint location remove": {do: editing(edit.RemoveConstraints), refers: true}, "constraint location delete": {do: editing(edit.RemoveConstraints), refers: true},
 		"constraint remove": {do: editing(edit.RemoveConstraints), refers: true}, "constraint delete": {do: editing(edit.RemoveConstraints), refers: true},
-		"constraint order set":      refuse("sets of orders cannot be converted: write the pairs"),
-		"constraint colocation set": refuse("sets of colocations cannot be converted: write the pairs"),
-		"constraint ticket":         refuse("tickets cannot be converted"),
+		"constraint order set":      {do: withSets(edit.AddOrder), refers: true},
+		"constraint colocation set": {do: withSets(edit.AddColocation), refers: true},
+		"constraint ticket add":     {do: editing(edit.AddTicket), refers: true},
+		"constraint ticket set":     {do: withSets(edit.AddTicket), refers: true},
+		"constraint ticket remove":  {do: onFirst(removeTicket), refers: true},
+		"constraint ticket delete":  {do: onFirst(removeTicket), refers: true},
+		"constraint ticket":         looks,
 
 		"stonith create": {do: createFence, creates: true}, "stonith update": {do: editing(edit.UpdateFence)},
 		"stonith delete": {do: onFirst(func(def *resources.Definition, id string, _ []string) (*resources.Definition, error) {
@@ -152,7 +170,11 @@ func makeVerbs() map[string]verb {
 		"alert":                 refuse("Belay reports by its metrics and events"),
 		"quorum":                refuse("members that vote are named by: belayctl node"),
 		"booth":                 refuse("Belay has no booth"),
-		"tag":                   refuse("tags cannot be converted"),
+		"tag create":            {do: editing(edit.MakeTag), creates: true},
+		"tag delete":            {do: editing(edit.DeleteTags), refers: true},
+		"tag remove":            {do: editing(edit.DeleteTags), refers: true},
+		"tag update":            refuse("write the whole tag where it is created"),
+		"tag":                   looks,
 		"resource bundle":       refuse("Belay runs no containers of its own"),
 		"resource op remove":    refuse("write what the operations shall be where the resource is created"),
 		"resource op delete":    refuse("write what the operations shall be where the resource is created"),
