@@ -50,8 +50,8 @@ func (c *call) look(ctx context.Context, state agents.UnitState) agents.Result {
 		return c.lookServer(ctx, m)
 	case state.Active == "activating" && c.req.Advice[adviceMode] == modeWait:
 		// There is no primary component that it could join, and none is formed before
-		// every mysqld is stopped: left alone it would look for one until its unit's
-		// own timeout, 15 minutes, and all others would wait for it.
+		// every mysqld is stopped: left alone it would look for one for ever, and all
+		// others would wait for it.
 		return agents.Result{Outcome: agents.OutcomeFailed, Role: resources.RoleStarted, Attributes: stateOnly("starting"),
 			Reason: "mysqld is on its way up, but there is no primary component to join: it is stopped, so that positions can be compared"}
 	case state.Active == "activating":

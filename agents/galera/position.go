@@ -129,7 +129,7 @@ func (c *call) recover(ctx context.Context) (uuid string, seqno int64, by string
 	exit, err := c.host.Run.Run(ctx, command)
 	if err == nil {
 		if err := exit.Error(command); err != nil {
-			return "", 0, "", err
+			return "", 0, "", unreadable(err, exit)
 		}
 		uuid, seqno, err = parseRecovery(exit.Stdout)
 		return uuid, seqno, "galera_recovery", err
@@ -153,9 +153,24 @@ func (c *call) recoverByServer(ctx context.Context) (string, int64, error) {
 		return "", 0, err
 	}
 	if err := exit.Error(command); err != nil {
-		return "", 0, err
+		return "", 0, unreadable(err, exit)
 	}
 	return parseRecovery(exit.Stderr + "\n" + exit.Stdout)
+}
+
+// errUnreadable says that the server gave up on its data, such as after a power
+// cut in the middle of a state transfer.
+var errUnreadable = errors.New("the server cannot read its data")
+
+// unreadable picks the first error of a recovery that gave up: its last one says
+// only that it does.
+func unreadable(err error, exit agents.Exit) error {
+	for line := range strings.Lines(exit.Stderr + "\n" + exit.Stdout) {
+		if _, text, is := strings.Cut(line, "[ERROR]"); is {
+			return fmt.Errorf("%w: %.200s", errUnreadable, strings.TrimSpace(text))
+		}
+	}
+	return fmt.Errorf("%w: %w", errUnreadable, err)
 }
 
 // recovered matches the ways in which a recovered position is printed:

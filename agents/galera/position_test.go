@@ -155,6 +155,24 @@ func TestStartRecordsThePosition(t *testing.T) {
 	}
 }
 
+// A server that gives up on its data says why first, and "Aborting" last.
+func TestUnreadableDataSaysWhatToDo(t *testing.T) {
+	for mode, hint := range map[string]bool{modeJoin: true, modeWait: false} {
+		h := newHost(t)
+		h.grastate(uuidA, "-1", "0")
+		h.advice = map[string]string{adviceMode: mode}
+		h.recovery = agents.Exit{Code: 1, Stderr: "WSREP: Failed to start mysqld for wsrep recovery: '\n" +
+			"2026-11-21 17:53:08 0 [ERROR] mariadbd: Aria recovery failed.\n2026-11-21 17:53:09 0 [ERROR] Aborting'\n"}
+		result := h.do(resources.OpStart)
+		if result.Outcome != agents.OutcomeFailed || !strings.Contains(result.Reason, "cannot read its data: mariadbd: Aria recovery failed.") {
+			t.Errorf("%s: %s", result.Outcome, result.Reason)
+		}
+		if strings.Contains(result.Reason, "move all files out of /var/lib/mysql on n1, then `belayctl resource retry galera n1`") != hint {
+			t.Errorf("with mode %s: %s", mode, result.Reason)
+		}
+	}
+}
+
 // A host without galera_recovery asks mariadbd; what an old log says is never
 // looked at.
 func TestRecoveryUsesNoOldLog(t *testing.T) {

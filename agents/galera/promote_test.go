@@ -224,7 +224,7 @@ func TestPromoteIsUnknownWhenTimeRunsOut(t *testing.T) {
 					t.Errorf("probe: %+v", looked)
 				}
 				// Unless there is nothing left that it could join: everybody would wait
-				// for it until its unit's own timeout.
+				// for it for ever.
 				h.advice = map[string]string{adviceMode: modeWait}
 				if looked := h.do(resources.OpMonitor); looked.Outcome != agents.OutcomeFailed || looked.Role != resources.RoleStarted || looked.Attributes[attrState] == "" {
 					t.Errorf("monitor without a primary component: %+v", looked)

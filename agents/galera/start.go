@@ -42,6 +42,10 @@ func (a *Agent) Start(ctx context.Context, req agents.Request) agents.Result {
 		return refused
 	}
 	p, err := c.readPosition(ctx)
+	if errors.Is(err, errUnreadable) && c.req.Advice[adviceMode] == modeJoin {
+		err = fmt.Errorf("%w; the other members have it: move all files out of %s on %s, then `belayctl resource retry %s %s`: it joins by state transfer",
+			err, c.datadir, req.Node, req.Instance.Resource(), req.Node)
+	}
 	if err != nil {
 		return c.failure(ctx, fmt.Errorf("start: %w", err))
 	}
