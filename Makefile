@@ -17,7 +17,7 @@ N ?= 1000
 RUNS ?= 2000
 CRM_SIMULATE ?= crm_simulate
 SIZES ?= openstack,16x500,32x1000,64x2000
-.PHONY: help build test test-unit test-sim test-system demo bench bench-failover bench-scheduler fuzz-pacemaker lint check golden clean $(PROGRAMS)
+.PHONY: help build test test-unit test-sim test-mutants test-system demo bench bench-failover bench-scheduler fuzz-pacemaker lint check golden clean $(PROGRAMS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-unit: ## Run what needs no hosts: format, vet, unit, property and synctest 
 
 test-sim: ## Run whole clusters in virtual time from seeds, with faults (RUNS=2000 SEED=1)
 	go test ./cluster/sim -count=1 -timeout 30m -v -run '^TestSeeds$$' -args -seed $(SEED) -runs $(RUNS)
+
+test-mutants: ## Break each safety rule on purpose and show that the simulation notices
+	go test -tags mutant ./cluster/sim -count=1 -timeout 60m -v -run '^TestMutantsAreKilled$$'
 
 test-system: ## Run only the tests on real hosts (root on Debian)
 	@.ci/test --system

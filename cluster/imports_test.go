@@ -25,6 +25,8 @@ type layer struct {
 
 // layers, from the ground up.
 var layers = []layer{
+	{"mutants", []string{"internal/mutant"},
+		"ways to break the product on purpose, which the simulation has to notice: nothing in what is shipped"},
 	{"L0", []string{"resources"},
 		"the nouns and their validation: everything may speak of them, so they depend on nothing"},
 	{"contracts", []string{"agents", "fencing"},

@@ -45,14 +45,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Reads that prove a state. Off takes two, ConfirmInterval apart: a BMC that
-// passes through off while it resets the host, or answers from a stale cache,
-// is caught by the second. On proves nothing that safety depends on.
-const (
-	offReads = 2
-	onReads  = 1
-)
-
 // Off cuts the node's power and proves it. It returns OutcomeConfirmed only
 // after the power was read as off twice in a row; a node that was off already
 // is proven the same way and is asked nothing. A request's error counts for
@@ -102,13 +94,13 @@ const readAttempts = 3
 func Read(ctx context.Context, dev Device, opts Options) (Power, []Evidence, error) {
 	ctx, cancel, opts := begin(ctx, opts)
 	defer cancel()
-	s := &switcher{dev: dev, opts: opts, trail: new(trail), pause: opts.PollInterval}
+	s := &switcher{dev: dev, trail: new(trail), turn: NewTurn(PowerUnknown, opts)}
 	for attempt := 1; ; attempt++ {
 		power, err := s.read(ctx)
 		if _, dumper := dev.(Dumper); err == nil && power == PowerUnknown && !dumper {
 			err = NewError(KindProtocol, dev.Name(), StepRead, "the device does not know the power state", nil)
 		}
-		if err == nil || KindOf(err).Fatal() || attempt == readAttempts || !s.wait(ctx, s.backOff(err)) {
+		if err == nil || KindOf(err).Fatal() || attempt == readAttempts || !s.wait(ctx, s.turn.backOff(err)) {
 			return power, s.trail.all(), err
 		}
 	}
@@ -132,56 +124,30 @@ func begin(ctx context.Context, opts Options) (context.Context, context.CancelFu
 // switcher is one attempt to bring a device to a power state.
 type switcher struct {
 	dev   Device
-	opts  Options
-	want  Power
+	turn  *Turn
 	trail *trail
-	pause time.Duration
-
-	requests int       // that the device took or refused
-	asked    time.Time // when it last took one, or may have
-	pending  bool      // a request may yet take effect
-	retryAt  time.Time // not to ask again before
-	last     Power     // last successful read
-	lastErr  error     // of the newest request or read that failed
-	useless  bool      // the newest request failed for good
 }
 
 func turn(ctx context.Context, dev Device, opts Options, want Power, t *trail) (Outcome, error) {
-	s := &switcher{dev: dev, opts: opts, want: want, trail: t, pause: opts.PollInterval}
-	need := offReads
-	if want == PowerOn {
-		need = onReads
-	}
-	streak := 0
+	s := &switcher{dev: dev, trail: t, turn: NewTurn(want, opts)}
 	for {
 		power, err := s.read(ctx)
-		if err == nil && power == want {
-			if streak++; streak >= need {
-				return OutcomeConfirmed, nil
-			}
-			if !s.wait(ctx, opts.ConfirmInterval) {
-				return s.giveUp("time ran out before a second read")
-			}
-			continue
-		}
-		streak = 0
+		next := s.turn.Read(time.Now(), power, err)
 		switch {
+		case next.Confirmed:
+			return OutcomeConfirmed, nil
 		case ctx.Err() != nil:
-			return s.giveUp("time ran out")
-		case err != nil && KindOf(err).Fatal():
-			return s.giveUp("the power cannot be read")
-		case s.useless:
-			return s.giveUp("the request cannot work")
-		case s.requests >= opts.MaxRequests && !s.pending:
-			return s.giveUp("the device refuses")
+			return s.turn.giveUp(dev.Name(), next.late)
 		}
-		pause := s.backOff(err)
-		if s.mayAsk() {
-			s.ask(ctx)
-			pause = s.opts.PollInterval
+		if next.Ask {
+			err := s.ask(ctx)
+			next = s.turn.Asked(time.Now(), err)
 		}
-		if !s.wait(ctx, pause) {
-			return s.giveUp("time ran out")
+		if next.Over != "" {
+			return s.turn.giveUp(dev.Name(), next.Over)
+		}
+		if !s.wait(ctx, next.Wait) {
+			return s.turn.giveUp(dev.Name(), next.late)
 		}
 	}
 }
@@ -193,71 +159,24 @@ func (s *switcher) read(ctx context.Context) (Power, error) {
 	power, evidence, err := s.dev.Status(ctx)
 	if err != nil {
 		power = PowerUnknown
-		s.lastErr = err
-	} else {
-		s.last = power
 	}
 	evidence.Power = power
 	s.record(evidence, StepRead, at, err)
 	return power, err
 }
 
-func (s *switcher) mayAsk() bool {
-	now := time.Now()
-	switch {
-	case s.requests >= s.opts.MaxRequests, now.Before(s.retryAt):
-		return false
-	case s.asked.IsZero():
-		return true
-	default:
-		return now.Sub(s.asked) >= s.opts.RequestInterval
-	}
-}
-
-func (s *switcher) ask(ctx context.Context) {
+func (s *switcher) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.dev.Timeout())
 	defer cancel()
 	at := time.Now()
 	step, request := StepOff, s.dev.Off
-	if s.want == PowerOn {
+	if s.turn.want == PowerOn {
 		step, request = StepOn, s.dev.On
 	}
 	evidence, err := request(ctx)
 	evidence.Power = PowerUnknown
 	s.record(evidence, step, at, err)
-
-	now := time.Now()
-	kind := KindOf(err)
-	switch {
-	case err == nil || kind.MayHaveActed():
-		s.requests++
-		s.asked, s.pending = now, true
-	case kind == KindRefused:
-		s.requests++
-		s.retryAt = now.Add(max(s.opts.RefusalInterval, s.pause, bounded(retryAfter(err))))
-	default:
-		s.retryAt = now.Add(max(s.pause, bounded(retryAfter(err))))
-	}
-	s.useless = err != nil && kind.Fatal()
-	if err != nil {
-		s.lastErr = err
-		s.pause = min(2*s.pause, s.opts.MaxPoll)
-	} else {
-		s.lastErr = nil
-		s.pause = s.opts.PollInterval
-	}
-}
-
-// maxRetryAfter bounds how long a device may ask to be left alone.
-const maxRetryAfter = 10 * time.Second
-
-func bounded(d time.Duration) time.Duration { return min(d, maxRetryAfter) }
-
-// backOff returns the pause after a read and doubles the next one.
-func (s *switcher) backOff(err error) time.Duration {
-	pause := max(s.pause, bounded(retryAfter(err)))
-	s.pause = min(2*s.pause, s.opts.MaxPoll)
-	return pause
+	return err
 }
 
 // wait reports whether the pause passed before the context ended.
@@ -282,24 +201,4 @@ func (s *switcher) record(e Evidence, step string, at time.Time, err error) {
 		}
 	}
 	s.trail.add(e)
-}
-
-func (s *switcher) giveUp(why string) (Outcome, error) {
-	outcome := OutcomeFailed
-	if s.pending {
-		outcome = OutcomeUnknown
-	}
-	text := fmt.Sprintf("power %s via %s not proven: %s; power last read %s, %s made",
-		s.want, s.dev.Name(), why, s.last, plural(s.requests, "request"))
-	if s.lastErr != nil {
-		return outcome, fmt.Errorf("%s: %w", text, s.lastErr)
-	}
-	return outcome, errors.New(text)
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -35,7 +35,7 @@ func Cycle(ctx context.Context, dev Device, opts Options) (Outcome, []Evidence, 
 	}
 	ctx, cancel, opts := begin(ctx, opts)
 	defer cancel()
-	s := &switcher{dev: dev, opts: opts, want: PowerOff, trail: new(trail), pause: opts.PollInterval}
+	s := &switcher{dev: dev, trail: new(trail), turn: NewTurn(PowerOff, opts)}
 	for {
 		err := s.once(ctx, StepCycle, cycler.Cycle)
 		kind := KindOf(err)
@@ -45,9 +45,9 @@ func Cycle(ctx context.Context, dev Device, opts Options) (Outcome, []Evidence, 
 		case kind.MayHaveActed():
 			return OutcomeUnknown, s.trail.all(), fmt.Errorf("cycle the power via %s: whether it was cycled is unknown: %w", dev.Name(), err)
 		case kind == KindRefused:
-			s.requests++
+			s.turn.requests++
 		}
-		if kind.Fatal() || s.requests >= opts.MaxRequests || !s.wait(ctx, max(s.backOff(err), opts.RefusalInterval)) {
+		if kind.Fatal() || s.turn.requests >= opts.MaxRequests || !s.wait(ctx, max(s.turn.backOff(err), opts.RefusalInterval)) {
 			return OutcomeFailed, s.trail.all(), fmt.Errorf("cycle the power via %s: %w", dev.Name(), err)
 		}
 	}
@@ -63,7 +63,7 @@ func Crashed(ctx context.Context, dev Device, opts Options) (Outcome, []Evidence
 	}
 	ctx, cancel, opts := begin(ctx, opts)
 	defer cancel()
-	s := &switcher{dev: dev, opts: opts, trail: new(trail)}
+	s := &switcher{dev: dev, trail: new(trail), turn: NewTurn(PowerUnknown, opts)}
 	if err := s.once(ctx, StepDump, dumper.Dumping); err != nil {
 		return OutcomeFailed, s.trail.all(), err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -99,6 +100,9 @@ func (c *Core) Progress() map[resources.ActionID]agents.Progress {
 // documentation for when to call it.
 func (c *Core) Step(in Input) Output {
 	out := Output{WakeAt: in.Now.Add(replanAfter)}
+	if mutant.Is(mutant.WallClock) {
+		in.Now = in.Wall
+	}
 	c.in, c.out, c.s = &in, &out, in.State
 	c.takeProposed()
 	c.takeLooked()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -112,6 +113,9 @@ func (c *Core) consider(node *state.Node) {
 	case Suspect:
 		if node.Liveness == state.LivenessAlive {
 			c.verdict(node, state.LivenessSuspect, c.grounds(seen.Source, seen.Text))
+		}
+		if node.Liveness == state.LivenessSuspect && mutant.Is(mutant.SuspectIsDead) {
+			c.verdict(node, state.LivenessDead, c.grounds(seen.Source, seen.Text))
 		}
 		if seen.Silence > lookAhead {
 			c.look(node)
@@ -222,7 +226,7 @@ func (c *Core) daemonAway(node *state.Node, found *look) {
 			return
 		}
 	}
-	if away := c.in.Now.Sub(first); away > grace {
+	if away := c.in.Now.Sub(first); away > grace || mutant.Is(mutant.RestartIsDeath) {
 		c.verdict(node, state.LivenessDead, append(found.evidence, c.grounds("tcp", fmt.Sprintf("its daemon has been away for %s", away.Round(time.Second)))...))
 	}
 }

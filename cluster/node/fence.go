@@ -91,14 +91,7 @@ const fenceCatchUp = 5 * time.Second
 // fencingOpen reports whether the state grants this member what the order asks:
 // to switch the node off, or on again after its power was proven off.
 func fencingOpen(s *state.State, order api.FenceOrder, self resources.NodeName) bool {
-	f, open := s.Fencing[order.Node]
-	if !open || f.ID != order.Fence {
-		return false
-	}
-	if order.On {
-		return f.Phase == state.FencingOff
-	}
-	return f.Phase == state.FencingRunning && f.Executor == self
+	return s.MaySwitch(self, order.Node, order.Fence, order.On)
 }
 
 // endWithFencing cancels the work of an order whose fencing is not open any

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -60,7 +61,7 @@ func (p *planner) afterProbes(q *prim, rising []int) {
 // promoted before that node is proven dead, unless the resource opts out
 // (requires quorum or nothing).
 func (p *planner) afterFencing(q *prim, rising []int) {
-	if q.requires != resources.RequiresFencing {
+	if q.requires != resources.RequiresFencing || mutant.Is(mutant.RecoverUnproven) {
 		return
 	}
 	for _, lk := range q.insts {
@@ -118,7 +119,7 @@ func (p *planner) withinLimits(q *prim, rising []int) {
 			same := leaving.copy < 0 || (i.copy == leaving.copy && (u.clone == nil || u.unique))
 			fresh := !i.now.Active() && !i.active() && !leaving.tgt.Active()
 			full := taken > u.max || (i.node == leaving.node && perNode[i.node] > u.nodeMax)
-			if same || (fresh && full) {
+			if (same || (fresh && full)) && !mutant.Is(mutant.StartBeforeStop) {
 				p.edge(stop, i.acts[actStart], false)
 			}
 			if promoted > u.promotedMax && leaving.tgt < resources.RolePromoted && i.now < resources.RolePromoted {

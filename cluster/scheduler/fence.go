@@ -8,6 +8,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -50,10 +51,10 @@ func (p *planner) decideFencing() {
 		wait := p.fenceWait(n)
 		switch {
 		case wait != "":
-		case budget <= 0:
+		case budget <= 0 && !mutant.Is(mutant.NoBudget):
 			wait = "fence budget spent: " + p.budgetText()
 			p.recheck(budgetEnds)
-		case share <= 0:
+		case share <= 0 && !mutant.Is(mutant.NoShare):
 			wait = "half of the members are being fenced or lie fenced: the fault may be ours"
 		default:
 			budget--

@@ -77,6 +77,7 @@ func (h *host) spend(count *int) bool {
 		return false
 	}
 	*count--
+	h.moodyAt = h.w.now
 	return true
 }
 

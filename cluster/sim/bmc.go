@@ -12,6 +12,7 @@ type bmc struct {
 	// although the host runs.
 	slow, hang, broken, denied, other, withHost bool
 	lies                                        int
+	lied                                        bool // in its last answer
 	// cut holds the members whose management network is cut off.
 	cut members
 }
@@ -68,9 +69,11 @@ func (b *bmc) request(by *host, deadline time.Duration, act func() (off bool), d
 
 // read reads the power.
 func (b *bmc) read() (off bool) {
-	if b.host.powered && b.lies > 0 {
+	if b.host.powered && b.lies > 0 && !b.lied {
 		b.lies--
+		b.lied = true
 		return true
 	}
+	b.lied = false
 	return !b.host.powered
 }

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,8 @@ type checks struct {
 	w *world
 	// begun holds the actions that each host has begun.
 	begun map[begunKey]bool
+	// unknown instances have had an operation whose end nobody knows.
+	unknown map[place]bool
 	// plans is the newest plan of the newest leader, and the state it is of.
 	newest *transition.Transition
 	by     *daemon
@@ -34,7 +38,7 @@ type begunKey struct {
 	action resources.ActionID
 }
 
-func (c *checks) reset() { c.begun = map[begunKey]bool{} }
+func (c *checks) reset() { c.begun, c.unknown = map[begunKey]bool{}, map[place]bool{} }
 
 // plan takes a leader's newest plan.
 func (c *checks) plan(d *daemon, core *leader.Core) {
@@ -56,6 +60,10 @@ func (c *checks) command(e *entry, before, after *state.State, result state.Resu
 		if c.w.operator != nil {
 			c.acknowledged()
 		}
+	case *state.OperationFinished:
+		c.finished(command, before)
+	case *state.MemberBooted:
+		c.forget(command.Node, before, after)
 	case *state.OperationsStarted:
 		c.intents(command, before, result)
 	case *state.FenceRequested:
@@ -64,8 +72,10 @@ func (c *checks) command(e *entry, before, after *state.State, result state.Resu
 		}
 	case *state.FenceReported:
 		c.proven(before, after, command.Node)
+		c.forget(command.Node, before, after)
 	case *state.FenceConfirmed:
 		c.proven(before, after, command.Node)
+		c.forget(command.Node, before, after)
 	}
 }
 
@@ -78,6 +88,37 @@ func (c *checks) proven(before, after *state.State, name resources.NodeName) {
 	}
 	if h.powered && h.bootID() == n.BootID {
 		c.w.violate("2", "%s counts as off, by %s, and runs", name, n.Off.By)
+	}
+}
+
+// place is an instance on a node.
+type place struct {
+	node     resources.NodeName
+	instance resources.InstanceID
+}
+
+// finished remembers of which instances nobody knows what their last operation
+// came to, until somebody has looked or has stopped them.
+func (c *checks) finished(command *state.OperationFinished, before *state.State) {
+	op, inFlight := before.Operations[command.Action]
+	if !inFlight {
+		return
+	}
+	at, outcome := place{op.Node, op.Instance}, command.Result.Outcome
+	open := outcome == agents.OutcomeUnknown || outcome == agents.OutcomeCancelled
+	switch {
+	case raises(op.Op) && outcome == agents.OutcomeUnknown:
+		c.unknown[at] = true
+	case (op.Op == resources.OpProbe || op.Op == resources.OpStop) && !open:
+		delete(c.unknown, at)
+	}
+}
+
+// forget drops what was unknown of a node that has nothing left running.
+func (c *checks) forget(name resources.NodeName, before, after *state.State) {
+	was, is := before.Nodes[name], after.Nodes[name]
+	if was == nil || is == nil || was.BootID != is.BootID || is.Off != nil {
+		maps.DeleteFunc(c.unknown, func(p place, _ bool) bool { return p.node == name })
 	}
 }
 
@@ -95,10 +136,8 @@ func (c *checks) intents(command *state.OperationsStarted, before *state.State, 
 		}
 		c.starts++
 		r := intent.Instance.Resource()
-		// (Failures that an operator clears ask for a look as well, and may come
-		// between a plan and its intents; nothing is unknown then.)
-		if i, found := before.Instance(intent.Node, intent.Instance); found && !i.Probed && (i.Outcome == agents.OutcomeUnknown || i.Outcome == agents.OutcomeCancelled) {
-			c.w.violate("4", "%s of %s at %s is ordered although nobody has looked since its last operation's end is unknown", intent.Op, intent.Instance, intent.Node)
+		if c.unknown[place{intent.Node, intent.Instance}] {
+			c.w.violate("4", "%s of %s at %s is ordered although nobody knows what came of its last operation, and nobody has looked", intent.Op, intent.Instance, intent.Node)
 		}
 		if l, known := c.w.truth.limits[r]; !known || l.unsafe || l.total > 1 || intent.Op != resources.OpStart {
 			continue
@@ -253,13 +292,14 @@ func (c *checks) bounds(s *state.State) {
 // run out, with the drift of its clock.
 const maxLeaseLag = 700 * time.Millisecond
 
-// taken holds an order that a member has taken against those that it has seen.
-func (c *checks) taken(d *daemon, order state.Order) {
+// taken holds an order that a member has taken, or has joined to one that it had,
+// against those that it has seen.
+func (c *checks) taken(d *daemon, order state.Order, fresh bool) {
 	if seen := max(d.h.orderTerm, d.state.Term); order.LeaderTerm < seen {
 		c.w.violate("3", "%s obeys an order of term %d after it has seen term %d", d.h.name, order.LeaderTerm, seen)
 	}
 	d.h.orderTerm = max(d.h.orderTerm, order.LeaderTerm)
-	if op, inFlight := d.state.Operations[order.ID]; !inFlight || op.Node != d.h.name || op.Incarnation != d.member.incarnation() {
+	if op, inFlight := d.state.Operations[order.ID]; fresh && (!inFlight || op.Node != d.h.name || op.Incarnation != d.member.incarnation()) {
 		c.w.violate("3", "%s obeys an order for action %s, which is not in flight for this run of it", d.h.name, order.ID)
 	}
 }
@@ -285,6 +325,46 @@ func (c *checks) begins(d *daemon, op *state.Operation) {
 }
 
 const defaultLease = 5 * time.Second
+
+// alone holds that a member which has heard no leader for its lease, and has had
+// the time to stop what it runs, runs nothing any more, or promotes nothing, as
+// its policy has it.
+func (c *checks) alone(h *host) {
+	d := h.daemon
+	if d == nil || len(h.procs) == 0 || c.w.now-h.moodyAt < moodFades {
+		return
+	}
+	s := d.state
+	if left := h.runDir.left; left != nil && left.Index > s.Index {
+		s = left
+	}
+	lease := s.Definition.Properties.Lease.Std()
+	if lease == 0 {
+		lease = defaultLease
+	}
+	since := c.w.now - lease - lowerWithin
+	self := s.Nodes[h.name]
+	if self == nil || self.BootID != h.bootID() || h.lastHeard > since || h.frozenUntil > since || d.started > since {
+		return
+	}
+	policy := s.Definition.Properties.NoQuorumPolicy
+	for _, id := range slices.Sorted(maps.Keys(h.procs)) {
+		switch {
+		case policy == resources.NoQuorumFreeze || policy == resources.NoQuorumIgnore:
+		case policy == resources.NoQuorumDemote && h.procs[id].role != resources.RolePromoted:
+		default:
+			c.w.violate("5", "%s has heard no leader for %s and still runs %s", h.name, (c.w.now - h.lastHeard).Round(time.Second), id)
+		}
+	}
+}
+
+const (
+	// lowerWithin is how long a member whose agents behave may take to stop
+	// everything after its lease: a demotion and a stop, a little longer than usual.
+	lowerWithin = 20 * time.Second
+	// moodFades is how long a call that was spoilt may be in the way.
+	moodFades = 90 * time.Second
+)
 
 // powerOff holds a member's request to switch a node off against its right to.
 func (c *checks) powerOff(d *daemon, target resources.NodeName, fence string) {

@@ -52,7 +52,7 @@ func faultKinds() map[string]kind {
 		"bmc_denied": {weight: 2, least: 20 * s, most: 80 * s, begin: bmcFault(func(b *bmc, on bool) { b.denied = on })},
 		"bmc_other":  {weight: 2, least: 20 * s, most: 80 * s, begin: bmcFault(func(b *bmc, on bool) { b.other = on })},
 		"bmc_dies":   {weight: 4, least: 20 * s, most: 80 * s, begin: bmcFault(func(b *bmc, on bool) { b.withHost = on })},
-		"bmc_lies":   {weight: 5, begin: func(w *world, f Fault, h, _ *host) func() { h.bmc.lies = 1; return nil }},
+		"bmc_lies":   {weight: 5, least: 20 * s, most: 80 * s, begin: lies},
 		"bmc_cut": {weight: 4, least: 20 * s, most: 80 * s, pair: true, begin: func(w *world, f Fault, h, other *host) func() {
 			h.bmc.cut = h.bmc.cut.with(other.index)
 			return func() { h.bmc.cut = h.bmc.cut.without(other.index) }
@@ -269,6 +269,21 @@ func double(w *world, f Fault, h, _ *host) func() {
 func diskSlow(w *world, f Fault, h, _ *host) func() {
 	h.disk.latency = time.Duration(f.Amount) * 40 * time.Millisecond
 	return func() { h.disk.latency = quietWrite }
+}
+
+// lies has a controller say off of a running host, once in a while: never twice
+// in a row, which nobody survives.
+func lies(w *world, f Fault, h, _ *host) func() {
+	over := false
+	var lie func()
+	lie = func() {
+		if !over && !w.quiet {
+			h.bmc.lies = 1
+			w.after(7*time.Second, lie)
+		}
+	}
+	lie()
+	return func() { over, h.bmc.lies = true, 0 }
 }
 
 func bmcFault(set func(b *bmc, on bool)) begins {

@@ -33,6 +33,8 @@ type host struct {
 	procs map[resources.InstanceID]*proc
 	// mood is how the agents of this host behave.
 	mood mood
+	// moodyAt is when one of them last misbehaved.
+	moodyAt time.Duration
 	// runDir is what the last run of the daemon left below its RunDir: a restart of
 	// the host empties it.
 	runDir runDir

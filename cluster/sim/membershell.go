@@ -308,8 +308,8 @@ func (m *memberShell) take(w *waitingOrder) {
 	case status.Done:
 		reply(leader.Ordered{Reply: leader.Done, Result: status.Result})
 	}
-	if err == nil && !known {
-		d.w.checks.taken(d, w.order)
+	if err == nil {
+		d.w.checks.taken(d, w.order, !known)
 	}
 	m.wake()
 }

@@ -64,11 +64,20 @@ func (w *world) until(end time.Duration) {
 		if w.truth.dirty {
 			w.truth.check()
 		}
+		if w.now-w.audited >= auditEvery {
+			w.audited = w.now
+			for _, h := range w.hosts {
+				w.checks.alone(h)
+			}
+		}
 		if w.steps > maxSteps {
 			w.violate("bounds", "%d steps and no end", w.steps)
 		}
 	}
 }
+
+// auditEvery is how often what needs no step to go wrong is looked at.
+const auditEvery = time.Second
 
 // settle waits until the cluster is as defined and stays so.
 func (w *world) settle() time.Duration {

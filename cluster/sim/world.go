@@ -31,6 +31,7 @@ type world struct {
 	truth    truth
 	operator *operator
 	checks   checks
+	audited  time.Duration
 	// quiet is set when the faults are over.
 	quiet bool
 
@@ -88,7 +89,7 @@ func newWorld(seed uint64, s *scenario, tracing bool) *world {
 	w.checks.reset()
 	w.net = newNetwork(w, s.hosts)
 	for i := range s.hosts {
-		h := &host{w: w, index: i, name: hostName(i), disk: newDisk(), procs: map[resources.InstanceID]*proc{}}
+		h := &host{w: w, index: i, name: hostName(i), disk: newDisk(), procs: map[resources.InstanceID]*proc{}, moodyAt: -moodFades}
 		h.clock.drift = (w.chance.Float64()*2 - 1) * maxDrift
 		h.clock.offset = w.chance.between(-2*time.Second, 2*time.Second)
 		h.bmc = &bmc{w: w, host: h}

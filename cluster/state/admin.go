@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -30,7 +31,7 @@ func (c *DefinitionSet) name() string {
 }
 
 func (c *DefinitionSet) apply(t *tx) error {
-	if c.Base != t.s.Revision {
+	if c.Base != t.s.Revision && !mutant.Is(mutant.LostUpdate) {
 		return reject(Conflict, "the definition has changed since revision %d (it is at %d now): read it again", c.Base, t.s.Revision)
 	}
 	if c.Definition == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -163,6 +164,9 @@ func because(reason string) string {
 // believed is the role to assume after an operation whose result nobody knows:
 // always the one in which more may be running.
 func believed(op resources.Op, role resources.Role) resources.Role {
+	if mutant.Is(mutant.UnknownIsNotDone) {
+		return role
+	}
 	switch op {
 	case resources.OpStart:
 		return max(role, resources.RoleStarted)
@@ -252,7 +256,7 @@ func (t *tx) monitored(i *Instance, r agents.Result) {
 // acted records an operation that changes the instance's role.
 func (t *tx) acted(n *Node, i *Instance, op resources.Op, digest string, r agents.Result) {
 	if r.Outcome != agents.OutcomeOK {
-		i.Probed = r.Outcome != agents.OutcomeUnknown && r.Outcome != agents.OutcomeCancelled
+		i.Probed = r.Outcome != agents.OutcomeUnknown && r.Outcome != agents.OutcomeCancelled || mutant.Is(mutant.UnknownIsNotDone)
 		t.role(i, believed(op, i.Role))
 		if r.Outcome != agents.OutcomeCancelled {
 			t.fail(i, op, r)

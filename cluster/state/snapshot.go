@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/belay-ha/belay/internal/mutant"
 )
 
 // snapshotFormat is the layout that this build writes; older ones are migrated
@@ -27,6 +29,11 @@ func (s *State) WriteSnapshot(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	if err := encoder.Encode(snapshotHeader{Format: snapshotFormat, Version: s.Version, Index: s.Index, Term: s.Term}); err != nil {
 		return fmt.Errorf("write snapshot header: %w", err)
+	}
+	if mutant.Is(mutant.PartialSnapshot) {
+		partial := *s
+		partial.FenceHistory = nil
+		s = &partial
 	}
 	if err := encoder.Encode(s); err != nil {
 		return fmt.Errorf("write snapshot: %w", err)

@@ -1,0 +1,35 @@
+// Package mutant breaks safety rules on purpose, to show that the simulation
+// notices. Built with the tag "mutant", each rule below can be broken in turn;
+// built without it, as everything that is shipped, Is is a constant false and
+// the compiler drops what it guards.
+//
+// It is imported by the packages that it breaks, and does nothing by itself.
+package mutant
+
+// Name names one way to break the product.
+type Name string
+
+// The mutants. The comment says which rule each breaks.
+const (
+	StartBeforeStop   Name = "start-before-stop"   // 1: what moves is started before it is stopped
+	RecoverUnproven   Name = "recover-unproven"    // 2: a lost node's services are started before it is proven off
+	OneRead           Name = "one-read"            // 2: one read of "off" proves a node off
+	OlderTerm         Name = "older-term"          // 3: orders of an older term are obeyed
+	RunTwice          Name = "run-twice"           // 3: the same order twice runs twice
+	UnknownIsNotDone  Name = "unknown-is-not-done" // 4: an operation whose end is unknown counts as not done
+	NoLease           Name = "no-lease"            // 5: a member without a leader goes on
+	FenceWithoutRight Name = "fence-without-right" // 6: a member fences whatever the log says
+	NoBudget          Name = "no-budget"           // 6: any number of nodes is fenced in a window
+	NoShare           Name = "no-share"            // 6: more than half of the members are fenced at once
+	SuspectIsDead     Name = "suspect-is-dead"     // 6: a node that is only suspected is fenced
+	LostUpdate        Name = "lost-update"         // 7: a change overwrites one that its author has not seen
+	PartialSnapshot   Name = "partial-snapshot"    // 7: a snapshot leaves something out
+	WallClock         Name = "wall-clock"          // 8: the leader measures time by the wall clock
+	RestartIsDeath    Name = "restart-is-death"    // 9: a daemon that restarts gets its node fenced
+)
+
+// All lists every mutant.
+var All = []Name{
+	StartBeforeStop, RecoverUnproven, OneRead, OlderTerm, RunTwice, UnknownIsNotDone, NoLease, FenceWithoutRight, NoBudget, NoShare,
+	SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, RestartIsDeath,
+}
