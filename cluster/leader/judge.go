@@ -201,7 +201,7 @@ func (c *Core) confirm(node *state.Node) {
 	switch {
 	case node.Liveness == state.LivenessAlive:
 		c.verdict(node, state.LivenessSuspect, found.evidence)
-	case found.reachable:
+	case found.reachable && !mutant.Is(mutant.DeafToWitnesses):
 		// Somebody reaches it: it stays suspect until gossip agrees.
 	case found.hostAlive:
 		c.daemonAway(node, found)

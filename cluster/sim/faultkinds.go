@@ -29,7 +29,8 @@ func faultKinds() map[string]kind {
 			l.freeze(f.For, false)
 			return nil
 		}},
-		"clock_jump": {weight: 4, amount: 7, calmMost: ms, begin: clockJump},
+		"clock_jump":   {weight: 4, amount: 7, calmMost: ms, begin: clockJump},
+		"step_restart": {weight: 3, least: 5 * s, most: 5 * s, calmMost: 5 * s, begin: stepRestart},
 		// Networks.
 		"isolate": {weight: 8, least: 500 * ms, most: 40 * s, begin: isolate},
 		"split":   {weight: 5, amount: 14, least: s, most: 40 * s, begin: split},
@@ -166,6 +167,23 @@ func (w *world) leaderOr(h *host) *host {
 func clockJump(w *world, f Fault, h, _ *host) func() {
 	jumps := []time.Duration{0, time.Second, -time.Second, time.Minute, -time.Minute, 3 * time.Hour, -3 * time.Hour, 40 * 24 * time.Hour}
 	h.clock.offset += jumps[f.Amount%len(jumps)]
+	return nil
+}
+
+// stepRestart is a daemon that is away for a few seconds, in the middle of which
+// the leader's wall clock is put right by hours.
+func stepRestart(w *world, f Fault, h, _ *host) func() {
+	if h.daemon == nil {
+		return nil
+	}
+	boot := h.boot
+	h.endDaemon()
+	w.after(3800*time.Millisecond, func() { w.leaderOr(h).clock.offset += 3 * time.Hour })
+	w.after(5*time.Second, func() {
+		if h.boot == boot {
+			h.startDaemon()
+		}
+	})
 	return nil
 }
 

@@ -21,6 +21,7 @@ const (
 	FenceWithoutRight Name = "fence-without-right" // 6: a member fences whatever the log says
 	NoBudget          Name = "no-budget"           // 6: any number of nodes is fenced in a window
 	NoShare           Name = "no-share"            // 6: more than half of the members are fenced at once
+	DeafToWitnesses   Name = "deaf-to-witnesses"   // 6: a node is fenced that another member reaches
 	SuspectIsDead     Name = "suspect-is-dead"     // 6: a node that is only suspected is fenced
 	LostUpdate        Name = "lost-update"         // 7: a change overwrites one that its author has not seen
 	PartialSnapshot   Name = "partial-snapshot"    // 7: a snapshot leaves something out
@@ -31,5 +32,5 @@ const (
 // All lists every mutant.
 var All = []Name{
 	StartBeforeStop, RecoverUnproven, OneRead, OlderTerm, RunTwice, UnknownIsNotDone, NoLease, FenceWithoutRight, NoBudget, NoShare,
-	SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, RestartIsDeath,
+	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, RestartIsDeath,
 }
