@@ -34,6 +34,9 @@ type UnitState struct {
 	// ExitStatus of the last main process: exit status, or signal when Result
 	// is signal.
 	ExitStatus int
+	// NotExecuted is the program that systemd could not execute, "" unless the last
+	// run failed for that reason (exit status 203, systemd.exec(5)).
+	NotExecuted string
 	// MainPID is 0 when there is no main process.
 	MainPID int
 	// UnitFile is enabled, disabled, static, masked, transient, ….
@@ -82,6 +85,9 @@ func (s UnitState) String() string {
 		text += fmt.Sprintf(", signal %d", s.ExitStatus)
 	case s.ExitStatus != 0:
 		text += fmt.Sprintf(", exit status %d", s.ExitStatus)
+	}
+	if s.NotExecuted != "" {
+		text += fmt.Sprintf(" (%s cannot be executed: is it installed?)", s.NotExecuted)
 	}
 	if s.ConditionUnmet {
 		text += ", a condition of the unit is not met"

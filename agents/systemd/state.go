@@ -81,10 +81,36 @@ func stateOf(unit string, all map[string]any) agents.UnitState {
 		id, _ := job[0].(uint32)
 		state.JobPending = id != 0
 	}
+	if state.ExitStatus == exitExec && state.Result == "exit-code" {
+		state.NotExecuted = notExecuted(all)
+	}
 	// ConditionResult is false, too, before the first start was tried.
 	tried := property[uint64](all, "ConditionTimestamp") != 0
 	state.ConditionUnmet = tried && !property[bool](all, "ConditionResult") && !state.Running()
 	return state
+}
+
+// exitExec is the exit status of a process whose program systemd could not
+// execute (EXIT_EXEC, systemd.exec(5)).
+const exitExec = 203
+
+// notExecuted returns the program of the unit's command that ended with that
+// status. The journal tells it, too, but on a busy host later than the unit's
+// failure. A command is (path, arguments, ignore failure, four times, process,
+// code, status), as org.freedesktop.systemd1(5) has it.
+func notExecuted(all map[string]any) string {
+	for _, name := range []string{"ExecStartPre", "ExecStart"} {
+		for _, command := range property[[][]any](all, name) {
+			if len(command) == 0 {
+				continue
+			}
+			path, _ := command[0].(string)
+			if status, is := command[len(command)-1].(int32); is && status == exitExec {
+				return path
+			}
+		}
+	}
+	return ""
 }
 
 func property[T any](all map[string]any, name string) T {
