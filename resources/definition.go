@@ -185,6 +185,8 @@ type Properties struct {
 	// fencings in FenceWindow.
 	FenceBudget int      `json:"fence_budget,omitempty"` // 3
 	FenceWindow Duration `json:"fence_window,omitempty"` // 10m
+	// PriorityFencingDelay puts off the fencing of the more important half.
+	PriorityFencingDelay Duration `json:"priority_fencing_delay,omitempty"` // 0
 	// FenceLimit and FenceLimitWindow: a node that the cluster fences for the
 	// FenceLimit-th time in FenceLimitWindow is left off.
 	FenceLimit       int      `json:"fence_limit,omitempty"`        // 3

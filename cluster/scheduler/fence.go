@@ -46,11 +46,18 @@ func (p *planner) decideFencing() {
 	// Whoever was lost first is fenced first when not all may be.
 	slices.SortStableFunc(wanted, func(a, b int) int { return p.nodes[a].st.Since.Compare(p.nodes[b].st.Since) })
 	budget, budgetEnds := p.fenceBudget()
-	share := p.fenceShare()
+	share, cliff := p.fenceShare(), p.cliff()
+	if cliff != "" && len(wanted) > 0 {
+		p.problem(transition.Problem{Code: "fence_cliff", Severity: transition.SeverityCritical, Text: cliff, Next: "belayctl status   # and the network between the members"})
+	}
 	for _, n := range wanted {
-		wait := p.fenceWait(n)
+		wait, important := p.fenceWait(n), p.priorityWait(n)
 		switch {
 		case wait != "":
+		case cliff != "":
+			wait = "more than half of the members are silent at once"
+		case important != "":
+			wait = important
 		case budget <= 0 && !mutant.Is(mutant.NoBudget):
 			wait = "fence budget spent: " + p.budgetText()
 			p.recheck(budgetEnds)
@@ -174,7 +181,7 @@ func (p *planner) fenceShare() int {
 			continue
 		}
 		members++
-		if p.s.Fencing[n.name] != nil || (n.st.Off != nil && n.st.Off.By != state.ProofConfirm) {
+		if p.s.Fencing[n.name] != nil || liesFenced(n.st) {
 			fenced++
 		}
 	}

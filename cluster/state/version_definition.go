@@ -5,7 +5,7 @@ import "github.com/belay-ha/belay/resources"
 // saysMore reports whether a definition's resources say what command sets before
 // VersionMore cannot read.
 func saysMore(d *resources.Definition) bool {
-	if metaSaysMore(&d.Defaults.Resource) {
+	if d.Properties.PriorityFencingDelay != 0 || metaSaysMore(&d.Defaults.Resource) {
 		return true
 	}
 	for i := range d.Nodes {

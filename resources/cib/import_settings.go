@@ -23,7 +23,7 @@ var tuning = []string{
 	"cluster-recheck-interval", "dc-deadtime", "election-timeout", "shutdown-escalation", "join-integration-timeout", "join-finalization-timeout",
 	"crmd-transition-delay", "crmd-finalization-timeout", "crmd-integration-timeout", "transition-delay", "batch-limit", "migration-limit", "load-threshold",
 	"node-action-limit", "cluster-delay", "cluster-ipc-limit", "stonith-max-attempts", "fencing-max-attempts", "fence-reaction", "fencing-reaction",
-	"enable-acl", "concurrent-fencing", "startup-fencing", "node-pending-timeout", "priority-fencing-delay", "stonith-watchdog-timeout", "fencing-watchdog-timeout",
+	"enable-acl", "concurrent-fencing", "startup-fencing", "node-pending-timeout", "stonith-watchdog-timeout", "fencing-watchdog-timeout",
 	"remove-after-stop", "stop-orphan-actions", "cancel-removed-actions", "default-action-timeout",
 }
 
@@ -56,6 +56,8 @@ func (m *importer) properties() {
 			p.StopAllResources = resources.Or(m.truth(s), false)
 		case "stonith-timeout", "fencing-timeout":
 			p.FencingTimeout = resources.Or(m.length(s), 0)
+		case "priority-fencing-delay":
+			p.PriorityFencingDelay = resources.Or(m.length(s), 0)
 		case "placement-strategy":
 			p.PlacementStrategy = resources.Or(word(m, s, resources.PlacementStrategies...), "")
 		case "node-health-strategy":

@@ -50,7 +50,7 @@ func (d *decoder) properties(i *item) {
 	p.StopAllResources = p.StopAllResources || value(i.truth("stop_all_resources"))
 	for key, field := range map[string]*resources.Duration{
 		"fencing_timeout": &p.FencingTimeout, "lease": &p.Lease, "startup_grace": &p.StartupGrace, "fence_window": &p.FenceWindow,
-		"fence_limit_window": &p.FenceLimitWindow,
+		"fence_limit_window": &p.FenceLimitWindow, "priority_fencing_delay": &p.PriorityFencingDelay,
 	} {
 		if given := i.duration(key); given != nil {
 			*field = *given

@@ -144,6 +144,7 @@ func (w *writer) cluster(def *resources.Definition) {
 		w.number("fence_budget", &p.FenceBudget)
 	}
 	w.duration("fence_window", p.FenceWindow)
+	w.duration("priority_fencing_delay", p.PriorityFencingDelay)
 	if p.FenceLimit != 0 {
 		w.number("fence_limit", &p.FenceLimit)
 	}
