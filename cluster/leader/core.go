@@ -29,8 +29,12 @@ const (
 	// tick is how soon what has failed is tried again, and how often members are
 	// judged while one of them is in doubt.
 	tick = 100 * time.Millisecond
-	// replanAfter is how long a plan is kept while its state does not change.
-	replanAfter = time.Second
+	// longestSleep bounds the time between two steps: what no event announces, such
+	// as a member that leaves heartbeats unanswered, is found within it.
+	longestSleep = time.Second
+	// replanAfter is how long a plan is kept while its state does not change: it
+	// holds until its RecheckAt, and is made anew all the same, in case that is wrong.
+	replanAfter = 5 * time.Second
 )
 
 // Core decides for one term of leadership. It is not safe for concurrent use.
@@ -60,6 +64,7 @@ type Core struct {
 	attempts map[string]*attempt
 	records  map[uint64]*report
 
+	planner   scheduler.Planner
 	plan      transition.Transition
 	planned   *state.State // what plan was made from; nil before the first
 	plannedAt time.Time
@@ -99,7 +104,7 @@ func (c *Core) Progress() map[resources.ActionID]agents.Progress {
 // Step takes what has happened and says what to do now. See the package's
 // documentation for when to call it.
 func (c *Core) Step(in Input) Output {
-	out := Output{WakeAt: in.Now.Add(replanAfter)}
+	out := Output{WakeAt: in.Now.Add(longestSleep)}
 	if mutant.Is(mutant.WallClock) {
 		in.Now = in.Wall
 	}
@@ -143,7 +148,7 @@ func (c *Core) decide() {
 }
 
 func (c *Core) makePlan() {
-	c.plan, c.planned, c.plannedAt = scheduler.Plan(c.s, c.in.Wall, c.config.Options), c.s, c.in.Now
+	c.plan, c.planned, c.plannedAt = c.planner.Plan(c.s, c.in.Wall, c.config.Options), c.s, c.in.Now
 	c.recheckAt = time.Time{}
 	if !c.plan.RecheckAt.IsZero() {
 		c.recheckAt = c.monotonic(c.plan.RecheckAt)

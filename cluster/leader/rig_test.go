@@ -131,7 +131,7 @@ func (r *rig) step() Output {
 	in.Now, in.Wall, in.State, in.Incarnation, in.Members, in.Log = r.now, r.now.Add(r.skew), r.s, "run-"+string(r.config.Self), r.members, r.log
 	out := r.core.Step(in)
 	r.steps++
-	if !out.WakeAt.After(r.now) || out.WakeAt.Sub(r.now) > time.Second {
+	if !out.WakeAt.After(r.now) || out.WakeAt.Sub(r.now) > longestSleep {
 		r.t.Fatalf("WakeAt is %s away", out.WakeAt.Sub(r.now))
 	}
 	r.do(out)

@@ -22,14 +22,18 @@ type Placed struct {
 // Place decides where everything runs and in which role, as Compute does, and
 // leaves the way there to its caller. explain asks for Scores. The Input is read
 // only.
-func Place(in *Input, explain bool) *Placement {
-	e := &engine{in: in, now: in.Now}
+func Place(in *Input, explain bool) *Placement { return new(Planner).Place(in, explain) }
+
+// Place decides where everything runs, as the function Place does.
+func (p *Planner) Place(in *Input, explain bool) *Placement {
+	e := p.engine(in)
 	if explain {
 		e.notes = &scoreNotes{}
 	}
 	e.read()
 	e.locateScores()
 	e.assign()
+	p.kept = e.keep()
 	out := &Placement{Warnings: e.warnings, Placed: make([]Placed, 0, len(e.all))}
 	for _, r := range e.all {
 		if r == nil || r.variant != Primitive || r.assigned == nil || r.nextRole == RoleStopped {

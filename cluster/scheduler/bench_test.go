@@ -76,6 +76,31 @@ func BenchmarkPlan(b *testing.B) {
 	}
 }
 
+// BenchmarkReplan plans after one event, with the planner of a term: a member is
+// suspected, and is heard again.
+func BenchmarkReplan(b *testing.B) {
+	for _, size := range []struct{ nodes, resources int }{{3, 139}, {16, 500}, {64, 2000}} {
+		b.Run(fmt.Sprintf("%dx%d", size.nodes, size.resources), func(b *testing.B) {
+			c := large(size.nodes, size.resources)
+			suspect, result := state.ApplyCommand(c.s, c.s.Index+1, 1, c.now, state.ByCluster, &state.MemberVerdict{
+				Node: "node-01", Liveness: state.LivenessSuspect, Incarnation: c.s.Nodes["node-01"].Incarnation,
+			})
+			if result.Err != nil {
+				b.Fatal(result.Err)
+			}
+			var planner scheduler.Planner
+			planner.Plan(c.s, c.now, c.opts)
+			b.ReportAllocs()
+			before, turn := cpuTime(b), 0
+			for b.Loop() {
+				turn++
+				planner.Plan([]*state.State{c.s, suspect}[turn%2], c.now, c.opts)
+			}
+			b.ReportMetric((cpuTime(b)-before).Seconds()*1000/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
+
 // measure plans again and again. Besides the time it reports the processor's,
 // which is what counts on a busy machine.
 func measure(b *testing.B, c *cluster) {

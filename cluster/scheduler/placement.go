@@ -21,7 +21,7 @@ const cloneSuffix = "*"
 // placeAll asks the engine and files its answer with the units.
 func (p *planner) placeAll() {
 	in := p.policyInput()
-	answer := policy.Place(in, p.opts.Explain)
+	answer := p.memory.engine.Place(in, p.opts.Explain)
 	for ui := range p.units {
 		p.units[ui].at = nil
 	}
@@ -74,9 +74,8 @@ func (p *planner) policyInput() *policy.Input {
 		}
 		in.Status[n] = p.policyStatus(n)
 	}
-	in.Resources = make([]policy.ResourceConfig, len(p.units))
+	in.Resources = p.policyResources()
 	for ui := range p.units {
-		in.Resources[ui] = p.policyResource(&p.units[ui])
 		p.policyPromotion(in, &p.units[ui])
 	}
 	p.connectRemotes(in)
@@ -89,6 +88,9 @@ func (p *planner) policyInput() *policy.Input {
 	}
 	for qi := range p.prims {
 		p.policyHistory(in, qi)
+	}
+	for n := range in.Status {
+		in.Status[n].History = p.sameHistory(p.nodes[n].name, in.Status[n].History)
 	}
 	for i := range p.def.Colocations {
 		in.Colocations = append(in.Colocations, policyColocation(&p.def.Colocations[i]))
@@ -144,6 +146,18 @@ func (p *planner) policyStatus(n int) policy.NodeStatus {
 		s.Attributes = set([]policy.Pair{{Name: "standby", Value: "true"}})
 	}
 	return s
+}
+
+// policyResources describes what is defined. Nobody may write into the result.
+func (p *planner) policyResources() []policy.ResourceConfig {
+	if stopped := p.stops(); p.memory.resources == nil || !slices.Equal(stopped, p.memory.stopped) {
+		all := make([]policy.ResourceConfig, len(p.units))
+		for ui := range p.units {
+			all[ui] = p.policyResource(&p.units[ui])
+		}
+		p.memory.resources, p.memory.stopped = slices.Clip(all), stopped
+	}
+	return p.memory.resources
 }
 
 func (p *planner) policyResource(u *unit) policy.ResourceConfig {

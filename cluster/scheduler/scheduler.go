@@ -42,9 +42,14 @@ import (
 // each waits for, and why. It never changes s. The result always passes
 // transition.Validate.
 func Plan(s *state.State, now time.Time, opts Options) transition.Transition {
+	return plan(s, now, opts, &memory{})
+}
+
+func plan(s *state.State, now time.Time, opts Options, m *memory) transition.Transition {
+	m.forDefinition(s.Definition)
 	unmovable := map[int]bool{}
 	for {
-		p := &planner{s: s, def: s.Definition.Resolved(), now: now, opts: opts, unmovable: unmovable}
+		p := &planner{s: s, def: m.resolved, now: now, opts: opts, memory: m, unmovable: unmovable}
 		given := len(unmovable)
 		if t := p.plan(); len(unmovable) == given {
 			return t
@@ -101,6 +106,8 @@ type planner struct {
 	now  time.Time
 	opts Options
 	t    transition.Transition
+
+	memory *memory
 
 	nodes  []node
 	byNode map[resources.NodeName]int

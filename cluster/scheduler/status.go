@@ -121,27 +121,16 @@ func after(op resources.Op, role resources.Role) resources.Role {
 // unpackStatus finds the instances that matter: what runs or may run, what is
 // under way, what failed, and what nobody has looked at.
 func (p *planner) unpackStatus() {
-	defined := len(p.prims)
-	p.insts = make([]inst, 0, 2*defined)
+	p.insts = make([]inst, 0, 2*len(p.prims))
 	for ni := range p.nodes {
-		n := &p.nodes[ni]
-		if n.gone {
+		if p.nodes[ni].gone {
 			continue
 		}
-		known := 0
-		for qi := range p.prims[:defined] {
-			q := &p.prims[qi]
-			for copy, id := range q.ids {
-				st := n.st.Instances[id]
-				if st != nil {
-					known++
-				}
-				if p.matters(n, q, ni, st) {
-					p.addInst(qi, copy, ni, id)
-				}
-			}
+		found := p.sightOf(ni)
+		for _, at := range found.matter {
+			p.addInst(int(at.prim), int(at.copy), ni, p.prims[at.prim].ids[at.copy])
 		}
-		if known < len(n.st.Instances) {
+		if found.odd {
 			p.unpackExtras(ni)
 		}
 	}

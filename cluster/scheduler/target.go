@@ -132,10 +132,15 @@ func (p *planner) compareDigest(i *inst) {
 }
 
 func (p *planner) digest(q *prim) string {
-	if q.digest == "" {
-		q.digest = resources.Digest(q.res)
+	if q.unit < 0 {
+		return resources.Digest(q.res) // of an instance, not of the definition
 	}
-	return q.digest
+	digest, known := p.memory.digests[q.res]
+	if !known {
+		digest = resources.Digest(q.res)
+		p.memory.digests[q.res] = digest
+	}
+	return digest
 }
 
 // targets returns the active roles that the plan leads to.

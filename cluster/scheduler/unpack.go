@@ -102,7 +102,6 @@ type prim struct {
 	stopWhy string
 	// unprobed says that nobody has looked on some node yet.
 	unprobed bool
-	digest   string // of the definition, once asked for
 }
 
 // unit is what is placed as one: a primitive, a group, or a clone of either.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/belay-ha/belay/agents"
@@ -36,6 +37,8 @@ type world struct {
 	faults int
 	plan   transition.Transition
 	log    []string
+	// planner plans every state, as a leader's does.
+	planner scheduler.Planner
 	// told holds who was told of what is about to happen since it last happened,
 	// as "start a@n1 to a@n2".
 	told map[string]bool
@@ -82,6 +85,10 @@ func (w *world) replan() {
 	again := scheduler.Plan(w.s, w.now, w.c.opts)
 	if a, b := render(&w.plan), render(&again); a != b {
 		w.fail("two plans of one state differ:\n%s\n%s", a, b)
+	}
+	kept := w.planner.Plan(w.s, w.now, w.c.opts)
+	if diff := cmp.Diff(again, kept); diff != "" {
+		w.fail("a planner that remembers plans otherwise (-without +with memory):\n%s", diff)
 	}
 }
 
