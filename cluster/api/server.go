@@ -413,10 +413,3 @@ func (s *Server) lease(r *http.Request, body []byte, who Identity) (any, error) 
 func (s *Server) check(r *http.Request, _ []byte, _ Identity) (any, error) {
 	return s.member.Check(r.Context(), resources.NodeName(r.URL.Query().Get("node"))), nil
 }
-
-func decode(body []byte, into any) error {
-	if err := json.Unmarshal(body, into); err != nil {
-		return &Error{Code: CodeInvalid, Text: fmt.Sprintf("read the request: %v", err)}
-	}
-	return nil
-}

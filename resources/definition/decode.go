@@ -75,10 +75,15 @@ func (d *decoder) file(f File) {
 	d.name = f.Name
 	if len(f.Text) > MaxSize {
 		d.syntax = true
-		d.add(Position{}, ProblemSyntax, "", fmt.Sprintf("larger than %d MiB", MaxSize>>20), "")
+		d.add(Position{1, 1}, ProblemSyntax, "", fmt.Sprintf("larger than %d MiB", MaxSize>>20), "")
 		return
 	}
 	text := string(f.Text)
+	if at, problem := overdone(text); problem != "" {
+		d.syntax = true
+		d.add(at, ProblemSyntax, "", problem, "")
+		return
+	}
 	var values map[string]any
 	if _, err := toml.Decode(text, &values); err != nil {
 		d.syntax = true
@@ -143,5 +148,5 @@ func (d *decoder) locate(path string) place {
 		}
 		path = path[:cut]
 	}
-	return place{file: d.name}
+	return place{file: d.name, Position: Position{1, 1}}
 }

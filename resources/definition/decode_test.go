@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -297,12 +298,43 @@ score = inf
 	}
 }
 
+// TestBoundsOfFiles: a short file must not fill the memory or the stack, and a
+// long one says where it goes too far.
+func TestBoundsOfFiles(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"lists":       {"x = 1\na = " + strings.Repeat("[", 3_000_000), "f:2:69: more than 64 brackets within each other"},
+		"tables":      {"a = " + strings.Repeat("{a=", 2_000_000), "more than 64 brackets"},
+		"names":       {"a" + strings.Repeat(".a", 3_000_000) + " = 1", "f:1:128: a name of more than 64 parts"},
+		"values":      {"a = [" + strings.Repeat("1,", 1_000_000) + "]", "more than 400000 values"},
+		"size":        {strings.Repeat("#", MaxSize+1), "f:1:1: larger than 8 MiB"},
+		"after quote": {"a = \"\\\"\"\nb = '\\'\nc = \"\"\"x\"\"\"\"\"\nd = " + strings.Repeat("[", 70), "f:4:69: more than 64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Decode(resources.AgentTable{}, resources.FenceTable{}, File{"f", []byte(c.text)})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %.300v, want %q", err, c.want)
+			}
+		})
+	}
+	harmless := "# " + strings.Repeat("[", 100) + "\n[[resource]]\nid = \"a\"\nagent = \"vip\"\nparams = { x = '" + strings.Repeat("{.", 100) + "', \"" + strings.Repeat("a.", 70) + "b\" = \"" + strings.Repeat(".", 100) + "\" }\n"
+	if _, err := Decode(resources.AgentTable{}, resources.FenceTable{}, File{"f", []byte(harmless)}); err != nil {
+		t.Errorf("brackets and dots in texts: %v", err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("[cluster]\nname = \"x\"\n[[resource]]\nid='a'\nagent='b'\nparams={a.b=1}\n[[resource.op.monitor]]\ninterval=\"1s\"\n"))
 	f.Add([]byte("a = '''x'''''\n\"\\u0041\".b = [[{c = 1}, 2]]\n[x.\"y\".'z']\n[[node]]\n[node.attributes]\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		def, err := Decode(resources.AgentTable{}, resources.FenceTable{}, File{"f", text})
-		if err != nil {
+		var all *Error
+		if errors.As(err, &all) {
+			lines := bytes.Count(text, []byte("\n")) + 1
+			for _, p := range all.Problems {
+				if p.File != "f" || p.Line < 1 || p.Line > lines+1 || p.Col < 1 || p.Text == "" {
+					t.Errorf("no place in %+v, of %d lines", p, lines)
+				}
+			}
 			return
 		}
 		again, err := Decode(resources.AgentTable{}, resources.FenceTable{}, File{"g", Encode(def)})
