@@ -141,7 +141,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 			FencingTimeout: maybe(t, anyDuration, "fencing timeout"), StartFailureIsFatal: optional(t, rapid.Bool(), "fatal"),
 			Lease: maybe(t, anyDuration, "lease"), StartupGrace: maybe(t, anyRound, "grace"), FenceBudget: maybe(t, anyCount, "budget"),
 			PriorityFencingDelay: maybe(t, anyRound, "priority delay"),
-			FenceLimit: maybe(t, anyCount, "limit"), FenceLimitWindow: maybe(t, anyRound, "limit window"),
+			FenceLimit:           maybe(t, anyCount, "limit"), FenceLimitWindow: maybe(t, anyRound, "limit window"),
 			FenceWindow: maybe(t, anyRound, "window"), FenceCheckInterval: optional(t, anyRound, "check"),
 		},
 		Defaults: resources.Defaults{Resource: drawMeta(t), Op: resources.Operation{
