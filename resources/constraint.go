@@ -20,6 +20,9 @@ type Location struct {
 	// `osprole == "controller"`; nodes that match get the score.
 	Rule  string `json:"rule,omitempty"`
 	Score Score  `json:"score"`
+	// ScoreAttribute names the node attribute whose value is the score, instead of
+	// Score, where a Rule holds; nodes without it are left alone.
+	ScoreAttribute string `json:"score_attribute,omitempty"`
 	// Role RolePromoted makes the score count for promotion only.
 	Role      Role      `json:"role,omitempty"`
 	Discovery Discovery `json:"resource_discovery,omitempty"`

@@ -45,6 +45,8 @@ type Operation struct {
 	// Interval of a recurring monitor; 0 for everything else.
 	Interval Duration `json:"interval,omitempty"`
 	Timeout  Duration `json:"timeout,omitempty"`
+	// StartDelay of a monitor: how long after the start it begins at the earliest.
+	StartDelay Duration `json:"start_delay,omitempty"`
 	// Role limits a monitor to instances in that role; RoleUnknown means any.
 	Role    Role   `json:"role,omitempty"`
 	OnFail  OnFail `json:"on_fail,omitempty"`

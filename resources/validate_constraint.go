@@ -115,6 +115,13 @@ func (v *validator) locations() {
 		default:
 			v.add(ProblemMissing, at, "", "node or rule is missing")
 		}
+		switch {
+		case l.ScoreAttribute == "":
+		case l.Rule == "":
+			v.add(ProblemConflict, at+".score_attribute", "give a rule, such as: defined "+l.ScoreAttribute, "a score is taken from an attribute where a rule holds only")
+		case l.Score != 0:
+			v.add(ProblemConflict, at+".score", "", "give score or score_attribute, not both")
+		}
 		oneOf(v, at+".resource_discovery", l.Discovery, DiscoveryAlways, DiscoveryNever, DiscoveryExclusive)
 	}
 }

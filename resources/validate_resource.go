@@ -135,7 +135,7 @@ func (v *validator) operations(path string, r *Resource, info AgentInfo, known, 
 		}
 		oneOf(v, at, op.Name, opNames...)
 		oneOf(v, at+".on_fail", op.OnFail, OnFailValues...)
-		v.spans(at, map[string]Duration{"interval": op.Interval, "timeout": op.Timeout})
+		v.spans(at, map[string]Duration{"interval": op.Interval, "timeout": op.Timeout, "start_delay": op.StartDelay})
 		if (op.Name == OpPromote || op.Name == OpDemote) && !promotable {
 			v.add(ProblemConflict, at, "set clone.promotable", "only a promotable clone has the operation %s", op.Name)
 		}
@@ -170,6 +170,9 @@ func (v *validator) oneShot(path string, op Operation, count int) {
 	}
 	if op.Role != RoleUnknown {
 		v.add(ProblemInvalid, path+".role", "", "only a monitor has a role")
+	}
+	if op.StartDelay != 0 {
+		v.add(ProblemInvalid, path+".start_delay", "", "only a monitor has a delay")
 	}
 	if count > 1 {
 		v.add(ProblemDuplicate, path, "", "the operation %s is there already", op.Name)

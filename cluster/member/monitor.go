@@ -90,7 +90,7 @@ func (c *Core) monitor() {
 		interval := t.operation.Interval.Std()
 		at, known := m.due[t.key]
 		if !known {
-			at = c.now.Add(firstDelay(t.key, interval))
+			at = c.now.Add(max(firstDelay(t.key, interval), t.operation.StartDelay.Std()))
 		}
 		if !at.After(c.now) {
 			at = c.now.Add(min(interval, busyRetry))

@@ -121,7 +121,7 @@ func New(config Config) (*Node, error) {
 	if n.gossip, err = membership.New(gossipConfig); err != nil {
 		return nil, fmt.Errorf("set up gossip: %w", err)
 	}
-	n.options = scheduler.Options{Quorum: true, Agents: AgentFacts(config.Agents)}
+	n.options = scheduler.Options{Quorum: true, Leader: config.Name, Agents: AgentFacts(config.Agents)}
 	return n, nil
 }
 

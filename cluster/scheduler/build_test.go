@@ -170,6 +170,8 @@ func (c *cluster) line(words []string) error {
 		return c.operation(plain, set)
 	case "order", "together", "apart", "location":
 		return c.constraint(words[0], plain, set)
+	case "leader":
+		c.opts.Leader = resources.NodeName(plain[0])
 	case "ticket":
 		return c.ticket(plain, set)
 	case "holds":
@@ -490,7 +492,7 @@ func (c *cluster) constraint(kind string, plain []string, set map[string]string)
 			NodeAttribute: set["by"], Influence: flag("influence"),
 		})
 	case "location":
-		l := resources.Location{ID: id, Resource: a, Node: resources.NodeName(b), Score: value(0), Role: role, Discovery: resources.Discovery(set["discovery"])}
+		l := resources.Location{ID: id, Resource: a, Node: resources.NodeName(b), Score: value(0), Role: role, Discovery: resources.Discovery(set["discovery"]), ScoreAttribute: set["score_attribute"]}
 		if rule := set["rule"]; rule != "" {
 			l.Rule = strings.NewReplacer("~", " == ", ",", " and ").Replace(rule)
 		}

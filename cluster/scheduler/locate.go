@@ -19,8 +19,7 @@ func (p *planner) unpackLocations() {
 		}
 		located := p.located(l)
 		p.locations = append(p.locations, policy.LocationConfig{
-			ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery),
-			Rules: []policy.LocationRule{{Nodes: matched, Score: l.Score.String(), Role: policyRole(l.Role)}},
+			ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Rules: p.locationScores(l, matched),
 		})
 		p.discover(l, located, matched, exclusive)
 	}
@@ -36,6 +35,25 @@ func (p *planner) unpackLocations() {
 		}
 	}
 	p.unpackMoves()
+}
+
+// locationScores says how much the matched nodes are worth: all the same, or each
+// what its attribute says. Nodes without the attribute match no more.
+func (p *planner) locationScores(l *resources.Location, matched []bool) []policy.LocationRule {
+	if l.ScoreAttribute == "" {
+		return []policy.LocationRule{{Nodes: matched, Score: l.Score.String(), Role: policyRole(l.Role)}}
+	}
+	var rules []policy.LocationRule
+	for n := range matched {
+		value, given := p.nodes[n].attrs[l.ScoreAttribute]
+		if matched[n] = matched[n] && given; !matched[n] {
+			continue
+		}
+		only := make([]bool, len(matched))
+		only[n] = true
+		rules = append(rules, policy.LocationRule{Nodes: only, Score: value, Role: policyRole(l.Role)})
+	}
+	return rules
 }
 
 // located returns what a location places.

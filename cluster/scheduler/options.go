@@ -15,6 +15,9 @@ type Options struct {
 	// Agents by the agent's name without a suffix ("systemd") or, for facts of
 	// one unit or script, the whole name ("systemd:nova-api").
 	Agents map[string]AgentFacts
+	// Leader is the member that plans, which rules may ask for (#is_dc); empty
+	// where nobody knows: then it is none.
+	Leader resources.NodeName
 	// Explain fills Transition.Placements and Scores.
 	Explain bool
 }

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
@@ -44,7 +45,7 @@ func (p *planner) unpackNodes() {
 		n := &p.nodes[i]
 		*n = node{name: name, st: st, fence: -1}
 		p.byNode[name] = i
-		n.attrs = map[string]string{"#uname": string(name), "#kind": "cluster", "#cluster-name": p.def.Name}
+		n.attrs = map[string]string{"#uname": string(name), "#kind": "cluster", "#cluster-name": p.def.Name, "#is_dc": strconv.FormatBool(name == p.opts.Leader)}
 		if defined, found := p.def.Node(name); found {
 			n.defined = true
 			if defined.Kind == resources.NodeRemote {

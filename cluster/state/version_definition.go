@@ -17,6 +17,16 @@ func saysMore(d *resources.Definition) bool {
 		if metaSaysMore(&d.Resources[i].Meta) {
 			return true
 		}
+		for k := range d.Resources[i].Ops {
+			if d.Resources[i].Ops[k].StartDelay != 0 {
+				return true
+			}
+		}
+	}
+	for i := range d.Locations {
+		if d.Locations[i].ScoreAttribute != "" {
+			return true
+		}
 	}
 	for i := range d.Groups {
 		if metaSaysMore(&d.Groups[i].Meta) {

@@ -155,20 +155,20 @@ func (m *importer) locateByRule(l resources.Location, c *policy.LocationConfig, 
 		return
 	}
 	at := m.within(rule.Rule.ID, m.at(c.ID))
-	if rule.Score == "" && rule.ScoreAttribute != "" {
-		m.lose(at, "rule %q of location %q takes its score from attribute %q, which cannot be represented", rule.Rule.ID, c.ID, rule.ScoreAttribute)
-		return
+	score := otherwise(rule.Score, "0")
+	if rule.Score == "" {
+		l.ScoreAttribute = rule.ScoreAttribute
 	}
 	text, ok := m.ruleText(rule.Rule, at, false)
 	if !ok {
 		return
 	}
-	if c.Pattern != "" && strings.Contains(text, "%") {
+	if c.Pattern != "" && strings.Contains(text+l.ScoreAttribute, "%") {
 		m.lose(at, "rule %q of location %q uses parts of the resource's name, which cannot be represented", rule.Rule.ID, c.ID)
 		return
 	}
 	l.Rule = text
-	m.addLocation(l, c.ID, otherwise(rule.Rule.ID, c.ID), otherwise(rule.Score, "0"), rule.Role)
+	m.addLocation(l, c.ID, otherwise(rule.Rule.ID, c.ID), score, rule.Role)
 }
 
 // addLocation adds a location. Roles but promoted and stopped are any role.

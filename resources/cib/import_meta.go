@@ -136,7 +136,15 @@ func (m *importer) opValue(c *policy.ResourceConfig, out *resources.Operation, s
 			return false
 		}
 		out.Role = role
-	case "start-delay", "interval-origin":
+	case "start-delay":
+		delay := resources.Or(m.length(s), 0)
+		switch {
+		case out.Name == resources.OpMonitor:
+			out.StartDelay = delay
+		case delay != 0:
+			m.lose(s.at, "%s of operation %s of %q cannot be represented", s.name, out.Name, c.ID)
+		}
+	case "interval-origin":
 		if s.value != "0" && s.value != "0s" {
 			m.lose(s.at, "%s of operation %s of %q cannot be represented", s.name, out.Name, c.ID)
 		}

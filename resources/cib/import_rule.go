@@ -81,7 +81,7 @@ func (m *importer) within(id string, otherwise place) place {
 
 // builtIn are the attributes that no configuration gives and that rules of
 // definitions know too.
-var builtIn = []string{"#uname", "#kind", "#cluster-name"}
+var builtIn = []string{"#uname", "#kind", "#cluster-name", "#is_dc"}
 
 var comparisons = map[string]string{"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "==", "ne": "!="}
 
@@ -93,6 +93,9 @@ func (m *importer) comparisonText(a *policy.AttributeExpression, at place) (stri
 	if a.Source == "param" || a.Source == "meta" {
 		m.lose(at, "expression %q compares with a %s of the resource, which cannot be represented", a.ID, a.Source)
 		return "", false
+	}
+	if a.Attribute == "#id" && (a.Operation == "defined" || a.Operation == "not_defined") {
+		return a.Operation + " #uname", true // every node has both
 	}
 	if strings.HasPrefix(a.Attribute, "#") && !contains(builtIn, a.Attribute) && !strings.HasPrefix(a.Attribute, "#health") {
 		m.lose(at, "expression %q: rules of definitions do not know the attribute %s", a.ID, a.Attribute)

@@ -43,6 +43,11 @@ func (d *decoder) location(i *item) {
 		Score: resources.Or(i.score("score"), resources.Infinity), Role: i.role("role"),
 		Discovery: resources.Discovery(i.text("resource_discovery")), Sets: i.sets(),
 	}
+	if l.ScoreAttribute = i.text("score_attribute"); l.ScoreAttribute != "" {
+		if _, given := i.values["score"]; !given {
+			l.Score = 0
+		}
+	}
 	if s := i.inner("resources"); s != nil {
 		l.Selector = &resources.Selector{Agent: s.text("agent"), ID: s.text("id")}
 		s.unknown()

@@ -276,7 +276,8 @@ func (i *item) operations() []resources.Operation {
 func (i *item) operation(name resources.Op) resources.Operation {
 	return resources.Operation{
 		Name: name, Interval: value(i.duration("interval")), Timeout: value(i.duration("timeout")),
-		Role: i.role("role"), OnFail: resources.OnFail(i.text("on_fail")), Enabled: i.truth("enabled"),
+		StartDelay: value(i.duration("start_delay")),
+		Role:       i.role("role"), OnFail: resources.OnFail(i.text("on_fail")), Enabled: i.truth("enabled"),
 	}
 }
 

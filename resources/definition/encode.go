@@ -213,6 +213,7 @@ func (w *writer) resource(kind string, r *resources.Resource) {
 func (w *writer) operation(op resources.Operation) {
 	w.duration("interval", op.Interval)
 	w.duration("timeout", op.Timeout)
+	w.duration("start_delay", op.StartDelay)
 	w.role("role", op.Role)
 	w.text("on_fail", string(op.OnFail))
 	w.truth("enabled", op.Enabled)

@@ -45,7 +45,10 @@ func (w *writer) constraints(def *resources.Definition) {
 		w.sets(l.Sets)
 		w.text("node", string(l.Node))
 		w.text("rule", l.Rule)
-		w.score("score", &l.Score)
+		if l.ScoreAttribute == "" || l.Score != 0 {
+			w.score("score", &l.Score)
+		}
+		w.text("score_attribute", l.ScoreAttribute)
 		w.role("role", l.Role)
 		w.text("resource_discovery", string(l.Discovery))
 	}

@@ -88,7 +88,7 @@ func drawClone(t *rapid.T) *resources.Clone {
 func drawOperation(t *rapid.T, name resources.Op) resources.Operation {
 	return resources.Operation{
 		Name: name, Interval: maybe(t, anyRound, "interval"), Timeout: maybe(t, anyDuration, "timeout"), Role: maybe(t, anyRole, "role"),
-		OnFail: maybe(t, rapid.SampledFrom(resources.OnFailValues), "on fail"), Enabled: optional(t, rapid.Bool(), "enabled"),
+		StartDelay: maybe(t, anyRound, "start delay"), OnFail: maybe(t, rapid.SampledFrom(resources.OnFailValues), "on fail"), Enabled: optional(t, rapid.Bool(), "enabled"),
 	}
 }
 
@@ -200,7 +200,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 	})
 	few("locations", func() {
 		l := resources.Location{ID: maybe(t, anyText, "id"), Resource: resources.ResourceID(maybe(t, anyName, "resource")), Node: resources.NodeName(maybe(t, anyName, "node")),
-			Rule: maybe(t, anyText, "rule"), Score: anyScore.Draw(t, "score"), Role: maybe(t, anyRole, "role"), Discovery: maybe(t, rapid.Just(resources.DiscoveryNever), "discovery"), Sets: drawSets(t)}
+			Rule: maybe(t, anyText, "rule"), Score: anyScore.Draw(t, "score"), Role: maybe(t, anyRole, "role"), Discovery: maybe(t, rapid.Just(resources.DiscoveryNever), "discovery"), ScoreAttribute: maybe(t, anyText, "score attribute"), Sets: drawSets(t)}
 		if rapid.Bool().Draw(t, "selector") {
 			l.Selector = &resources.Selector{Agent: anyText.Draw(t, "pattern")}
 		}

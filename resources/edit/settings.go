@@ -77,11 +77,12 @@ func isMeta(name string) bool {
 
 func opSetters(op *resources.Operation) map[string]setter {
 	return map[string]setter{
-		"interval": plain(&op.Interval, resources.ParseDuration),
-		"timeout":  plain(&op.Timeout, resources.ParseDuration),
-		"role":     plain(&op.Role, resources.ParseRole),
-		"on_fail":  plain(&op.OnFail, parseOnFail),
-		"enabled":  optional(&op.Enabled, parseTruth),
+		"interval":    plain(&op.Interval, resources.ParseDuration),
+		"timeout":     plain(&op.Timeout, resources.ParseDuration),
+		"start_delay": plain(&op.StartDelay, resources.ParseDuration),
+		"role":        plain(&op.Role, resources.ParseRole),
+		"on_fail":     plain(&op.OnFail, parseOnFail),
+		"enabled":     optional(&op.Enabled, parseTruth),
 	}
 }
 
@@ -213,6 +214,7 @@ func SetOpDefaults(def *resources.Definition, words []string) (*resources.Defini
 	changed := def.Clone()
 	setters := opSetters(&changed.Defaults.Op)
 	delete(setters, "role")
+	delete(setters, "start_delay")
 	if err := apply("operation default", setters, nil, pairs); err != nil {
 		return nil, err
 	}
