@@ -21,10 +21,11 @@ func missingProgram(ctx context.Context, s *Stage) error {
 }
 
 // squatter holds the balancer's port as soon as it is free. It needs no address:
-// IP_FREEBIND is 15.
+// IP_FREEBIND is 15. The file says that it is about to try.
 const squatter = `import socket, time
 s = socket.socket()
 s.setsockopt(socket.SOL_IP, 15, 1)
+open("/run/squatter", "w").close()
 while True:
     try:
         s.bind(("` + VIP + `", 3306))
@@ -38,7 +39,13 @@ time.sleep(3600)
 // takenPort has something else take a balancer's port when it is killed.
 func takenPort(ctx context.Context, s *Stage) error {
 	return s.brokenBalancer(ctx, VIP+":3306", func(host rig.Host) error {
-		return errors.Join(s.run(ctx, host, "systemd-run", "--quiet", "--unit=squatter", "python3", "-c", squatter), s.killBalancer(ctx, host))
+		// On a busy machine the balancer could be back before the other has started.
+		const ready = "until test -e /run/squatter; do sleep 0.02; done"
+		if err := errors.Join(s.run(ctx, host, "systemd-run", "--quiet", "--unit=squatter", "python3", "-c", squatter),
+			s.run(ctx, host, "timeout", "30", "sh", "-c", ready)); err != nil {
+			return err
+		}
+		return s.killBalancer(ctx, host)
 	}, func(host rig.Host) error { return s.run(ctx, host, "systemctl", "stop", "squatter") })
 }
 
