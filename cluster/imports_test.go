@@ -54,7 +54,7 @@ var layers = []layer{
 		"agents/*", "fencing/*", "resources/definition", "resources/edit", "resources/cib",
 	}, "the I/O shell: siblings meet through interfaces that their caller declares, so each can be tested and replaced alone"},
 	{"L3 scripts", []string{"resources/pcs"},
-		"scripts of commands as a definition: it carries out the verbs of resources/edit"},
+		"scripts of commands as a definition: it carries out the verbs of resources/edit and names things as resources/definition does"},
 	{"L4 wiring", []string{"cluster/node", "cluster/catalog", "cluster/sim"},
 		"wires one member; the catalog of agents is handed in, so that a member never depends on one service"},
 	{"L4 enroll", []string{"cluster/enroll"},

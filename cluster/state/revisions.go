@@ -27,8 +27,8 @@ type Owners map[string]string
 // Bounds of the revisions that are kept, the present one among them.
 const (
 	MaxRevisions = 32
-	// MaxRevisionThings bounds nodes, devices, resources, groups and constraints
-	// of all revisions together; the present one is kept whatever it holds.
+	// MaxRevisionThings bounds nodes, devices, resources, groups, constraints and
+	// tags of all revisions together; the present one is kept whatever it holds.
 	MaxRevisionThings = 20_000
 	MaxOwners         = 20_000
 	maxRevisionText   = 256
@@ -57,7 +57,7 @@ func (t *tx) remember(c *DefinitionSet) {
 }
 
 func things(d *resources.Definition) int {
-	return 1 + len(d.Nodes) + len(d.Fences) + len(d.Resources) + len(d.Groups) + len(d.Locations) + len(d.Colocations) + len(d.Orders)
+	return 1 + len(d.Nodes) + len(d.Fences) + len(d.Templates) + len(d.Resources) + len(d.Groups) + len(d.Locations) + len(d.Colocations) + len(d.Orders) + len(d.Tickets) + len(d.Tags)
 }
 
 // checkRevision refuses what would not fit into the history.

@@ -156,12 +156,15 @@ func fate(before, after *state.State, at instancePlace, kind transition.Kind) st
 // neededBy lists what runs and leans on a resource: what is ordered after it, or
 // placed with it, and what leans on that, in the definition that is in force.
 func neededBy(s *state.State, id resources.ResourceID) []resources.ResourceID {
-	def := s.Definition
+	def := s.Definition.Resolved() // what tags stand for is written out
 	seen := map[resources.ResourceID]bool{id: true}
 	// parts are what a name in a constraint stands for.
 	parts := func(name resources.ResourceID) []resources.ResourceID {
 		if g, isGroup := def.Group(name); isGroup {
 			return g.Members
+		}
+		if name == "" {
+			return nil // a constraint of sets
 		}
 		return []resources.ResourceID{name}
 	}
@@ -176,14 +179,28 @@ func neededBy(s *state.State, id resources.ResourceID) []resources.ResourceID {
 				seen[id] = true
 			}
 		}
+		// chain lets each set lean on the one before, and where its members stand in
+		// a row each of them on the one before.
+		chain := func(sets []resources.ResourceSet) {
+			for n, set := range sets {
+				if n > 0 {
+					lean(members(sets[n-1], parts), members(set, parts))
+				}
+				for k := 1; k < len(set.Resources) && resources.Or(set.Sequential, true); k++ {
+					lean(parts(set.Resources[k-1]), parts(set.Resources[k]))
+				}
+			}
+		}
 		for _, o := range def.Orders {
 			if o.Kind == "" || o.Kind == resources.OrderMandatory {
 				lean(parts(o.First), parts(o.Then))
+				chain(o.Sets)
 			}
 		}
 		for _, c := range def.Colocations {
 			if c.Score > 0 {
 				lean(parts(c.With), parts(c.Resource))
+				chain(c.Sets)
 			}
 		}
 		for _, g := range def.Groups {
@@ -199,4 +216,13 @@ func neededBy(s *state.State, id resources.ResourceID) []resources.ResourceID {
 		}
 	}
 	return list
+}
+
+// members are the resources of a set, with those of its groups.
+func members(set resources.ResourceSet, parts func(resources.ResourceID) []resources.ResourceID) []resources.ResourceID {
+	var all []resources.ResourceID
+	for _, name := range set.Resources {
+		all = append(all, parts(name)...)
+	}
+	return all
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/definition"
 )
 
 // File is one script.
@@ -327,32 +328,10 @@ func blame(words []word, err error) *word {
 
 // remember notes where the new things of a definition come from.
 func (c *converter) remember(changed *resources.Definition, at spot) {
-	add := func(kind, id string) {
-		key := kind + "[" + id + "]"
-		if _, known := c.origin[key]; !known {
-			c.origin[key] = at
+	for _, path := range definition.ThingPaths(changed) {
+		if _, known := c.origin[path]; !known {
+			c.origin[path] = at
 		}
-	}
-	for _, n := range changed.Nodes {
-		add("node", string(n.Name))
-	}
-	for _, f := range changed.Fences {
-		add("fence", f.ID)
-	}
-	for _, r := range changed.Resources {
-		add("resource", string(r.ID))
-	}
-	for _, g := range changed.Groups {
-		add("group", string(g.ID))
-	}
-	for _, o := range changed.Orders {
-		add("order", o.ID)
-	}
-	for _, o := range changed.Colocations {
-		add("colocation", o.ID)
-	}
-	for _, l := range changed.Locations {
-		add("location", l.ID)
 	}
 }
 

@@ -91,6 +91,17 @@ func TestSeveralFiles(t *testing.T) {
 	}
 }
 
+// TestSetsTicketsTags: constraints of more than two, and names for several.
+func TestSetsTicketsTags(t *testing.T) {
+	script := "for x in a b c; do echo $x; done\npcs resource create a systemd:a\npcs resource create b systemd:b\npcs resource create c systemd:c\n" +
+		"pcs constraint order set a b sequential=false set c\npcs constraint colocation set a b setoptions score=100\npcs constraint ticket add geo a loss-policy=stop\npcs tag create both a b\n"
+	found := Convert(resources.AgentTable{}, resources.FenceTable{}, File{"s.sh", []byte(script)})
+	d := found.Definition
+	if len(found.Left) > 0 || len(d.Orders) != 1 || len(d.Orders[0].Sets) != 2 || len(d.Colocations) != 1 || d.Colocations[0].Score != 100 || len(d.Tickets) != 1 || len(d.Tags) != 1 {
+		t.Errorf("left %v, got %s", found.Left, definition.Encode(d))
+	}
+}
+
 // TestWords: words come out as a shell would pass them on.
 func TestWords(t *testing.T) {
 	cases := []struct {
