@@ -41,6 +41,7 @@ type NodeStatus struct {
 	Lost        bool               `json:"lost,omitempty"` // dead without proof
 	PoweredOff  bool               `json:"powered_off,omitempty"`
 	Voter       bool               `json:"voter"`
+	Witness     bool               `json:"witness,omitempty"`
 	Leader      bool               `json:"leader,omitempty"`
 	Standby     bool               `json:"standby,omitempty"`
 	Maintenance *state.Maintenance `json:"maintenance,omitempty"`

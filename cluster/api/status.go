@@ -38,7 +38,7 @@ func BuildStatus(s *state.State, live Live, leader resources.NodeName, stale boo
 func nodeStatus(n *state.Node, leader resources.NodeName) NodeStatus {
 	return NodeStatus{
 		Name: n.Name, Address: n.Address, Online: n.Online(), State: n.Liveness.String(), Since: n.Since, Lost: n.Lost(), PoweredOff: n.Off != nil,
-		Voter: n.Voter, Leader: n.Name == leader, Standby: n.Standby, Maintenance: n.Maintenance, Evidence: n.Evidence, BootedAt: n.BootedAt, Attributes: n.Attributes,
+		Voter: n.Voter, Witness: n.Witness, Leader: n.Name == leader, Standby: n.Standby, Maintenance: n.Maintenance, Evidence: n.Evidence, BootedAt: n.BootedAt, Attributes: n.Attributes,
 	}
 }
 

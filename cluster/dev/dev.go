@@ -36,6 +36,8 @@ type Config struct {
 	DataDir string
 	// Nodes is how many members there are, 1 to 7.
 	Nodes int
+	// Witness makes the last of them a witness.
+	Witness bool
 	// Specs are the agents that are simulated.
 	Specs  []agents.Spec
 	Fences fencing.Registry

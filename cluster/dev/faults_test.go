@@ -313,7 +313,7 @@ func TestJoinTokens(t *testing.T) {
 		if err := os.WriteFile(record, []byte("{}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := enroll.Join(t.Context(), host, c.Hosts()[1].Settings.Address, token, dir+"/belayd.toml") // by way of any member
+		_, err := enroll.Join(t.Context(), host, c.Hosts()[1].Settings.Address, token, dir+"/belayd.toml", false) // by way of any member
 		if _, left := os.Stat(record); err == nil && !errors.Is(left, fs.ErrNotExist) {
 			t.Error("a host that has joined would found a cluster of its own")
 		}

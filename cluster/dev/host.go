@@ -31,7 +31,7 @@ func (h *Host) enroll(ctx context.Context, c *Cluster) error {
 	if err != nil {
 		return fmt.Errorf("make a token for %s: %w", h.Settings.Node, err)
 	}
-	_, err = enroll.Join(ctx, h.Settings, first.Settings.Address, token.Token, configFile)
+	_, err = enroll.Join(ctx, h.Settings, first.Settings.Address, token.Token, configFile, h.cluster.config.Witness && h == c.hosts[len(c.hosts)-1])
 	return err
 }
 

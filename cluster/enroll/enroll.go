@@ -69,7 +69,7 @@ func Found(host node.Host, cluster, configFile string, now time.Time) error {
 // Join asks the member at peer (host:port) to admit this host with a token, and
 // writes what it answers. The token is spent by it; the same call may be
 // repeated when the answer was lost only if nothing was written.
-func Join(ctx context.Context, host node.Host, peer, tokenText, configFile string) (node.JoinAnswer, error) {
+func Join(ctx context.Context, host node.Host, peer, tokenText, configFile string, witness bool) (node.JoinAnswer, error) {
 	files, err := fresh(host)
 	if err != nil {
 		return node.JoinAnswer{}, err
@@ -91,7 +91,7 @@ func Join(ctx context.Context, host node.Host, peer, tokenText, configFile strin
 		return connection, err
 	}})
 	var answer node.JoinAnswer
-	if err := client.Join(ctx, node.JoinRequest{JoinRequest: request, Address: host.Address}, &answer); err != nil {
+	if err := client.Join(ctx, node.JoinRequest{JoinRequest: request, Address: host.Address, Witness: witness}, &answer); err != nil {
 		return node.JoinAnswer{}, fmt.Errorf("join the cluster at %s: %w", peer, err)
 	}
 	if err := answer.Check(token.Pin, string(host.Node), privateKey); err != nil {

@@ -54,11 +54,11 @@ func (c *Core) requestFencing(action transition.Action) {
 // it is named only when there is nobody else, and then refuses.
 func Executor(s *state.State, self resources.NodeName, f *state.Fencing) resources.NodeName {
 	var candidates []resources.NodeName
-	if self != f.Node {
+	if self != f.Node && !isWitness(s, self) {
 		candidates = append(candidates, self)
 	}
 	for _, name := range s.NodeNames() {
-		if name != self && name != f.Node && s.Nodes[name].Online() {
+		if name != self && name != f.Node && s.Nodes[name].Online() && !s.Nodes[name].Witness {
 			candidates = append(candidates, name)
 		}
 	}
@@ -66,6 +66,13 @@ func Executor(s *state.State, self resources.NodeName, f *state.Fencing) resourc
 		return self
 	}
 	return candidates[f.Attempts%len(candidates)]
+}
+
+// isWitness reports whether a member only votes: it may stand where no power
+// controller can be reached. With nobody else left it has to try.
+func isWitness(s *state.State, name resources.NodeName) bool {
+	n, found := s.Nodes[name]
+	return found && n.Witness
 }
 
 // MaxBackOff is the longest pause between two attempts, and MaxRefusedBackOff

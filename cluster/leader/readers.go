@@ -23,7 +23,7 @@ func readersOf(s *state.State, target resources.NodeName, turn int) []resources.
 	var before, after []resources.NodeName
 	for _, name := range s.NodeNames() {
 		switch {
-		case name == target || s.Nodes[name].Liveness != state.LivenessAlive:
+		case name == target || s.Nodes[name].Witness || s.Nodes[name].Liveness != state.LivenessAlive:
 		case name < target:
 			before = append(before, name)
 		default:

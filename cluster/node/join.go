@@ -126,6 +126,8 @@ type JoinRequest struct {
 	security.JoinRequest
 	// Address is where the joiner's API will listen, host:port.
 	Address string `json:"address"`
+	// Witness joins to vote only.
+	Witness bool `json:"witness,omitempty"`
 }
 
 // JoinAnswer is everything that a new member needs.
@@ -175,7 +177,7 @@ func (n *Node) Join(ctx context.Context, body json.RawMessage) (any, error) {
 			return nil, err
 		}
 		command := &state.MemberJoined{
-			Node: resources.NodeName(request.Node), Address: request.Address, Voter: true, Serial: serial, Token: request.TokenID, Digest: request.Digest(),
+			Node: resources.NodeName(request.Node), Address: request.Address, Voter: true, Serial: serial, Token: request.TokenID, Digest: request.Digest(), Witness: request.Witness,
 		}
 		if _, err := n.Propose(ctx, request.Node, command); err != nil {
 			return nil, err

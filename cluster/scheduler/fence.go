@@ -30,6 +30,7 @@ func (p *planner) fenceEnabled() bool { return resources.Or(p.def.Properties.Fen
 // decideFencing decides which nodes are fenced, and what keeps the others from
 // being proven dead. A node that is only suspected is never fenced.
 func (p *planner) decideFencing() {
+	p.tellTwoVoters()
 	var wanted []int
 	for n := range p.nodes {
 		p.tellHeld(n)

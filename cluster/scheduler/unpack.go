@@ -46,7 +46,7 @@ func (p *planner) unpackNodes() {
 		*n = node{name: name, st: st, fence: -1}
 		p.byNode[name] = i
 		n.attrs = map[string]string{"#uname": string(name), "#kind": "cluster", "#cluster-name": p.def.Name, "#is_dc": strconv.FormatBool(name == p.opts.Leader)}
-		if defined, found := p.def.Node(name); found {
+		if defined, found := p.def.Node(name); found && !st.Witness {
 			n.defined = true
 			if defined.Kind == resources.NodeRemote {
 				n.attrs["#kind"] = "remote"
@@ -57,6 +57,10 @@ func (p *planner) unpackNodes() {
 		n.alive, n.suspect = st.Online(), st.Liveness == state.LivenessSuspect
 		n.gone = !st.Online() && !st.Lost()
 		n.unclean = st.Lost()
+		if st.Witness { // nothing runs there, so nothing waits for a proof
+			n.gone, n.unclean = !st.Online(), false
+			p.witness(n)
+		}
 		n.standby = st.Standby
 		n.maintenance = st.InMaintenance(p.now) || p.def.Properties.MaintenanceMode
 		if n.maintenance && st.Maintenance != nil {

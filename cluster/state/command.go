@@ -36,6 +36,7 @@ var registry = map[string]func() Command{
 	"version.raised/1":      func() Command { return new(VersionRaised) },
 	"token.created/1":       func() Command { return new(TokenCreated) },
 	"member.joined/1":       func() Command { return new(MemberJoined) },
+	"member.joined/2":       func() Command { return new(MemberJoined) }, // a witness
 	"member.voting/1":       func() Command { return new(MemberVoting) },
 	"member.removed/1":      func() Command { return new(MemberRemoved) },
 	"member.booted/1":       func() Command { return new(MemberBooted) },

@@ -86,9 +86,16 @@ type MemberJoined struct {
 	Serial  string             `json:"serial"`
 	Token   string             `json:"token"`
 	Digest  string             `json:"digest,omitempty"` // of the joiner's request
+	// Witness joins to vote only. With it the command is version 2.
+	Witness bool `json:"witness,omitempty"`
 }
 
-func (*MemberJoined) name() string { return "member.joined/1" }
+func (c *MemberJoined) name() string {
+	if c.Witness {
+		return "member.joined/2"
+	}
+	return "member.joined/1"
+}
 
 func (c *MemberJoined) apply(t *tx) error {
 	if _, exists := t.s.Nodes[c.Node]; exists {
@@ -108,7 +115,7 @@ func (c *MemberJoined) apply(t *tx) error {
 	t.s.Tokens = maps.Clone(t.s.Tokens)
 	t.s.Tokens[c.Token] = &used
 	voter := c.Voter && t.s.voters() < MaxVoters && !t.s.Definition.Remote(c.Node)
-	t.putNode(&Node{Name: c.Node, Address: c.Address, Voter: voter, JoinedAt: t.at, Serial: c.Serial, Since: t.at, Instances: map[resources.InstanceID]*Instance{}})
+	t.putNode(&Node{Name: c.Node, Address: c.Address, Voter: voter, JoinedAt: t.at, Serial: c.Serial, Witness: c.Witness, Since: t.at, Instances: map[resources.InstanceID]*Instance{}})
 	t.event("member", c.Node, "", "joined")
 	return nil
 }

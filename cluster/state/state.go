@@ -113,6 +113,9 @@ type Node struct {
 	JoinedAt time.Time          `json:"joined_at"`
 	// Serial of its certificate, to revoke it on removal.
 	Serial string `json:"serial,omitempty"`
+	// Witness votes and keeps the log, and does nothing else: it runs nothing, is
+	// never fenced and fences nobody, whatever the definition says.
+	Witness bool `json:"witness,omitempty"`
 
 	Liveness Liveness   `json:"liveness"`
 	Since    time.Time  `json:"since"` // of the verdict

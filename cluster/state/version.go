@@ -9,7 +9,7 @@ import "github.com/belay-ha/belay/resources"
 //	2  peers are told of operations (operations.started/2)
 //	3  definitions that say more (definition.set/2): see definitionNeeds; fencing
 //	   of one level, and proofs other than power (fence.requested/2, fence.reported/2);
-//	   watchdogs (member.watchdog/1); live migrations (operations.started/3);
+//	   watchdogs (member.watchdog/1); witnesses (member.joined/2); live migrations (operations.started/3);
 //	   revisions of the definition are kept, with their owners; tickets (ticket.set/1)
 const Version = 3
 
@@ -34,6 +34,7 @@ var newer = map[string]int{
 	"fence.reported/2":     VersionMore,
 	"operations.started/3": VersionMore,
 	"member.watchdog/1":    VersionMore,
+	"member.joined/2":      VersionMore,
 	"ticket.set/1":         VersionMore,
 }
 

@@ -47,6 +47,7 @@ type Enrollment struct {
 	Address    string
 	DataDir    string // empty: the daemon's default
 	ConfigFile string
+	Witness    bool // of Join: it votes and runs nothing
 }
 
 // defaultAddr is the local member's socket.

@@ -26,7 +26,7 @@ func (enroller) Join(ctx context.Context, e Enrollment, peer, token string) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
-	_, err := enroll.Join(ctx, e.host(), peer, token, e.ConfigFile)
+	_, err := enroll.Join(ctx, e.host(), peer, token, e.ConfigFile, e.Witness)
 	return member(err)
 }
 

@@ -60,7 +60,7 @@ func (a *app) clusterInitCommand() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use: "init --name CLUSTER --address ADDRESS", Short: "Make this host the first member of a new cluster", Args: arguments(0, 0),
-		Long:    "Makes the cluster's authority and keys and writes the daemon's settings. Start the\ndaemon afterwards: systemctl enable --now belayd.",
+		Long:    "Makes the cluster's authority and keys and writes the daemon's settings. Start the\ndaemon afterwards: systemctl enable --now belayd.\n\nA cluster does nothing without more than half of its voters: three members survive\nthe loss of one, two survive none. Give two nodes a witness: a third, small member\nanywhere that only votes (belayctl cluster join --witness).",
 		Example: "  belayctl cluster init --name overcloud --address 192.0.2.10",
 	}
 	host.add(cmd)
@@ -82,21 +82,24 @@ func (a *app) clusterInitCommand() *cobra.Command {
 func (a *app) clusterJoinCommand() *cobra.Command {
 	var host hostFlags
 	var token, tokenFile string
+	var witness bool
 	cmd := &cobra.Command{
 		Use: "join PEER --address ADDRESS", Short: "Make this host a member of the cluster that PEER belongs to", Args: arguments(1, 1),
-		Long: "Asks PEER, a member's address, to admit this host. The token of `belayctl cluster token\ncreate` is read from the terminal, the standard input or a file. --token takes it on the command\nline, where other users of this host can see it for a moment: it is good once, for one host.\nStart the daemon afterwards: systemctl enable --now belayd.",
-		Example: "  belayctl cluster join 192.0.2.10 --address 192.0.2.11 < token\n" +
+		Long: "Asks PEER, a member's address, to admit this host. The token of `belayctl cluster token\ncreate` is read from the terminal, the standard input or a file. --token takes it on the command\nline, where other users of this host can see it for a moment: it is good once, for one host.\nStart the daemon afterwards: systemctl enable --now belayd.\n\nWith --witness the host votes and keeps the log, and does nothing else: it runs no resource,\nneeds no fence device and fences nobody. Two nodes and a witness survive the loss of one.",
+		Example: "  belayctl cluster join 192.0.2.10 --address 192.0.2.11 < token\n  belayctl cluster join 192.0.2.10 --address 203.0.113.9 --witness < token\n" +
 			"  ssh controller-0 belayctl cluster token create -q | belayctl cluster join 192.0.2.10 --address 192.0.2.11",
 	}
 	host.add(cmd)
 	cmd.Flags().StringVar(&token, "token", "", "the token itself; other users of this host can see it")
 	cmd.Flags().StringVar(&tokenFile, "token-file", "", "read the token from this file")
+	cmd.Flags().BoolVar(&witness, "witness", false, "vote only: run nothing, fence nobody")
 	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		e, err := host.enrollment()
 		if err != nil {
 			return err
 		}
+		e.Witness = witness
 		if token == "" {
 			if token, err = a.readToken(tokenFile); err != nil {
 				return err

@@ -155,8 +155,12 @@ func nodeWords(n api.NodeStatus) []string {
 
 func memberWord(n api.NodeStatus) string {
 	switch {
+	case n.Leader && n.Witness:
+		return "leader, a witness"
 	case n.Leader:
 		return "leader"
+	case n.Witness:
+		return "witness"
 	case n.Voter:
 		return "voter"
 	default:
