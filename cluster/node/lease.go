@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -42,6 +43,26 @@ func (n *Node) lastWord() time.Time {
 		return n.lease.heard(status.LastContact)
 	}
 	return n.lease.heard(time.Time{})
+}
+
+// lastWordEvery is how often the last word is noted. It must be noted while there
+// is a leader: once it is lost, nobody can tell any more when it was heard, and a
+// member that looked at its lease seconds before would take it for run out.
+const lastWordEvery = 200 * time.Millisecond
+
+// noteLastWord keeps the lease up to date between the steps of the core, which
+// may be seconds apart.
+func (n *Node) noteLastWord(ctx context.Context) error {
+	ticker := time.NewTicker(lastWordEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			n.lastWord()
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // heardInGossip reports whether this member is in touch with another one, if

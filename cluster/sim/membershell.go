@@ -61,6 +61,7 @@ func newMemberShell(d *daemon) *memberShell {
 	})
 	m.in.Left = d.h.runDir.left
 	m.wake()
+	d.after(lastWordEvery, m.noteLastWord)
 	return m
 }
 
@@ -88,6 +89,25 @@ func (m *memberShell) remember(s *state.State) {
 	}
 }
 
+// lastWordEvery is how often cluster/node notes when a leader was heard.
+const lastWordEvery = 200 * time.Millisecond
+
+func (m *memberShell) noteLastWord() {
+	m.lastWord()
+	m.d.after(lastWordEvery, m.noteLastWord)
+}
+
+// lastWord notes when this member last heard its leader. Once it knows of none,
+// nobody can tell.
+func (m *memberShell) lastWord() {
+	switch r := m.d.raft; {
+	case r.role == leading:
+		m.heard = m.d.mono()
+	case r.leader >= 0:
+		m.heard = max(m.heard, r.heard)
+	}
+}
+
 // wake makes a Step happen soon.
 func (m *memberShell) wake() {
 	if m.soon {
@@ -102,9 +122,7 @@ func (m *memberShell) wake() {
 
 func (m *memberShell) step() {
 	d := m.d
-	if d.raft.role == leading {
-		m.heard = d.mono()
-	}
+	m.lastWord()
 	in := m.in
 	m.in = member.Input{Left: in.Left}
 	in.Now, in.State, in.Heard, in.InTouch = d.now(), d.state, worldBegan.Add(m.heard), m.inTouch()
@@ -187,6 +205,9 @@ func (m *memberShell) begin(t member.Task) {
 		d.w.checks.begins(d, t.Operation)
 	}
 	c.task = &task{op: t.Op, id: t.Instance, agent: config.Agent, timeout: t.Timeout}
+	if t.Operation != nil && t.Operation.Peer != "" {
+		c.task.peer = d.w.host(t.Operation.Peer)
+	}
 	c.task.done = func(result agents.Result) {
 		d.resume(func() {
 			m.end(c, member.Ended{Task: t.ID, Result: member.Conclude(t.Op, t.Timeout, result, c.cut)})

@@ -46,6 +46,7 @@ type raft struct {
 	role raftRole
 	// leader is the index of the host that leads, as far as this one knows, or -1.
 	leader  int
+	heard   time.Duration // the last word from a leader, by the monotonic clock
 	patient time.Duration // when the election timer runs out
 	commit  uint64
 	applied uint64

@@ -86,7 +86,7 @@ func (r *raft) beats(term uint64, from, self int) {
 func (r *raft) hears(term uint64, leader int) {
 	r.follow(term, leader)
 	r.d.h.lastHeard = r.d.w.now
-	r.d.member.heard = r.d.mono()
+	r.heard = r.d.mono()
 	r.wait()
 }
 
