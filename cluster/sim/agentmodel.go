@@ -12,6 +12,7 @@ const (
 	agentAddress = "address" // a virtual address: lapses when nobody renews it
 	agentService = "service"
 	agentStore   = "store" // promotable
+	agentGuest   = "guest" // moves live
 )
 
 // mood is how the agents of one host behave. Each field counts the calls that it
@@ -37,6 +38,7 @@ type task struct {
 	id      resources.InstanceID
 	agent   string
 	timeout time.Duration
+	peer    *host               // of a migration: the other host
 	done    func(agents.Result) // called once, unless the daemon has ended
 	cut     bool                // its context has ended
 	over    bool
@@ -64,6 +66,16 @@ func (h *host) launch(t *task) {
 		t.look(takes)
 	case resources.OpStart, resources.OpPromote:
 		t.raise(takes)
+	case resources.OpMigrateTo:
+		t.leave(takes)
+	case resources.OpMigrateFrom:
+		t.until(takes, func() {
+			if h.procs[t.id] == nil {
+				t.finish(agents.Result{Outcome: agents.OutcomeFailed, Reason: "it has not arrived"})
+				return
+			}
+			t.finish(agents.Result{Outcome: agents.OutcomeOK})
+		})
 	case resources.OpStop, resources.OpDemote:
 		t.lower(takes)
 	default:
@@ -248,5 +260,30 @@ func (t *task) lower(takes time.Duration) {
 		t.in(hangFor, func() { t.finish(agents.Result{Reason: "hung"}) })
 	default:
 		t.until(takes, func() { end(); t.finish(agents.Result{Outcome: agents.OutcomeOK}) })
+	}
+}
+
+// leave moves a guest to the other host in one instant: it runs on one of them at
+// any time, whatever becomes of the call.
+func (t *task) leave(takes time.Duration) {
+	h := t.h
+	move := func() agents.Result {
+		p := h.procs[t.id]
+		if p == nil || t.peer == nil || !t.peer.powered || !h.w.net.open(h, t.peer) || t.peer.procs[t.id] != nil {
+			return agents.Result{Outcome: agents.OutcomeFailed, Reason: "the other host does not take it"}
+		}
+		h.takeDown(t.id)
+		t.peer.bringUp(t.id, t.agent).broken = p.broken
+		return agents.Result{Outcome: agents.OutcomeOK}
+	}
+	switch {
+	case h.spend(&h.mood.late):
+		t.in(t.timeout+h.w.chance.between(0, 8*time.Second), func() { t.finish(move()) })
+	case h.spend(&h.mood.hang):
+		t.in(hangFor, func() { t.finish(agents.Result{Reason: "hung"}) })
+	case h.spend(&h.mood.fail):
+		t.until(takes, func() { t.finish(agents.Result{Outcome: agents.OutcomeFailed, Reason: "does not move"}) })
+	default:
+		t.until(takes, func() { t.finish(move()) })
 	}
 }

@@ -158,7 +158,15 @@ func (c *checks) intents(command *state.OperationsStarted, before *state.State, 
 	}
 }
 
-func raises(op resources.Op) bool { return op == resources.OpStart || op == resources.OpPromote }
+// raises reports whether more may run after an operation, here or elsewhere.
+func raises(op resources.Op) bool {
+	switch op {
+	case resources.OpStart, resources.OpPromote, resources.OpMigrateTo, resources.OpMigrateFrom:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defaults of cluster/scheduler for properties that say nothing.
 const (

@@ -16,6 +16,7 @@ func faultKinds() map[string]kind {
 		// Hosts and daemons.
 		"power_cut":   {weight: 10, least: 5 * s, most: 60 * s, begin: powerCut},
 		"power_blink": {weight: 3, least: 0, most: 3 * s, begin: powerCut},
+		"dead_feed":   {weight: 4, least: 35 * s, most: 80 * s, begin: deadFeed},
 		"blackout":    {weight: 2, least: 2 * s, most: 20 * s, begin: blackout},
 		"kill":        {weight: 8, calmMost: ms, begin: func(w *world, f Fault, h, _ *host) func() { h.kill(); return nil }},
 		"kill_leader": {weight: 6, calmMost: ms, begin: func(w *world, f Fault, h, _ *host) func() { w.leaderOr(h).kill(); return nil }},
@@ -111,6 +112,13 @@ func tear(w *world, f Fault, h, _ *host) func() {
 func powerCut(w *world, f Fault, h, _ *host) func() {
 	h.powerOff("a fault")
 	return h.powerOn
+}
+
+// deadFeed is a power cut that takes the host's power controller with it.
+func deadFeed(w *world, f Fault, h, _ *host) func() {
+	h.bmc.withHost = true
+	h.powerOff("its feed is dead")
+	return func() { h.powerOn(); h.bmc.withHost = false }
 }
 
 func blackout(w *world, f Fault, _, _ *host) func() {

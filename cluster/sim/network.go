@@ -43,6 +43,9 @@ func (n *network) alter(from, to *host, do func(*link)) {
 	l.changed = n.w.now
 }
 
+// open reports whether packets pass from one host to another at all.
+func (n *network) open(from, to *host) bool { return from == to || !n.link(from, to).cut }
+
 // sound reports whether two hosts have reached each other, both ways and without
 // a fault of the network, since a time.
 func (n *network) sound(a, b *host, since time.Duration) bool {

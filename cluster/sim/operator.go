@@ -90,7 +90,7 @@ func (o *operator) care(d *daemon, h *host) {
 		o.seenOff[h] = o.w.now
 	}
 	f := d.state.Fencing[h.name]
-	stuck := f == nil || f.Phase == state.FencingFailed || f.Phase == state.FencingRequested
+	stuck := f == nil || f.Phase != state.FencingOff
 	if since, off := o.seenOff[h]; off && stuck && o.w.now-since > 25*time.Second {
 		// Somebody goes there and sees that it has no power.
 		o.do(d, &state.FenceConfirmed{Node: h.name, Reason: "seen without power"})

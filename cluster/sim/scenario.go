@@ -37,11 +37,13 @@ var (
 		spec{agents.Spec{Name: agentAddress, Timeouts: timeouts, MonitorInterval: 3 * time.Second}},
 		spec{agents.Spec{Name: agentService, Timeouts: timeouts, MonitorInterval: 10 * time.Second}},
 		spec{agents.Spec{Name: agentStore, Timeouts: timeouts, MonitorInterval: 10 * time.Second, Promotable: true}},
+		spec{agents.Spec{Name: agentGuest, Timeouts: timeouts, MonitorInterval: 10 * time.Second, Migrates: true}},
 	)
 	plannerOptions = scheduler.Options{Quorum: true, Agents: map[string]scheduler.AgentFacts{
 		agentAddress: {Timeouts: timeouts, NeedsNoScore: true},
 		agentService: {Timeouts: timeouts, NeedsNoScore: true},
 		agentStore:   {Timeouts: timeouts, NeedsNoScore: true, Promotable: true},
+		agentGuest:   {Timeouts: timeouts, NeedsNoScore: true, Migrates: true},
 	}}
 )
 
@@ -126,6 +128,9 @@ func drawResources(c chance, def *resources.Definition) {
 		if c.of(400) {
 			def.Colocations = append(def.Colocations, resources.Colocation{ID: "group-door", Resource: "group", With: "door", Score: pick(c, []resources.Score{-resources.Infinity, 500, resources.Infinity})})
 		}
+	}
+	if c.of(500) {
+		add(resources.Resource{ID: "guest", Agent: agentGuest, Meta: resources.Meta{AllowMigrate: ptr(true)}})
 	}
 	if c.of(300) {
 		add(resources.Resource{ID: "loose", Agent: agentService, Meta: resources.Meta{Requires: ptr(resources.RequiresQuorum)}})

@@ -114,3 +114,24 @@ func TestRegressions(t *testing.T) {
 		})
 	}
 }
+
+// What the faults are to break happens at all.
+func TestEverythingHappens(t *testing.T) {
+	want := map[string]string{
+		"migrate_to": `"op":"migrate_to"`, "promote": `"op":"promote"`, "notify": `"op":"notify"`, "fencing": "fence.requested", "confirm": "fence.confirmed",
+		"join": "member.joined", "remove": "member.removed", "edit": "definition.set", "another term": "leads term 4", "lapse": "lapses in the kernel",
+		"restart": "belayd starts, run 3", "damage": "its log is damaged", "watchdog": "the log's disk hangs", "voters": "log configuration",
+	}
+	for seed := uint64(1); len(want) > 0 && seed < 300; seed++ {
+		s := newScenario(seed)
+		trace := strings.Join(run(s, newPlan(seed, s), true).Trace, "\n")
+		for what, text := range want {
+			if strings.Contains(trace, text) {
+				delete(want, what)
+			}
+		}
+	}
+	for what := range want {
+		t.Errorf("%s: never", what)
+	}
+}
