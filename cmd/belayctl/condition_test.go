@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,54 @@ func FuzzCondition(f *testing.F) {
 		c.holds(status)
 		_ = c.check(status) //nolint:errcheck // only that it ends
 	})
+}
+
+// TestWaitOutlivesAnElection: a cluster without a leader for a moment ends no
+// wait; one that never finds one ends it with the exit code for that.
+func TestWaitOutlivesAnElection(t *testing.T) {
+	for _, args := range [][]string{{"wait", "--for", "cluster quorum", "--timeout", "60"}, {"resource", "disable", "reader", "--wait=60"}} {
+		c := newConsole(t)
+		inner := c.app.dial
+		c.app.dial = func(addr string, getenv func(string) string) (Cluster, error) {
+			cluster, err := inner(addr, getenv)
+			return &electing{fakeCluster: cluster.(*fakeCluster), left: 2}, err
+		}
+		c.must(t, args...)
+	}
+	c := newConsole(t)
+	c.app.dial = func(string, func(string) string) (Cluster, error) {
+		return &electing{fakeCluster: c.fake, left: 1000}, nil
+	}
+	if code := c.run(t, "wait", "--for", "cluster quorum", "--timeout", "2"); code != exitNoQuorum {
+		t.Errorf("exit %d: %s", code, c.err.String())
+	}
+}
+
+// electing is a cluster that has no leader for its first answers.
+type electing struct {
+	*fakeCluster
+	left int
+}
+
+func (e *electing) leaderless() error {
+	if e.left--; e.left >= 0 {
+		return &api.Error{Code: api.CodeNoQuorum, Text: "no leader"}
+	}
+	return nil
+}
+
+func (e *electing) Status(ctx context.Context, stale bool) (api.Status, error) {
+	if err := e.leaderless(); err != nil {
+		return api.Status{}, err
+	}
+	return e.fakeCluster.Status(ctx, stale)
+}
+
+func (e *electing) Wait(ctx context.Context, request api.WaitRequest) (api.WaitAnswer, error) {
+	if err := e.leaderless(); err != nil {
+		return api.WaitAnswer{}, err
+	}
+	return e.fakeCluster.Wait(ctx, request)
 }
 
 // TestProgress: a line for each event where nobody looks, one line on a terminal.

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -63,20 +63,27 @@ line for each event.`,
 	return cmd
 }
 
-// waitFor looks at least twice a second.
+// waitFor looks twice a second. A cluster without a leader is asked again until the
+// time is up: it may be what is waited for.
 func (a *app) waitFor(ctx context.Context, c Cluster, text string, wanted condition, limit resources.Duration) error {
 	deadline := a.now().Add(limit.Std())
 	shown := a.newProgress()
 	defer shown.end()
-	for first := true; ; first = false {
+	checked := false
+	for {
 		status, err := call(ctx, func(ctx context.Context) (api.Status, error) { return c.Status(ctx, false) })
+		if isLeaderless(err) && a.now().Before(deadline) {
+			a.pause(ctx, silencePause)
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if first {
+		if !checked {
 			if err := wanted.check(status); err != nil {
 				return err
 			}
+			checked = true
 		}
 		holds, how := wanted.holds(status)
 		if holds {
@@ -86,12 +93,15 @@ func (a *app) waitFor(ctx context.Context, c Cluster, text string, wanted condit
 			return &timedOutError{after: limit, what: how + ","}
 		}
 		shown.show(status)
-		timer := time.NewTimer(fencePoll)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if a.pause(ctx, fencePoll); ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
+}
+
+// isLeaderless reports whether a cluster could not answer because it has no
+// leader now: another is elected within seconds, and who waits can wait for that.
+func isLeaderless(err error) bool {
+	var wire *api.Error
+	return errors.As(err, &wire) && (wire.Code == api.CodeNoQuorum || wire.Code == api.CodeUnavailable)
 }
