@@ -35,29 +35,31 @@ func (e ruleDate) match(at ruleScene) bool {
 // it does not now, or the reverse; zero if there is none.
 func (r Rule) Changes(now time.Time) time.Time {
 	var first time.Time
-	for _, date := range ruleDates(r.expr, nil) {
-		// A date itself counts to what is before it as to what is after.
-		at := date.Add(time.Second)
-		if at.After(now) && (first.IsZero() || at.Before(first)) {
-			first = at
+	for _, date := range ruleDates(r.expr, now, nil) {
+		if date.After(now) && (first.IsZero() || date.Before(first)) {
+			first = date
 		}
 	}
 	return first
 }
 
-func ruleDates(e ruleExpr, dates []time.Time) []time.Time {
+// ruleDates lists instants at which parts of a rule may change.
+func ruleDates(e ruleExpr, now time.Time, dates []time.Time) []time.Time {
 	switch e := e.(type) {
 	case ruleDate:
-		dates = append(dates, e.date)
+		// A date itself counts to what is before it as to what is after.
+		dates = append(dates, e.date.Add(time.Second))
+	case ruleSpec:
+		dates = append(dates, e.spec.changes(now))
 	case ruleNot:
-		dates = ruleDates(e.inner, dates)
+		dates = ruleDates(e.inner, now, dates)
 	case ruleAnd:
 		for _, part := range e.all {
-			dates = ruleDates(part, dates)
+			dates = ruleDates(part, now, dates)
 		}
 	case ruleOr:
 		for _, part := range e.any {
-			dates = ruleDates(part, dates)
+			dates = ruleDates(part, now, dates)
 		}
 	}
 	return dates

@@ -17,12 +17,14 @@ const (
 //	and        = unary { ("&&" | "and") unary }
 //	unary      = ("!" | "not") unary | "(" rule ")" | "defined" NAME | "not_defined" NAME | comparison
 //	comparison = NAME ("==" | "!=" | "<" | "<=" | ">" | ">=" | "eq" | "ne" | "lt" | "lte" | "gt" | "gte") [TYPE] VALUE
+//	           | "date" "in" SPEC
 //	           | "date" ("<" | "<=" | ">" | ">=" | "lt" | "lte" | "gt" | "gte") DATE
 //	TYPE       = "string" | "integer" | "number" | "version"
 //
 // Names and values are bare words or strings in single or double quotes; in
 // double quotes a backslash keeps the next character. A DATE is as in RFC 3339,
-// in UTC where it names no zone; the clock may be left out. Errors are *RuleError.
+// in UTC where it names no zone; the clock may be left out. A SPEC is text such as
+// "hours=9-16 weekdays=1-5", in UTC. Errors are *RuleError.
 func ParseRule(text string) (Rule, error) {
 	if len(text) > maxRuleText {
 		return Rule{}, &RuleError{maxRuleText, fmt.Sprintf("longer than %d bytes", maxRuleText)}
@@ -247,6 +249,14 @@ var ruleOps = map[string]ruleOp{
 
 func (p *ruleParser) comparison(name ruleToken) (ruleExpr, error) {
 	opToken := p.next()
+	if name.kind == ruleWord && name.text == dateWord && opToken.is("in") {
+		value := p.next()
+		spec, err := parseDateSpec(value.text)
+		if err != nil {
+			return nil, &RuleError{value.column, err.Error()}
+		}
+		return ruleSpec{spec}, nil
+	}
 	op, ok := ruleOps[strings.ToLower(opToken.text)]
 	if !ok || opToken.kind == ruleQuoted {
 		return nil, &RuleError{opToken.column, fmt.Sprintf("unexpected %s after %q: use ==, !=, <, <=, >, >=, or defined %s", opToken, name.text, name.text)}

@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"time"
+
+	"github.com/belay-ha/belay/resources"
+)
 
 // Rule is a condition: parts joined by and, or by or.
 type Rule struct {
@@ -43,10 +47,8 @@ type DateExpression struct {
 // DateParts is a length of time in calendar units.
 type DateParts struct{ Years, Months, Weeks, Days, Hours, Minutes, Seconds int }
 
-// DateSpec holds ranges of calendar fields, "" for any: "9-16", "1-5", "3".
-type DateSpec struct {
-	Seconds, Minutes, Hours, Monthdays, Weekdays, Yeardays, Months, Weeks, Years, Weekyears, Moon string
-}
+// DateSpec holds ranges of calendar fields.
+type DateSpec = resources.DateSpec
 
 // ResourceExpression tests a resource's agent; "" matches any.
 type ResourceExpression struct{ ID, Class, Provider, Type string }

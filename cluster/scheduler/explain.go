@@ -77,6 +77,9 @@ func (p *planner) explainScores() {
 		promotion := transition.Score{Resource: place.Resource, Node: place.Node, Role: resources.RolePromoted}
 		for _, part := range s.Parts {
 			told := transition.Part{Source: part.Source, Value: part.Value}
+			if qi, known := p.byPrim[place.Resource]; known && told.Source == "target-role" && p.prims[qi].ticket != "" {
+				told.Source = p.prims[qi].ticket
+			}
 			if part.Promotion {
 				promotion.Value = promotion.Value.Add(part.Value)
 				promotion.Parts = append(promotion.Parts, told)

@@ -28,9 +28,10 @@ func (p *planner) judgeTickets() {
 		for _, qi := range members {
 			p.withhold(use, ticket, qi, why)
 		}
+		// An operator has said so: it is told, and nothing is wrong.
 		if !told[use.Ticket] {
 			told[use.Ticket] = true
-			p.problem(transition.Problem{Code: "ticket", Severity: transition.SeverityWarning, Resource: use.Resource, Text: why, Next: next})
+			p.problem(transition.Problem{Code: "ticket", Severity: transition.SeverityInfo, Resource: use.Resource, Text: why, Next: next})
 		}
 	}
 }
@@ -51,7 +52,7 @@ func (p *planner) withhold(use *resources.TicketUse, ticket *state.Ticket, qi in
 		p.banPromotion(qi, why)
 		return
 	}
-	p.prims[qi].stopped, p.prims[qi].stopWhy = true, why
+	p.prims[qi].stopped, p.prims[qi].stopWhy, p.prims[qi].ticket = true, why, why
 }
 
 // loseTicket deals with an instance that is active without its ticket.

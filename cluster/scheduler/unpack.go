@@ -105,6 +105,7 @@ type prim struct {
 	// stopped says that no copy may run, stopWhy because of what.
 	stopped bool
 	stopWhy string
+	ticket  string // which ticket it lacks to run
 	// unprobed says that nobody has looked on some node yet.
 	unprobed bool
 }

@@ -72,7 +72,7 @@ func TestImportSetup(t *testing.T) {
 func TestImportCIBRefuses(t *testing.T) {
 	c := simulating(t)
 	refused := `<constraints><rsc_location id="dc" rsc="web" role="Stopped" node="node-1" score="5"/><rsc_location id="dates" rsc="web"><rule id="r" score="5">` +
-		`<date_expression id="d" operation="date_spec"><date_spec id="ds" hours="9-17"/></date_expression></rule></rsc_location></constraints>`
+		`<date_expression id="d" operation="date_spec"><date_spec id="ds"/></date_expression></rule></rsc_location></constraints>`
 	if err := os.WriteFile("more.xml", []byte(strings.Replace(baseCIB, "<constraints/>", refused, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/cluster/policy"
+	"github.com/belay-ha/belay/resources"
 )
 
 // ruleText writes a rule as a definition's text; false, and the loss is told, if
@@ -68,7 +69,13 @@ func (m *importer) dateText(d *policy.DateExpression, at place) (string, bool) {
 	case d.Operation == "in_range":
 		return "(" + date(">=", d.Start) + " and " + date("<=", end) + ")", true
 	}
-	m.lose(m.within(d.ID, at), "date expression %q with a date_spec cannot be represented", d.ID)
+	if d.Operation == "date_spec" && d.Spec != nil && d.Spec.String() != "" {
+		text := "date in " + quoteText(d.Spec.String())
+		if _, err := resources.ParseRule(text); err == nil {
+			return text, true
+		}
+	}
+	m.lose(m.within(d.ID, at), "date expression %q cannot be represented", d.ID)
 	return "", false
 }
 
