@@ -473,3 +473,32 @@ func TestFenceRelease(t *testing.T) {
 		t.Errorf("open fencing %+v", f)
 	}
 }
+
+// The history says of each fencing when, by whom, how often, how long, and what
+// was answered.
+func TestFenceHistory(t *testing.T) {
+	c := newConsole(t)
+	at := func(d time.Duration) time.Time { return epoch.Add(d) }
+	c.fake.state.FenceHistory = []*state.Fencing{{
+		ID: "f7", Node: "controller-2", Action: resources.FencingReboot, Reason: "lost", By: "cluster", RequestedAt: epoch, Phase: state.FencingDone, Attempts: 2,
+		Evidence: []state.Evidence{{At: at(-time.Second), Observer: "controller-1", Source: "ping", Text: "no answer for 1.5s"}},
+		Steps: []state.FenceStep{
+			{At: at(time.Second), Executor: "controller-0", Device: "bmc-2", Step: "ask for off", Answer: "HTTP 503: starting", Took: resources.Duration(40 * time.Millisecond), Error: "busy"},
+			{At: at(3 * time.Second), Executor: "controller-1", Device: "bmc-2", Step: "read power", Answer: "HTTP 200", Power: "off", Took: resources.Duration(12 * time.Millisecond)},
+		}, OffAt: at(3200 * time.Millisecond), EndedAt: at(4 * time.Second),
+	}, {ID: "f9", Node: "controller-1", Action: resources.FencingOff, By: "alice", Reason: "plugs pulled", RequestedAt: epoch, Phase: state.FencingDone, OffAt: epoch, EndedAt: epoch,
+		Steps: []state.FenceStep{{At: epoch, Device: "operator", Step: "confirm", Answer: "alice: plugs pulled", Power: "off"}}}}
+	out := c.must(t, "fence", "history")
+	for _, says := range []string{
+		"f7, attempt 2, proven off after 3.2s, ended after 4s", "seen by controller-1 (ping): no answer for 1.5s",
+		"bmc-2 ask for off by controller-0: HTTP 503: starting, busy (40ms)", "bmc-2 read power by controller-1: HTTP 200, power off (12ms)",
+		"by alice: plugs pulled", "operator confirm: alice: plugs pulled",
+	} {
+		if !strings.Contains(out, says) {
+			t.Errorf("it does not say %q:\n%s", says, out)
+		}
+	}
+	if one := c.must(t, "fence", "history", "controller-1"); strings.Contains(one, "f7") || !strings.Contains(one, "f9") {
+		t.Errorf("of one node:\n%s", one)
+	}
+}

@@ -110,11 +110,15 @@ func (a *app) waitFenced(ctx context.Context, c Cluster, node resources.NodeName
 	deadline := a.now().Add(limit.Std())
 	for {
 		s, err := call(ctx, func(ctx context.Context) (*state.State, error) { return c.State(ctx, false) })
-		if err != nil {
-			return err
+		var f *state.Fencing
+		if err == nil {
+			f = findFencing(s, node, id)
 		}
-		f := findFencing(s, node, id)
 		switch {
+		case err != nil && exitCode(err) == exitNoQuorum && a.now().Before(deadline):
+			// The node that is fenced led: another one will.
+		case err != nil:
+			return err
 		case f == nil:
 			return fmt.Errorf("fencing %s of %s is not in the history any more", id, node)
 		case f.Phase == state.FencingOff || f.Phase == state.FencingDone:
@@ -237,6 +241,28 @@ func (a *app) fenceHistoryCommand() *cobra.Command {
 	return cmd
 }
 
+// stepTime dates one step: the fencing's own time has the day.
+const stepTime = "15:04:05.000"
+
+// fencingTimes says which fencing it is, how often it was tried, and how long the
+// proof and the rest took.
+func fencingTimes(f *state.Fencing) string {
+	words := []string{f.ID}
+	if f.Level != 0 {
+		words = append(words, fmt.Sprintf("level %d alone", f.Level))
+	}
+	if f.Attempts > 0 {
+		words = append(words, fmt.Sprintf("attempt %d", f.Attempts))
+	}
+	if !f.OffAt.IsZero() {
+		words = append(words, fmt.Sprintf("proven off after %s", f.OffAt.Sub(f.RequestedAt).Round(time.Millisecond)))
+	}
+	if !f.EndedAt.IsZero() {
+		words = append(words, fmt.Sprintf("ended after %s", f.EndedAt.Sub(f.RequestedAt).Round(time.Millisecond)))
+	}
+	return strings.Join(words, ", ")
+}
+
 func (a *app) printFencing(w io.Writer, f *state.Fencing, steps bool) {
 	code := yellow
 	switch f.Phase {
@@ -246,12 +272,19 @@ func (a *app) printFencing(w io.Writer, f *state.Fencing, steps bool) {
 		code = red
 	}
 	fmt.Fprintf(w, "%s  %s %s  %s  by %s: %s\n", f.RequestedAt.Format(time.RFC3339), f.Action, f.Node, a.paint(code, f.Phase.String()), f.By, f.Reason)
+	if steps {
+		fmt.Fprintf(w, "    %s\n", fencingTimes(f))
+	}
 	for _, e := range f.Evidence {
-		fmt.Fprintf(w, "    seen by %s (%s): %s\n", e.Observer, e.Source, e.Text)
+		fmt.Fprintf(w, "    %s seen by %s (%s): %s\n", e.At.Format(stepTime), e.Observer, e.Source, e.Text)
 	}
 	if steps {
 		for _, s := range f.Steps {
-			line := fmt.Sprintf("    %s %s by %s: %s", s.Device, s.Step, s.Executor, s.Answer)
+			line := fmt.Sprintf("    %s %s %s", s.At.Format(stepTime), s.Device, s.Step)
+			if s.Executor != "" { // an operator's word has none
+				line += " by " + string(s.Executor)
+			}
+			line += ": " + s.Answer
 			if s.Power != "" {
 				line += ", power " + s.Power
 			}
