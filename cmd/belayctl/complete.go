@@ -50,7 +50,7 @@ func placeholders(cmd *cobra.Command) []string {
 	var kinds []string
 	for _, word := range words {
 		word = strings.Trim(word, "[]|,")
-		name := strings.TrimSuffix(word, "...")
+		name, _, _ := strings.Cut(strings.TrimSuffix(word, "..."), "[") // DEVICE[,DEVICE...]
 		if strings.HasPrefix(name, "-") || name == "or" || name == "rule" {
 			break
 		}
