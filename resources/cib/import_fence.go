@@ -218,11 +218,16 @@ func (m *importer) addFence(f *fenceConfig, node resources.NodeName, level int) 
 	}
 	if len(f.targets) > 1 || f.plugs != nil || f.delays != nil {
 		d.ID += "-" + string(node)
-		if plug := f.plugs[string(node)]; plug != "" && f.plug != "none" {
+		if d.Agent == fenceKdump {
+			// It tells nodes apart by their address.
+		} else if plug := f.plugs[string(node)]; plug != "" && f.plug != "none" {
 			d.Params[f.plug] = plug
 		} else if _, given := d.Params["plug"]; !given && d.Params["port"] == "" && f.plug != "none" {
 			d.Params[f.plug] = string(node)
 		}
+	}
+	if d.Agent == fenceKdump {
+		m.kdump(&d, node)
 	}
 	if delay, own := f.delays[string(node)]; own {
 		d.Delay = delay
