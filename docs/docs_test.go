@@ -39,6 +39,7 @@ var sections = []struct {
 	{"[[fence]]", "[[fence]]\n%s", resources.FenceDevice{}, nil, nil, nil},
 	{"[[resource]]", "[[resource]]\n%s", resources.Resource{}, map[string]string{"ops": "op"}, nil, nil},
 	{"[[group]]", "[[group]]\n%s", resources.Group{}, nil, nil, nil},
+	{"[[bundle]]", "[[bundle]]\n%s", resources.Bundle{}, map[string]string{"ports": "port"}, nil, nil},
 	{"[resource.meta]", "[[resource]]\n[resource.meta]\n%s", resources.Meta{}, nil, nil, nil},
 	{"[resource.clone]", "[[resource]]\n[resource.clone]\n%s", resources.Clone{}, nil, nil, nil},
 	{"[resource.op.NAME]", "[[resource]]\n[resource.op.monitor]\n%s", resources.Operation{}, nil, []string{"name"}, nil},

@@ -13,6 +13,7 @@ type Definition struct {
 	Templates   []Resource    `json:"templates,omitempty"`
 	Resources   []Resource    `json:"resources,omitempty"`
 	Groups      []Group       `json:"groups,omitempty"`
+	Bundles     []Bundle      `json:"bundles,omitempty"`
 	Locations   []Location    `json:"locations,omitempty"`
 	Colocations []Colocation  `json:"colocations,omitempty"`
 	Orders      []Order       `json:"orders,omitempty"`

@@ -5,11 +5,12 @@ import (
 	"slices"
 )
 
-// Resource returns the primitive or clone template with the id.
+// Resource returns the primitive or clone template with the id, or the part of a
+// bundle, which must not be changed.
 func (d *Definition) Resource(id ResourceID) (*Resource, bool) {
 	i := slices.IndexFunc(d.Resources, func(r Resource) bool { return r.ID == id })
 	if i < 0 {
-		return nil, false
+		return d.bundlePart(id)
 	}
 	return &d.Resources[i], true
 }

@@ -39,6 +39,8 @@ const (
 	ProblemInvalidParam ProblemCode = "invalid_param"
 	// ProblemConflict: two wishes that can never both hold.
 	ProblemConflict ProblemCode = "conflict"
+	// ProblemUnsupported: it can be planned with, and not be carried out.
+	ProblemUnsupported ProblemCode = "unsupported"
 	// ProblemCycle: mandatory orders that wait for each other.
 	ProblemCycle ProblemCode = "cycle"
 )

@@ -140,6 +140,12 @@ func (m Meta) Over(others Meta) Meta {
 	fill(&m.Critical, others.Critical)
 	fill(&m.AllowUnhealthyNodes, others.AllowUnhealthyNodes)
 	fill(&m.AllowMigrate, others.AllowMigrate)
+	if m.RemoteNode == "" {
+		m.RemoteNode = others.RemoteNode
+	}
+	if m.AttributeTarget == "" {
+		m.AttributeTarget = others.AttributeTarget
+	}
 	return m
 }
 

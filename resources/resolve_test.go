@@ -14,6 +14,10 @@ func TestMetaOver(t *testing.T) {
 	var full Meta
 	fields := reflect.ValueOf(&full).Elem()
 	for i := range fields.NumField() {
+		if fields.Field(i).Kind() == reflect.String {
+			fields.Field(i).SetString("given")
+			continue
+		}
 		fields.Field(i).Set(reflect.New(fields.Field(i).Type().Elem()))
 	}
 	if diff := cmp.Diff(full, Meta{}.Over(full)); diff != "" {

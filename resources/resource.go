@@ -71,6 +71,12 @@ const (
 	MultipleActiveBlock     MultipleActive = "block"
 )
 
+// AttributeTarget says whose node attributes count for what runs in something.
+type AttributeTarget string
+
+// AttributesOfHost are those of the node that the container or guest runs on.
+const AttributesOfHost AttributeTarget = "host"
+
 // Meta are the meta-attributes of a resource, group or clone. Nil fields take
 // the parent's value, then the definition's defaults, then Pacemaker's.
 type Meta struct {
@@ -89,4 +95,10 @@ type Meta struct {
 	// AllowMigrate moves it live to another node, without a stop, where its agent
 	// can and all that it depends on allows.
 	AllowMigrate *bool `json:"allow_migrate,omitempty"` // false
+	// RemoteNode is the name of the node that the resource makes: a guest, which
+	// runs resources where the resource runs. It can be planned with, and not applied.
+	RemoteNode NodeName `json:"remote_node,omitempty"`
+	// AttributeTarget says whose attributes count for what runs in a container or
+	// guest: its own, or those of its host.
+	AttributeTarget AttributeTarget `json:"container_attribute_target,omitempty"`
 }

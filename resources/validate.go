@@ -20,6 +20,7 @@ func Validate(def *Definition, agents AgentTable, fences FenceTable) []Problem {
 	v.resources()
 	v.groups()
 	v.tags()
+	v.bundles()
 	v.orders()
 	v.colocations()
 	v.locations()
@@ -78,8 +79,14 @@ func newValidator(def *Definition, agents AgentTable, fences FenceTable) *valida
 			}
 		}
 	}
+	for _, b := range def.Bundles {
+		v.names = append(v.names, string(b.ID))
+	}
 	for _, n := range def.Nodes {
 		v.nodeNames = append(v.nodeNames, string(n.Name))
+	}
+	for _, name := range def.InnerNames() {
+		v.nodeNames = append(v.nodeNames, string(name))
 	}
 	return v
 }
@@ -282,5 +289,6 @@ func (v *validator) resourceRef(path string, id ResourceID) bool {
 func (v *validator) exists(id ResourceID) bool {
 	_, isResource := v.resource[id]
 	_, isGroup := v.group[id]
-	return isResource || isGroup
+	_, isBundle := v.def.Bundle(id)
+	return isResource || isGroup || isBundle
 }

@@ -102,6 +102,11 @@ func (v *validator) promotables() []ResourceID {
 			ids = append(ids, r.ID)
 		}
 	}
+	for _, b := range v.def.Bundles {
+		if v.promotable(b.ID) {
+			ids = append(ids, b.ID)
+		}
+	}
 	for _, g := range v.def.Groups {
 		if v.promotable(g.ID) {
 			ids = append(ids, g.ID)

@@ -11,6 +11,7 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 func (v *validator) defaults() {
 	v.meta("defaults.resource", v.def.Defaults.Resource)
+	v.noGuest("defaults.resource", v.def.Defaults.Resource)
 	const path = "defaults.op"
 	op := v.def.Defaults.Op
 	if op.Name != "" {
@@ -30,6 +31,7 @@ func (v *validator) meta(path string, m Meta) {
 	if m.MultipleActive != nil {
 		oneOf(v, path+".multiple_active", *m.MultipleActive, MultipleActiveStopStart, MultipleActiveStopOnly, MultipleActiveBlock)
 	}
+	oneOf(v, path+".container_attribute_target", m.AttributeTarget, AttributesOfHost)
 	if m.MigrationThreshold != nil {
 		v.notNegative(path+".migration_threshold", *m.MigrationThreshold)
 	}
@@ -49,6 +51,7 @@ func (v *validator) resources() {
 		r := &v.resolved.Resources[i]
 		v.id(path, "id", string(r.ID))
 		v.meta(path+".meta", r.Meta)
+		v.guest(path, r.Meta)
 		info, known := v.agent(path, r)
 		if known {
 			v.params(path, r.Params, info)
@@ -66,6 +69,9 @@ func (v *validator) resources() {
 			v.add(ProblemConflict, path+".clone", fmt.Sprintf("clone the group %q instead", g.ID), "a member of a group has no clone of its own")
 		} else if g != nil && g.Clone != nil {
 			promotable = g.Clone.Promotable
+		}
+		if b, inside := v.def.BundleOf(r.ID); inside {
+			promotable = Or(b.PromotedMax, 0) > 0
 		}
 		v.operations(path, r, info, known, promotable)
 	}
@@ -223,6 +229,7 @@ func (v *validator) groups() {
 			v.add(ProblemDuplicate, path+".id", "", "%q is a resource already", g.ID)
 		}
 		v.meta(path+".meta", g.Meta)
+		v.noGuest(path+".meta", g.Meta)
 		v.clone(path, g.Clone)
 		if len(g.Members) == 0 {
 			v.add(ProblemMissing, path, "", "members is missing")
@@ -262,6 +269,12 @@ func (v *validator) member(path string, g *Group, i int, id ResourceID) {
 func (v *validator) promotable(id ResourceID) bool {
 	if g := v.groupOf[id]; g != nil && v.promotable(g.ID) {
 		return true
+	}
+	if b, ok := v.def.BundleOf(id); ok {
+		return Or(b.PromotedMax, 0) > 0
+	}
+	if b, ok := v.def.Bundle(id); ok {
+		return b.Resource != "" && Or(b.PromotedMax, 0) > 0
 	}
 	if r, ok := v.resource[id]; ok {
 		return r.Clone != nil && r.Clone.Promotable

@@ -86,6 +86,9 @@ func (v *validator) single(id ResourceID) bool {
 	if g := v.groupOf[id]; g != nil && g.Clone != nil {
 		return false
 	}
+	if _, inside := v.def.BundleOf(id); inside {
+		return false
+	}
 	if r, ok := v.resource[id]; ok {
 		return r.Clone == nil
 	}

@@ -58,7 +58,7 @@ func instances(s *state.State, live Live) []InstanceStatus {
 			list = append(list, instanceStatus(s, live, n, i))
 		}
 	}
-	for _, r := range s.Definition.Resolved().Resources {
+	for _, r := range s.Definition.Resolved().Everything() {
 		if !shown[r.ID] {
 			list = append(list, InstanceStatus{ID: resources.InstanceID(r.ID), Resource: r.ID, Agent: r.Agent, Role: resources.RoleStopped, Probed: true})
 		}
@@ -86,7 +86,7 @@ func instanceStatus(s *state.State, live Live, n *state.Node, i *state.Instance)
 
 func summaries(s *state.State) []ResourceSummary {
 	list := []ResourceSummary{}
-	for _, r := range s.Definition.Resolved().Resources {
+	for _, r := range s.Definition.Resolved().Everything() {
 		summary := ResourceSummary{ID: r.ID, Agent: r.Agent, Clone: r.Clone != nil, Promotable: r.Clone != nil && r.Clone.Promotable, Managed: resources.Or(r.Meta.Managed, true)}
 		summary.TargetRole = resources.Or(r.Meta.TargetRole, resources.RoleUnknown)
 		if g, member := s.Definition.GroupOf(r.ID); member {

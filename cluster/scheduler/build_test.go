@@ -66,8 +66,9 @@ func (c *cluster) Down(name string) *cluster {
 func (c *cluster) build() *state.State {
 	c.s.Definition = c.d
 	for _, n := range c.s.Nodes {
-		for i := range c.d.Resources {
-			r := &c.d.Resources[i]
+		all := c.d.Everything()
+		for i := range all {
+			r := &all[i]
 			for _, id := range c.ids(r) {
 				inst := n.Instances[id]
 				if inst == nil {
@@ -164,6 +165,18 @@ func (c *cluster) line(words []string) error {
 		return readMeta(&c.d.Defaults.Resource, set)
 	case "rsc", "clone":
 		return c.resource(words[0] == "clone", plain, set)
+	case "bundle":
+		b := resources.Bundle{ID: resources.ResourceID(plain[0]), Image: "i", IPRangeStart: set["ip"], Resource: resources.ResourceID(set["inside"])}
+		for key, to := range map[string]**int{"replicas": &b.Replicas, "per_host": &b.PerHost, "promoted": &b.PromotedMax, "control": &b.ControlPort} {
+			if value, found := set[key]; found {
+				n := number(value)
+				*to = &n
+			}
+		}
+		c.d.Bundles = append(c.d.Bundles, b)
+		for _, name := range c.d.InnerNames() {
+			c.join(string(name))
+		}
 	case "group":
 		return c.group(plain, set)
 	case "op":

@@ -39,6 +39,9 @@ func (p *planner) unpackColocations() {
 // for its first member; as the primary of an infinite score, for its last.
 func (p *planner) side(id resources.ResourceID, primary bool) (prim int, ok bool) {
 	if u, found := p.byUnit[id]; found {
+		if p.units[u].bundle != nil {
+			return 0, false // its replicas are where the engine put them
+		}
 		prims := p.units[u].prims
 		if len(prims) == 0 {
 			return 0, false

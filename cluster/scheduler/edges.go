@@ -31,6 +31,7 @@ func (p *planner) orderActions() {
 	}
 	p.orderedClones()
 	p.apart()
+	p.innerEdges()
 	p.orderByDefinition()
 	p.migrationEdges()
 	p.serialize()

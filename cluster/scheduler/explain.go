@@ -22,6 +22,10 @@ func (p *planner) explain() {
 
 func (p *planner) explainUnit(u *unit) {
 	placement := transition.Placement{Resource: u.id, Role: resources.RoleStopped}
+	if u.bundle != nil {
+		p.explainBundle(u)
+		return
+	}
 	runs := make([]bool, u.max)
 	for _, key := range p.placedOf(u) {
 		if key.prim != u.prims[0] {
@@ -46,6 +50,20 @@ func (p *planner) explainUnit(u *unit) {
 		p.t.Placements = append(p.t.Placements, placement)
 		if !u.unique {
 			break
+		}
+	}
+}
+
+// explainBundle gives the place of each part.
+func (p *planner) explainBundle(u *unit) {
+	placed := map[int]bool{}
+	for _, key := range p.placedOf(u) {
+		placed[key.prim] = true
+		p.t.Placements = append(p.t.Placements, transition.Placement{Resource: p.prims[key.prim].id, Node: p.nodes[key.node].name, Role: u.at[key], Reason: p.placedReason(key)})
+	}
+	for _, qi := range u.prims {
+		if !placed[qi] {
+			p.t.Placements = append(p.t.Placements, transition.Placement{Resource: p.prims[qi].id, Role: resources.RoleStopped, Reason: p.unplacedReason(u)})
 		}
 	}
 }

@@ -18,6 +18,12 @@ func (p *planner) unpackLocations() {
 			continue
 		}
 		located := p.located(l)
+		if _, inner := p.inner[l.Node]; inner { // the engine knows it by name only
+			p.locations = append(p.locations, policy.LocationConfig{
+				ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Node: string(l.Node), Score: l.Score.String(), Role: policyRole(l.Role),
+			})
+			continue
+		}
 		p.locations = append(p.locations, policy.LocationConfig{
 			ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Rules: p.locationScores(l, matched),
 		})

@@ -23,6 +23,7 @@ type order struct {
 	anyOf      [][]int
 	min        int // instances of first that are enough; 0: all that will run
 	firstClone bool
+	replicas   bool // first are the containers of a bundle: any of them will do
 	// up and down say which instances concern each other, in the order itself
 	// and in its inverse.
 	up, down pairing
@@ -58,6 +59,10 @@ func (p *planner) unpackOrders() {
 		if u.clone != nil {
 			how = pairCopy
 		}
+		if u.bundle != nil {
+			p.bundleOrders(u)
+			continue
+		}
 		for k := 1; k < len(u.prims); k++ {
 			p.orders = append(p.orders, order{
 				id: "group " + string(u.id), first: u.prims[k-1 : k], then: u.prims[k : k+1],
@@ -82,13 +87,16 @@ func (p *planner) unpackOrder(o *resources.Order) {
 		return
 	}
 	first, then := p.members(o.First), p.members(o.Then)
+	if ui, found := p.byUnit[o.Then]; found && p.units[ui].bundle != nil && o.ThenAction != resources.OpPromote && o.ThenAction != resources.OpDemote {
+		then = p.wholeBundle(&p.units[ui])
+	}
 	if len(first) == 0 || len(then) == 0 {
 		return
 	}
 	fu, tu := &p.units[p.prims[first[0]].unit], &p.units[p.prims[then[0]].unit]
 	r := order{
 		id: "order " + o.ID, first: first, then: then, firstOp: o.FirstAction, thenOp: o.ThenAction, kind: o.Kind,
-		requireAll: resources.Or(o.RequireAll, true), firstClone: fu.clone != nil, min: fu.min,
+		requireAll: resources.Or(o.RequireAll, true), firstClone: fu.clone != nil || fu.bundle != nil, min: fu.min, replicas: fu.bundle != nil,
 	}
 	if r.kind == "" {
 		r.kind = resources.OrderMandatory
@@ -202,6 +210,7 @@ func (p *planner) capTargets() {
 				changed = true
 			}
 		}
+		changed = p.capInner() || changed
 	}
 }
 
@@ -277,12 +286,18 @@ func (p *planner) enough(o *order, needed resources.Role, t *inst) bool {
 }
 
 func (p *planner) allThere(o *order, first []int, needed resources.Role, t *inst) bool {
-	for _, qi := range first {
-		count := 0
+	count := 0
+	for k, qi := range first {
+		if !o.replicas {
+			count = 0
+		}
 		for _, k := range p.prims[qi].insts {
 			if f := &p.insts[k]; f.tgt >= needed && !p.nodes[f.node].unclean && (t == nil || o.up.joins(f, t)) {
 				count++
 			}
+		}
+		if o.replicas && k < len(first)-1 {
+			continue
 		}
 		if count < max(o.min, 1) && !(t != nil && count > 0) {
 			return false

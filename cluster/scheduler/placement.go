@@ -64,15 +64,26 @@ func (p *planner) copyNumber(u *unit, instance string) int {
 // policyInput describes the cluster to the engine.
 func (p *planner) policyInput() *policy.Input {
 	in := &policy.Input{Quorum: true, Now: p.now, Locations: p.locations, Options: []policy.AttributeSet{{Pairs: p.policyOptions()}}}
-	in.Nodes = make([]policy.NodeConfig, len(p.nodes))
+	told := len(p.nodes) // the replicas of bundles are known to the engine by themselves
+	for told > 0 && p.nodes[told-1].inner && !p.isGuest(told-1) {
+		told--
+	}
+	in.Nodes = make([]policy.NodeConfig, told)
 	in.Status = make([]policy.NodeStatus, len(p.nodes))
 	for n := range p.nodes {
+		if n >= told {
+			in.Status[n] = p.policyStatus(n)
+			continue
+		}
 		name := string(p.nodes[n].name)
 		in.Nodes[n] = policy.NodeConfig{ID: name, Name: name, Attributes: set(attributePairs(p.nodes[n].attrs))}
 		if defined, found := p.def.Node(p.nodes[n].name); found {
 			in.Nodes[n].Utilization = policyUtilization(defined.Utilization)
 		}
 		in.Status[n] = p.policyStatus(n)
+		if p.nodes[n].inner {
+			in.Nodes[n].Kind = policy.KindRemote
+		}
 	}
 	in.Resources = p.policyResources()
 	for ui := range p.units {
@@ -140,6 +151,8 @@ func (p *planner) policyStatus(n int) policy.NodeStatus {
 	node := &p.nodes[n]
 	s := policy.NodeStatus{ID: string(node.name), Name: string(node.name), InMembership: "true", Peer: "online", Join: "member", Expected: "member"}
 	switch {
+	case node.inner:
+		return policy.NodeStatus{ID: s.ID, Name: s.Name, Remote: true}
 	case node.unclean || !node.alive:
 		s.InMembership, s.Peer, s.Join, s.Expected = "false", "offline", "down", "down"
 	case !node.usable():
@@ -151,9 +164,11 @@ func (p *planner) policyStatus(n int) policy.NodeStatus {
 // policyResources describes what is defined. Nobody may write into the result.
 func (p *planner) policyResources() []policy.ResourceConfig {
 	if stopped := p.stops(); p.memory.resources == nil || !slices.Equal(stopped, p.memory.stopped) {
-		all := make([]policy.ResourceConfig, len(p.units))
+		all := make([]policy.ResourceConfig, 0, len(p.units))
 		for ui := range p.units {
-			all[ui] = p.policyResource(&p.units[ui])
+			if p.units[ui].inside == nil { // what runs in a bundle is told with it
+				all = append(all, p.policyResource(&p.units[ui]))
+			}
 		}
 		p.memory.resources, p.memory.stopped = slices.Clip(all), stopped
 	}
@@ -161,10 +176,12 @@ func (p *planner) policyResources() []policy.ResourceConfig {
 }
 
 func (p *planner) policyResource(u *unit) policy.ResourceConfig {
+	if u.bundle != nil {
+		return p.policyBundle(u)
+	}
 	members := make([]policy.ResourceConfig, len(u.prims))
 	for k, qi := range u.prims {
-		q := &p.prims[qi]
-		members[k] = policy.ResourceConfig{ID: string(q.id), Variant: policy.Primitive, Class: "ocf", Provider: "belay", Type: q.res.Agent, Meta: set(p.policyMeta(u, q)), Utilization: policyUtilization(q.res.Utilization)}
+		members[k] = p.policyPrimitive(u, &p.prims[qi])
 	}
 	var whole policy.ResourceConfig
 	switch {
@@ -180,6 +197,16 @@ func (p *planner) policyResource(u *unit) policy.ResourceConfig {
 	return whole
 }
 
+func (p *planner) policyPrimitive(u *unit, q *prim) policy.ResourceConfig {
+	return policy.ResourceConfig{ID: string(q.id), Variant: policy.Primitive, Class: "ocf", Provider: "belay", Type: q.res.Agent, Meta: set(p.policyMeta(u, q)), Utilization: policyUtilization(q.res.Utilization)}
+}
+
+// isGuest reports whether a node is one that a resource makes.
+func (p *planner) isGuest(n int) bool {
+	r, found := p.def.Resource(p.inner[p.nodes[n].name])
+	return found && r.Meta.RemoteNode == p.nodes[n].name
+}
+
 func (p *planner) policyMeta(u *unit, q *prim) []policy.Pair {
 	pairs := []policy.Pair{
 		{Name: "resource-stickiness", Value: q.stickiness.String()}, {Name: "critical", Value: strconv.FormatBool(q.critical)},
@@ -187,6 +214,12 @@ func (p *planner) policyMeta(u *unit, q *prim) []policy.Pair {
 	}
 	if q.unhealthy {
 		pairs = append(pairs, policy.Pair{Name: "allow-unhealthy-nodes", Value: "true"})
+	}
+	if q.res.Meta.RemoteNode != "" {
+		pairs = append(pairs, policy.Pair{Name: "remote-node", Value: string(q.res.Meta.RemoteNode)})
+	}
+	if q.res.Meta.AttributeTarget != "" {
+		pairs = append(pairs, policy.Pair{Name: "container-attribute-target", Value: string(q.res.Meta.AttributeTarget)})
 	}
 	if q.stopped {
 		pairs = append(pairs, policy.Pair{Name: "target-role", Value: "Stopped"})
@@ -197,8 +230,12 @@ func (p *planner) policyMeta(u *unit, q *prim) []policy.Pair {
 func (p *planner) cloneMeta(u *unit) []policy.Pair {
 	number := func(name string, n int) policy.Pair { return policy.Pair{Name: name, Value: strconv.Itoa(n)} }
 	flag := func(name string, on bool) policy.Pair { return policy.Pair{Name: name, Value: strconv.FormatBool(on)} }
+	most := number("clone-max", u.max)
+	if u.clone.Max == nil && len(p.inner) > 0 && !u.unique {
+		most = policy.Pair{} // inner nodes count, as far as the engine knows them by then
+	}
 	return []policy.Pair{
-		number("clone-max", u.max), number("clone-node-max", u.nodeMax), number("clone-min", u.min),
+		most, number("clone-node-max", u.nodeMax), number("clone-min", u.min),
 		number("promoted-max", u.promotedMax), number("promoted-node-max", u.promotedNodeMax),
 		flag("globally-unique", u.unique), flag("interleave", u.interleave && !p.keptApart(u)), flag("ordered", u.clone.Ordered), flag("promotable", u.promotable),
 	}
@@ -281,7 +318,7 @@ func (p *planner) policyPromotion(in *policy.Input, u *unit) {
 	}
 	for n := range p.nodes {
 		node := string(p.nodes[n].name)
-		asks := false
+		asks := u.inside != nil && p.nodes[n].inner // its host may ask for it
 		for copy := range copies {
 			for _, qi := range u.prims {
 				score := p.promotionScore(qi, copy, n)

@@ -35,7 +35,7 @@ func (p *planner) addProbes() {
 // flight says soon enough what is there.
 func (p *planner) mustProbe(i *inst) bool {
 	n, q := &p.nodes[i.node], &p.prims[i.prim]
-	return !i.probed && i.op == nil && n.defined && n.alive && !n.unclean && (q.hidden == nil || !q.hidden[i.node] || i.now.Active())
+	return !i.probed && i.op == nil && n.defined && !n.inner && n.alive && !n.unclean && (q.hidden == nil || !q.hidden[i.node] || i.now.Active())
 }
 
 func (p *planner) addProbe(q *prim, k int) {

@@ -113,6 +113,8 @@ type planner struct {
 	byNode map[resources.NodeName]int
 	prims  []prim
 	byPrim map[resources.ResourceID]int
+	// inner nodes are in what the resource makes; nil where there are none.
+	inner  map[resources.NodeName]resources.ResourceID
 	units  []unit
 	byUnit map[resources.ResourceID]int
 	// locations say where resources may run, for the policy engine.

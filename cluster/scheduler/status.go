@@ -147,7 +147,7 @@ func (p *planner) matters(n *node, q *prim, ni int, st *state.Instance) bool {
 	if st != nil && (st.Role.Active() || st.Action != "" || st.Failed || len(st.Failures) > 0 || (st.Probed && (st.Outcome.Hard() || st.Outcome.Fatal()))) {
 		return true
 	}
-	looked := st != nil && st.Probed
+	looked := st != nil && st.Probed || n.inner // nobody looks into what is not there yet
 	return !looked && n.defined && (q.hidden == nil || !q.hidden[ni])
 }
 

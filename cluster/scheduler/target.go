@@ -132,8 +132,8 @@ func (p *planner) compareDigest(i *inst) {
 }
 
 func (p *planner) digest(q *prim) string {
-	if q.unit < 0 {
-		return resources.Digest(q.res) // of an instance, not of the definition
+	if q.unit < 0 || p.units[q.unit].bundle != nil {
+		return resources.Digest(q.res) // of an instance, or made for this plan: not of the definition
 	}
 	digest, known := p.memory.digests[q.res]
 	if !known {

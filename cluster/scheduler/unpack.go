@@ -17,6 +17,8 @@ type node struct {
 	// defined nodes are in the definition; others run nothing.
 	defined bool
 	attrs   map[string]string
+	// inner nodes are no hosts: guests, and the replicas of bundles.
+	inner bool
 	// gone nodes certainly run nothing; unclean ones may, and take no orders or
 	// are about to be fenced: nothing of theirs is recovered before proof.
 	gone, unclean bool
@@ -37,7 +39,7 @@ func (n *node) usable() bool {
 }
 
 func (p *planner) unpackNodes() {
-	names := p.s.NodeNames()
+	names := p.innerNodes(p.s.NodeNames())
 	p.nodes = make([]node, len(names))
 	p.byNode = make(map[resources.NodeName]int, len(names))
 	for i, name := range names {
@@ -46,6 +48,9 @@ func (p *planner) unpackNodes() {
 		*n = node{name: name, st: st, fence: -1}
 		p.byNode[name] = i
 		n.attrs = map[string]string{"#uname": string(name), "#kind": "cluster", "#cluster-name": p.def.Name, "#is_dc": strconv.FormatBool(name == p.opts.Leader)}
+		if _, inner := p.inner[name]; inner {
+			n.defined, n.inner, n.attrs["#kind"] = true, true, "container"
+		}
 		if defined, found := p.def.Node(name); found && !st.Witness {
 			n.defined = true
 			if defined.Kind == resources.NodeRemote {
@@ -112,11 +117,13 @@ type prim struct {
 
 // unit is what is placed as one: a primitive, a group, or a clone of either.
 type unit struct {
-	id       resources.ResourceID
-	prims    []int
-	group    bool
-	clone    *resources.Clone
-	priority resources.Score
+	id    resources.ResourceID
+	prims []int
+	group bool
+	// bundle is set for the parts of one, inside for what runs in its containers.
+	bundle, inside *resources.Bundle
+	clone          *resources.Clone
+	priority       resources.Score
 
 	unique, promotable, interleave bool
 	max, nodeMax, min              int
@@ -145,6 +152,10 @@ func (p *planner) unpackUnits() {
 	p.units = make([]unit, 0, len(d.Resources))
 	for i := range d.Resources {
 		r := &d.Resources[i]
+		if b, inside := d.BundleOf(r.ID); inside && len(d.Bundles) > 0 {
+			p.addBundle(b, r)
+			continue
+		}
 		group := groupOf[r.ID]
 		if group == nil {
 			p.addUnit(unit{id: r.ID, clone: r.Clone}, r.Meta, resources.Meta{}, []*resources.Resource{r})
@@ -161,6 +172,11 @@ func (p *planner) unpackUnits() {
 		}
 		p.addUnit(unit{id: group.ID, clone: group.Clone, group: true}, group.Meta, group.Meta, members)
 	}
+	for i := range d.Bundles {
+		if _, known := p.byUnit[d.Bundles[i].ID]; !known {
+			p.addBundle(&d.Bundles[i], nil)
+		}
+	}
 	p.makeSlots()
 }
 
@@ -170,7 +186,7 @@ func (p *planner) addUnit(u unit, own, parent resources.Meta, members []*resourc
 	u.priority = meta(own.Priority, nil, p.def.Defaults.Resource.Priority, 0)
 	if clone := u.clone; clone != nil {
 		u.nodeMax = resources.Or(clone.NodeMax, 1)
-		u.max = resources.Or(clone.Max, len(p.def.Nodes))
+		u.max = resources.Or(clone.Max, len(p.def.Nodes)+len(p.inner))
 		u.min = resources.Or(clone.Min, 0)
 		u.unique = clone.GloballyUnique || u.nodeMax > 1
 		u.promotable, u.interleave = clone.Promotable, clone.Interleave
@@ -254,6 +270,9 @@ func (p *planner) members(id resources.ResourceID) []int {
 		return []int{i}
 	}
 	if u, found := p.byUnit[id]; found {
+		if p.units[u].bundle != nil {
+			return p.ofBundle(&p.units[u])
+		}
 		return p.units[u].prims
 	}
 	return nil

@@ -17,7 +17,10 @@ func Empty(def *resources.Definition, now time.Time) *state.State {
 	s.Index, s.Term, s.Revision, s.At, s.Version = 1, 1, 1, now, state.Version
 	s.Cluster.Name, s.Definition = def.Name, def
 	for _, n := range def.Nodes {
-		s.Nodes[n.Name] = fresh(n.Name, now, len(s.Nodes) < state.MaxVoters)
+		s.Nodes[n.Name] = fresh(n.Name, now, len(s.Nodes) < state.MaxVoters && n.Kind != resources.NodeRemote)
+	}
+	for _, name := range def.InnerNames() {
+		s.Nodes[name] = fresh(name, now, false)
 	}
 	return s
 }

@@ -70,7 +70,7 @@ func NewForm(r *Result) *Form {
 
 func placeForms(s *state.State) map[string][]PlaceForm {
 	all := map[string][]PlaceForm{}
-	for _, r := range s.Definition.Resources {
+	for _, r := range s.Definition.Everything() {
 		all[string(r.ID)] = []PlaceForm{}
 	}
 	for _, name := range s.NodeNames() {

@@ -207,7 +207,7 @@ func (t *text) moves() {
 func (t *text) resources() []resources.ResourceID {
 	var ids []resources.ResourceID
 	seen := map[resources.ResourceID]bool{}
-	for _, r := range t.r.After.Definition.Resources {
+	for _, r := range t.r.After.Definition.Everything() {
 		ids = append(ids, r.ID)
 		seen[r.ID] = true
 	}

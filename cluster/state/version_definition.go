@@ -8,6 +8,9 @@ func saysMore(d *resources.Definition) bool {
 	if d.Properties.PriorityFencingDelay != 0 || metaSaysMore(&d.Defaults.Resource) {
 		return true
 	}
+	if len(d.Bundles) > 0 {
+		return true
+	}
 	for i := range d.Nodes {
 		if d.Nodes[i].Kind != "" {
 			return true
@@ -36,4 +39,6 @@ func saysMore(d *resources.Definition) bool {
 	return false
 }
 
-func metaSaysMore(m *resources.Meta) bool { return m.AllowMigrate != nil }
+func metaSaysMore(m *resources.Meta) bool {
+	return m.AllowMigrate != nil || m.RemoteNode != "" || m.AttributeTarget != ""
+}

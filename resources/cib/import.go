@@ -69,6 +69,9 @@ type importer struct {
 	// pairs is how many constraints sets stood for so far.
 	pairs int
 
+	// unpromotable says that what is being taken is never promoted.
+	unpromotable bool
+
 	left, notes []Problem
 	setup       Setup
 }
@@ -91,13 +94,13 @@ func (m *importer) run() {
 	m.properties()
 	m.nodes()
 	m.remoteNodes(m.in.Resources)
-	m.unconnected()
 	m.defaults()
 	for i := range m.in.Resources {
 		m.top = append(m.top, m.in.Resources[i].ID)
 		m.surround(&m.in.Resources[i], nil)
 		m.resource(&m.in.Resources[i])
 	}
+	m.unconnected()
 	m.fenceDevices()
 	for i := range m.in.Locations {
 		m.location(&m.in.Locations[i])

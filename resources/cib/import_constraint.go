@@ -209,6 +209,11 @@ func (m *importer) node(name string) (resources.NodeName, bool) {
 			return m.def.Nodes[i].Name, true
 		}
 	}
+	for _, inner := range m.def.InnerNames() {
+		if strings.EqualFold(string(inner), name) {
+			return inner, true
+		}
+	}
 	return "", false
 }
 

@@ -41,6 +41,13 @@ func (m *importer) meta(to *resources.Meta, s setting) bool {
 		to.AllowUnhealthyNodes = m.truth(s)
 	case "allow-migrate":
 		to.AllowMigrate = m.truth(s)
+	case "container-attribute-target":
+		if strings.EqualFold(s.value, "host") {
+			to.AttributeTarget = resources.AttributesOfHost
+		}
+	case "remote-node":
+		to.RemoteNode = resources.NodeName(s.value)
+		m.note(s.at, "guest node %q: the definition can be planned with; before you apply it, install belayd in the guest and define it as a node of kind \"remote\"", s.value)
 	case "description":
 	default:
 		return false
@@ -136,6 +143,10 @@ func (m *importer) opValue(c *policy.ResourceConfig, out *resources.Operation, s
 			return false
 		}
 		out.Role = role
+		if role == resources.RolePromoted && m.unpromotable {
+			m.note(s.at, "a monitor of %q is for promoted copies, and no copy is ever promoted: it is left out", c.ID)
+			return false
+		}
 	case "start-delay":
 		delay := resources.Or(m.length(s), 0)
 		switch {

@@ -58,8 +58,16 @@ func isRemote(c *policy.ResourceConfig) bool {
 
 // unconnected names the remote nodes that nothing connects.
 func (m *importer) unconnected() {
+	inner := m.def.Inner()
 	for name, n := range m.listed {
-		if _, found := m.node(name); !found {
+		if _, found := inner[resources.NodeName(name)]; found {
+			for _, s := range append(m.settings(n.Attributes, ""), m.settings(n.Utilization, "")...) {
+				if strings.HasPrefix(s.name, "rmq-node-attr-") {
+					continue // the agent's own memory
+				}
+				m.lose(s.at, "%s of guest node %q cannot be represented: only nodes of kind remote have any", s.name, name)
+			}
+		} else if _, found := m.node(name); !found {
 			m.note(m.nodeAt(n.ID), "remote node %q has no connection: it is left out", name)
 		}
 	}

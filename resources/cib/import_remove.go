@@ -21,6 +21,8 @@ func (m *importer) remove(kind, name, path string) {
 		d.Tickets = slices.DeleteFunc(d.Tickets, func(t resources.TicketUse) bool { return t.ID == name })
 	case "fence":
 		d.Fences = slices.DeleteFunc(d.Fences, func(f resources.FenceDevice) bool { return f.ID == name })
+	case "bundle":
+		d.Bundles = slices.DeleteFunc(d.Bundles, func(b resources.Bundle) bool { return string(b.ID) == name })
 	case "node":
 		d.Nodes = slices.DeleteFunc(d.Nodes, func(n resources.Node) bool { return string(n.Name) == name })
 	case "group":

@@ -12,8 +12,7 @@ import (
 func (m *importer) resource(c *policy.ResourceConfig) {
 	switch c.Variant {
 	case policy.Bundle:
-		m.lose(m.at(c.ID), "bundle %q cannot be represented: define what runs in its containers as a resource", c.ID)
-		m.without(c, "a bundle")
+		m.bundle(c)
 	case policy.Primitive:
 		m.primitive(c, nil)
 	case policy.Group:
@@ -196,6 +195,7 @@ func (m *importer) start(c *policy.ResourceConfig) *resources.Resource {
 }
 
 func (m *importer) finish(c *policy.ResourceConfig, r *resources.Resource, promotable bool) {
+	m.unpromotable = !promotable
 	for i := range c.Ops {
 		m.operation(c, r, &c.Ops[i], promotable)
 	}
@@ -207,8 +207,8 @@ func (m *importer) finish(c *policy.ResourceConfig, r *resources.Resource, promo
 // otherMeta names a meta-attribute that a definition does not have.
 func (m *importer) otherMeta(id string, s setting) {
 	switch {
-	case s.name == "remote-node" || strings.HasPrefix(s.name, "remote-"):
-		m.lose(s.at, "%s: resource %q makes a guest node, which cannot be represented", s.name, id)
+	case strings.HasPrefix(s.name, "remote-"):
+		m.note(s.at, "meta-attribute %s of %q is left out: it says how the guest node is reached, not what runs where", s.name, id)
 	case slices.Contains(known, s.name):
 		m.lose(s.at, "meta-attribute %s of %q cannot be represented", s.name, id)
 	case id == "":
@@ -220,4 +220,4 @@ func (m *importer) otherMeta(id string, s setting) {
 
 // known are the meta-attributes that mean something to Pacemaker and nothing to
 // Belay.
-var known = []string{"container-attribute-target", "provides", "container", "resource-failure-stickiness", "restart-type", "isolation"}
+var known = []string{"provides", "container", "resource-failure-stickiness", "restart-type", "isolation"}

@@ -49,6 +49,10 @@ func TestImport(t *testing.T) {
 			"resource = \"db\"\nwith = \"web\"\nscore = 10", ""},
 		{"meta-attributes", "", dummy("web", `<meta_attributes id="m"><nvpair id="m1" name="migration-threshold" value="INFINITY"/><nvpair id="m2" name="failure-timeout" value="PT5M"/></meta_attributes>`), "",
 			"migration_threshold = 0\nfailure_timeout = \"5m\"", ""},
+		{"a bundle", "", `<bundle id="b"><meta_attributes id="bm"><nvpair id="bm1" name="container-attribute-target" value="host"/></meta_attributes><podman image="img" replicas="3" promoted-max="1" network="host" run-command="/run"/><network ip-range-start="192.0.2.9" host-netmask="24"><port-mapping id="pm" port="80" internal-port="8080"/></network><storage><storage-mapping id="sm" source-dir-root="/var/log/b" target-dir="/var/log" options="rw"/></storage>` + db + `</bundle>`, `<rsc_location id="l" rsc="b" node="alpha" score="5"/>`,
+			"[[bundle]]\nid = \"b\"\nimage = \"img\"\nreplicas = 3\npromoted_max = 1\nrun_command = \"/run\"\nnetwork = \"host\"\nip_range_start = \"192.0.2.9\"\nhost_netmask = 24\nresource = \"db\"\n[bundle.meta]\ncontainer_attribute_target = \"host\"\n[[bundle.port]]\nport = 80\ninternal_port = 8080\n[[bundle.storage]]\nsource_root = \"/var/log/b\"\ntarget = \"/var/log\"\noptions = \"rw\"", "manages nothing inside of containers"},
+		{"a guest", "", dummy("vm", `<meta_attributes id="m"><nvpair id="x" name="remote-node" value="guest"/><nvpair id="y" name="remote-addr" value="192.0.2.60"/></meta_attributes>`) + web, `<rsc_location id="l" rsc="web" node="guest" score="5"/>`,
+			"[resource.meta]\nremote_node = \"guest\"", "install belayd in the guest"},
 		{"a remote node", "", web + `<primitive id="far" class="ocf" provider="pacemaker" type="remote"><instance_attributes id="p"><nvpair id="p1" name="server" value="192.0.2.50"/></instance_attributes></primitive>`, `<rsc_order id="o" first="far" then="web"/>`,
 			"name = \"far\"\nkind = \"remote\"\naddress = \"192.0.2.50\"", "install belayd there"},
 		{"live migration", "", dummy("web", `<meta_attributes id="m"><nvpair id="x" name="allow-migrate" value="true"/></meta_attributes><operations><op id="mt" name="migrate_to" interval="0" timeout="300s"/></operations>`), "",
@@ -177,8 +181,6 @@ func lines(problems []cib.Problem) string {
 func TestImportLeaves(t *testing.T) {
 	web := dummy("web", "")
 	for want, config := range map[string][3]string{
-		`bundle "b" cannot`:                        {"", `<bundle id="b"><docker image="i"/></bundle>`, ""},
-		`"b", a bundle that`:                       {"", `<bundle id="b"><docker image="i"/></bundle>` + web, `<rsc_order id="o" first="b" then="web"/>`},
 		`role Unpromoted`:                          {"", web + dummy("db", ""), `<rsc_colocation id="c" rsc="web" with-rsc="db" with-rsc-role="Unpromoted" score="1"/>`},
 		`one copy of "web"`:                        {"", `<clone id="all">` + web + `</clone>`, `<rsc_location id="l" rsc="web:1" node="beta" score="1"/>`},
 		`the connection of a remote node that`:     {"", web + `<primitive id="far" class="ocf" provider="pacemaker" type="remote"/>`, `<rsc_location id="l" rsc="far" node="beta" score="1"/>`},

@@ -110,6 +110,7 @@ func (d *decoder) document(root *item) {
 	root.tables("template", d.template)
 	root.tables("resource", d.resource)
 	root.tables("group", d.group)
+	root.tables("bundle", d.bundle)
 	root.tables("order", d.order)
 	root.tables("colocation", d.colocation)
 	root.tables("location", d.location)

@@ -199,6 +199,12 @@ func (i *item) meta(m *resources.Meta) {
 	set(&m.Critical, i.truth("critical"))
 	set(&m.AllowUnhealthyNodes, i.truth("allow_unhealthy_nodes"))
 	set(&m.AllowMigrate, i.truth("allow_migrate"))
+	if text := i.text("container_attribute_target"); text != "" {
+		m.AttributeTarget = resources.AttributeTarget(text)
+	}
+	if text := i.text("remote_node"); text != "" {
+		m.RemoteNode = resources.NodeName(text)
+	}
 }
 
 // threshold reads a count where INFINITY, as in Pacemaker, means never.

@@ -87,6 +87,9 @@ func blocks(def *resources.Definition) blockSet {
 	for _, g := range def.Groups {
 		add(paths.Next("group", string(g.ID)), resources.Definition{Groups: []resources.Group{g}})
 	}
+	for _, b := range def.Bundles {
+		add(paths.Next("bundle", string(b.ID)), resources.Definition{Bundles: []resources.Bundle{b}})
+	}
 	for _, o := range def.Orders {
 		add(paths.Next("order", o.ID), resources.Definition{Orders: []resources.Order{o}})
 	}
@@ -153,14 +156,14 @@ func diffLines(a, b []string) []string {
 	return lines
 }
 
-// Losses returns the paths of nodes, fence devices, resources and groups that
+// Losses returns the paths of nodes, fence devices, resources, groups and bundles that
 // the new definition no longer holds.
 func Losses(old, new *resources.Definition) []string {
 	kept := blocks(new).text
 	lost := map[string]bool{}
 	for _, path := range blocks(old).order {
 		kind, _, _ := strings.Cut(path, "[")
-		if _, still := kept[path]; !still && slices.Contains([]string{"node", "fence", "resource", "group"}, kind) {
+		if _, still := kept[path]; !still && slices.Contains([]string{"node", "fence", "resource", "group", "bundle"}, kind) {
 			lost[path] = true
 		}
 	}

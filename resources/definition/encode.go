@@ -43,6 +43,9 @@ func Encode(def *resources.Definition) []byte {
 		w.meta("group.meta", g.Meta)
 		w.clone("group.clone", g.Clone)
 	}
+	for i := range def.Bundles {
+		w.bundle(&def.Bundles[i])
+	}
 	w.constraints(def)
 	return w.Bytes()
 }
@@ -253,6 +256,8 @@ func (w *writer) meta(table string, m resources.Meta) {
 	w.truth("critical", m.Critical)
 	w.truth("allow_unhealthy_nodes", m.AllowUnhealthyNodes)
 	w.truth("allow_migrate", m.AllowMigrate)
+	w.text("remote_node", string(m.RemoteNode))
+	w.text("container_attribute_target", string(m.AttributeTarget))
 }
 
 func (w *writer) clone(table string, c *resources.Clone) {

@@ -70,6 +70,7 @@ func drawMeta(t *rapid.T) resources.Meta {
 		MigrationThreshold: optional(t, anyCount, "threshold"), FailureTimeout: optional(t, anyRound, "failure timeout"),
 		MultipleActive: optional(t, rapid.Just(resources.MultipleActiveBlock), "active"), Critical: optional(t, rapid.Bool(), "critical"),
 		AllowUnhealthyNodes: optional(t, rapid.Bool(), "unhealthy"), AllowMigrate: optional(t, rapid.Bool(), "migrate"),
+		RemoteNode: resources.NodeName(maybe(t, anyName, "guest")), AttributeTarget: maybe(t, rapid.Just(resources.AttributesOfHost), "target"),
 	}
 }
 
@@ -114,6 +115,23 @@ func drawResource(t *rapid.T) resources.Resource {
 		}
 	}
 	return r
+}
+
+func drawBundle(t *rapid.T) resources.Bundle {
+	b := resources.Bundle{
+		ID: resources.ResourceID(anyName.Draw(t, "id")), Image: maybe(t, anyText, "image"), Launcher: maybe(t, rapid.Just(resources.LauncherDocker), "launcher"),
+		Replicas: optional(t, anyCount, "replicas"), PerHost: optional(t, anyCount, "per host"), PromotedMax: optional(t, anyCount, "promoted"),
+		RunCommand: maybe(t, anyText, "command"), Options: maybe(t, anyText, "options"), Network: maybe(t, anyText, "network"),
+		IPRangeStart: maybe(t, anyText, "first"), HostNetmask: optional(t, anyCount, "netmask"), HostInterface: maybe(t, anyText, "interface"),
+		ControlPort: optional(t, anyCount, "control port"), AddHost: optional(t, rapid.Bool(), "add host"), Resource: resources.ResourceID(maybe(t, anyName, "resource")), Meta: drawMeta(t),
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "ports") {
+		b.Ports = append(b.Ports, resources.BundlePort{Port: optional(t, anyCount, "port"), InternalPort: optional(t, anyCount, "internal"), Range: maybe(t, anyText, "range")})
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "storage") {
+		b.Storage = append(b.Storage, resources.BundleStorage{Source: maybe(t, anyText, "source"), SourceRoot: maybe(t, anyText, "root"), Target: maybe(t, anyText, "target"), Options: maybe(t, anyText, "options")})
+	}
+	return b
 }
 
 func drawHosts(t *rapid.T) map[resources.NodeName]string {
@@ -180,6 +198,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 	few("groups", func() {
 		def.Groups = append(def.Groups, resources.Group{ID: resources.ResourceID(anyName.Draw(t, "id")), Members: names[resources.ResourceID](t, "members"), Meta: drawMeta(t), Clone: drawClone(t)})
 	})
+	few("bundles", func() { def.Bundles = append(def.Bundles, drawBundle(t)) })
 	few("orders", func() {
 		o := resources.Order{ID: maybe(t, anyText, "id"), First: resources.ResourceID(anyName.Draw(t, "first")), Then: resources.ResourceID(anyName.Draw(t, "then")),
 			FirstAction: maybe(t, rapid.SampledFrom([]resources.Op{"start", "promote"}), "action"), ThenAction: maybe(t, rapid.SampledFrom([]resources.Op{"start", "promote"}), "action"),

@@ -325,6 +325,30 @@ func (i *item) tables(key string, read func(*item)) {
 	}
 }
 
+// inners returns the tables of an array that belongs to this item.
+func (i *item) inners(key string) []*item {
+	value, ok := i.get(key)
+	if !ok {
+		return nil
+	}
+	var all []*item
+	for n, values := range tableList(value) {
+		if values == nil {
+			i.wrong(key, "a list of tables: write [[…."+key+"]]", value)
+			return all
+		}
+		name := key
+		if n > 0 {
+			name = fmt.Sprintf("%s#%d", key, n+1)
+		}
+		at := i.node.child(key).item(n)
+		sub := i.under(name, values, at)
+		i.notes.places = append(i.notes.places, note{rel: sub.rel, at: at.position()})
+		all = append(all, sub)
+	}
+	return all
+}
+
 // tableList returns the tables of an array, with nil for what is none.
 func tableList(value any) []map[string]any {
 	switch v := value.(type) {
