@@ -30,12 +30,12 @@ type migration struct {
 func (p *planner) unpackMigrations() {
 	for _, m := range p.s.Migrations {
 		from, to := p.find(m.Instance, m.Source), p.find(m.Instance, m.Target)
-		if from < 0 || to < 0 {
-			continue // the definition has it no more, or a node is gone: each is dealt with by itself
-		}
-		p.insts[from].left = true
-		p.insts[to].comes = m.Phase != state.MigrationMoved
-		if m.Phase != state.MigrationMoved {
+		switch {
+		case from < 0: // the definition has it no more, or the node is gone
+		case m.Phase == state.MigrationMoved:
+			p.insts[from].left = true // whatever became of the target since
+		case to >= 0:
+			p.insts[from].left, p.insts[to].comes = true, true
 			p.underWay = append(p.underWay, migration{from, to, m.Phase})
 		}
 	}
