@@ -24,10 +24,14 @@ func Nearest(name string, known []string) (string, bool) {
 			best, bestDistance = candidate, d
 		}
 	}
-	if best != "" {
-		return best, true
+	// More than a slip of the fingers: a whole word too many or too few is likelier.
+	const slip = 2
+	if best == "" || bestDistance > slip {
+		if whole, found := affixed(wanted, known); found {
+			return whole, true
+		}
 	}
-	return affixed(wanted, known)
+	return best, best != ""
 }
 
 // affixed finds the known name that differs from name by whole words only.
