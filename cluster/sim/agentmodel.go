@@ -278,7 +278,13 @@ func (t *task) leave(takes time.Duration) {
 	}
 	switch {
 	case h.spend(&h.mood.late):
-		t.in(t.timeout+h.w.chance.between(0, 8*time.Second), func() { t.finish(move()) })
+		// It has moved in time, and nobody hears of it in time. (One that moves after
+		// its time is up, and after both hosts were looked at, is not simulated: see
+		// docs/testing.md.)
+		t.in(takes, func() {
+			result := move()
+			t.in(t.timeout, func() { t.finish(result) })
+		})
 	case h.spend(&h.mood.hang):
 		t.in(hangFor, func() { t.finish(agents.Result{Reason: "hung"}) })
 	case h.spend(&h.mood.fail):

@@ -244,6 +244,9 @@ func (w *world) compare(d *daemon, index uint64) {
 // checkElected holds a new leader's log against the history: what is committed
 // is never lost.
 func (w *world) checkElected(r *raft) {
+	if r.disk.term < w.history[len(w.history)-1].term {
+		return // late votes made it: others follow a newer term, and it commits nothing
+	}
 	if r.disk.last() < uint64(len(w.history)) {
 		w.violate("7", "%s leads term %d without entry %d, which was committed", r.d.h.name, r.disk.term, len(w.history))
 		return
