@@ -137,7 +137,7 @@ func (v *validator) bundleInside(path string, b *Bundle, used map[ResourceID]Res
 	if b.IPRangeStart == "" && b.ControlPort == nil {
 		v.add(ProblemMissing, path, "", "what is in it needs ip_range_start or control_port")
 	}
-	v.planOnly(at, "leave it out and let the container run it (run_command), or let it run on the nodes themselves",
+	v.planOnly(at, "let it run on the nodes themselves, or as the own program of a container that a systemd unit runs",
 		"Belay cannot manage %q inside of containers", b.Resource)
 }
 
