@@ -19,7 +19,7 @@ func Nearest(name string, known []string) (string, bool) {
 		if candidate == "" || len(candidate) > maxLength {
 			continue
 		}
-		d := editDistance(wanted, strings.ToLower(candidate))
+		d := min(editDistance(wanted, strings.ToLower(candidate)), editDistance(core(wanted), strings.ToLower(candidate)))
 		if d < bestDistance || d == bestDistance && best != "" && best[0] != name[0] && candidate[0] == name[0] {
 			best, bestDistance = candidate, d
 		}
@@ -34,10 +34,14 @@ func Nearest(name string, known []string) (string, bool) {
 	return best, best != ""
 }
 
+// core is a name without the suffixes of Pacemaker's wrappers.
+func core(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, "-clone"), "-master")
+}
+
 // affixed finds the known name that differs from name by whole words only.
 func affixed(name string, known []string) (string, bool) {
-	core := strings.TrimSuffix(strings.TrimSuffix(name, "-clone"), "-master")
-	best := ""
+	core, best := core(name), ""
 	for _, candidate := range slices.Sorted(slices.Values(known)) {
 		lower := strings.ToLower(candidate)
 		if lower == "" || !(lower == core || wordEdge(lower, core) || wordEdge(core, lower)) {

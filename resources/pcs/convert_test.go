@@ -84,9 +84,9 @@ func TestBroken(t *testing.T) {
 
 func TestSeveralFiles(t *testing.T) {
 	found := Convert(resources.AgentTable{}, resources.FenceTable{},
-		File{"a.sh", []byte("pcs constraint order one then two\npcs constraint order one then three\n")},
+		File{"a.sh", []byte("pcs constraint order one then two-clone\npcs constraint order one then twwo-clone\n")},
 		File{"b.sh", []byte("pcs resource create one systemd:one\npcs resource create two systemd:two\n")})
-	if len(found.Definition.Orders) != 1 || len(found.Left) != 1 || !strings.HasPrefix(found.Left[0].String(), `a.sh:2:31: no resource or group is called "three"`) {
+	if len(found.Definition.Orders) != 1 || len(found.Left) != 1 || !strings.HasPrefix(found.Left[0].String(), `a.sh:2:31: no resource or group is called "twwo-clone": did you mean "two"?`) {
 		t.Errorf("got %v and %v", found.Definition.Orders, found.Left)
 	}
 }
