@@ -40,12 +40,16 @@ var (
 	paramName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 )
 
+// provesNothing are agents that neither read nor switch power. Belay does the work
+// of the first by itself (device kdump); the second is an operator's word.
+var provesNothing = []string{"fence_kdump", "fence_ack_manual"}
+
 // Pattern makes specs for every name that begins with fence_. The agents are
 // looked for in the directories when they run, so a definition can name an
 // agent that only other members have.
 func Pattern(dirs ...string) fencing.Pattern {
 	return func(name string) (fencing.Spec, bool) {
-		if !agentName.MatchString(name) {
+		if !agentName.MatchString(name) || slices.Contains(provesNothing, name) {
 			return fencing.Spec{}, false
 		}
 		return Spec(name, dirs...), true

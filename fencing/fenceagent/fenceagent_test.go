@@ -300,3 +300,13 @@ func TestMetadata(t *testing.T) {
 		t.Error("took a traceback for metadata")
 	}
 }
+
+// An agent that reads no power would never prove anything.
+func TestAgentsThatProveNothing(t *testing.T) {
+	find := fenceagent.Pattern()
+	for name, want := range map[string]bool{"fence_apc": true, "fence_kdump": false, "fence_ack_manual": false, "redfish": false} {
+		if _, known := find(name); known != want {
+			t.Errorf("%s: known %v, want %v", name, known, want)
+		}
+	}
+}
