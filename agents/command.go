@@ -11,8 +11,8 @@ import (
 // ErrNoProgram means that the program of a Command is not on this host.
 var ErrNoProgram = errors.New("no such program")
 
-// Command is one short-lived program to run and wait for. Services never start
-// this way: what an agent runs as a Command ends with the call.
+// Command is one short-lived program to run and wait for. What an agent runs as
+// a Command ends with the call, but for what Leaves allows.
 type Command struct {
 	// Path is the program's absolute path.
 	Path string
@@ -28,6 +28,10 @@ type Command struct {
 	User string
 	// Stdin is given to the program.
 	Stdin string
+	// Leaves lets processes that the program leaves behind live on when it ends by
+	// itself, in a session of their own: for programs that start services. They
+	// are killed with it at the deadline all the same.
+	Leaves bool
 	// MaxOutput bounds what is kept of each stream's end, in bytes; 0 means the
 	// package's MaxOutput.
 	MaxOutput int

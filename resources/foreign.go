@@ -53,6 +53,17 @@ func ForeignHint(agent string) string {
 	return known.instead
 }
 
+// ForeignRuns reports whether an agent of another cluster manager may run here as
+// it is: an OCF agent that is not known to need what only Pacemaker has. What a
+// node finds in the script decides in the end.
+func ForeignRuns(agent string) bool {
+	parts := strings.Split(agent, ":")
+	if len(parts) != 3 || parts[0] != "ocf" || parts[1] == "" || parts[2] == "" {
+		return false
+	}
+	return ForeignHint(agent) == "" || slices.Contains([]string{"Filesystem", "Delay", "apache"}, parts[2])
+}
+
 // isForeign reports whether an agent's name is Pacemaker's, of a class that Belay
 // does not have.
 func isForeign(agent string) bool {

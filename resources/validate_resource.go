@@ -87,12 +87,20 @@ func (v *validator) agent(path string, r *Resource) (AgentInfo, bool) {
 	if v.agents.empty() {
 		return AgentInfo{}, false
 	}
-	info, ok := v.agents.Find(r.Agent)
-	if ok {
-		return info, true
-	}
 	if v.agents.foreign && isForeign(r.Agent) {
 		return AgentInfo{}, false
+	}
+	info, ok := v.agents.Find(r.Agent)
+	if ok && isForeign(r.Agent) && !ForeignRuns(r.Agent) {
+		hint := ForeignHint(r.Agent)
+		if hint == "" {
+			hint = "write ocf:PROVIDER:TYPE"
+		}
+		v.add(ProblemUnknownAgent, path+".agent", hint, "%q cannot be run", r.Agent)
+		return AgentInfo{}, false
+	}
+	if ok {
+		return info, true
 	}
 	base, suffix, hasSuffix := strings.Cut(r.Agent, ":")
 	if near, found := v.agents.byName[base]; found {

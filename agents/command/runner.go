@@ -1,6 +1,6 @@
 // Package command runs the short-lived programs that agents need: each in a
-// process group of its own, with a deadline and bounded output. It never starts
-// services and keeps nothing between calls. Each call owns the two goroutines
+// process group of its own, with a deadline and bounded output. It starts services
+// only for agents that say so (agents.Command.Leaves) and keeps nothing between calls. Each call owns the two goroutines
 // that read the program's output and ends them before it returns.
 package command
 
@@ -43,7 +43,7 @@ func (Runner) Run(ctx context.Context, c agents.Command) (agents.Exit, error) {
 		cmd.Dir = "/"
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Stdin), stdout, stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !c.Leaves, Setsid: c.Leaves}
 	if c.User != "" {
 		credential, err := credentialOf(c.User)
 		if err != nil {
@@ -54,7 +54,7 @@ func (Runner) Run(ctx context.Context, c agents.Command) (agents.Exit, error) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = drain
 	err := cmd.Run()
-	if cmd.Process != nil {
+	if cmd.Process != nil && (!c.Leaves || ctx.Err() != nil) {
 		// Whatever the program left in its group must not outlive the call.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/belay-ha/belay/agents/galera"
 	"github.com/belay-ha/belay/agents/haproxy"
 	"github.com/belay-ha/belay/agents/inspector"
+	"github.com/belay-ha/belay/agents/ocf"
 	"github.com/belay-ha/belay/agents/process"
 	"github.com/belay-ha/belay/agents/rabbitmq"
 	"github.com/belay-ha/belay/agents/systemd"
@@ -32,6 +33,7 @@ func Agents(log *zap.Logger) agents.Registry {
 		galera.New(galera.Host{Units: units, Run: run}, log.Named("galera")),
 		haproxy.New(units, run, log.Named("haproxy")),
 		inspector.New(inspector.Host{Units: units}, log.Named("inspector")),
+		ocf.New(ocf.Host{Run: run}),
 		process.New(units, run, log.Named("process")),
 		rabbitmq.New(rabbitmq.Host{Units: units, Run: run}, log.Named("rabbitmq")),
 		systemd.New(units, log.Named("systemd")),

@@ -20,7 +20,7 @@ func TestImportCIB(t *testing.T) {
 	if len(def.Nodes) != 2 || len(def.Resources) != 1 || def.Resources[0].Agent != "ocf:pacemaker:Dummy" {
 		t.Errorf("%+v", def)
 	}
-	if notes := c.err.String(); !strings.Contains(notes, "note: cluster.xml:8:7: ") || !strings.Contains(notes, "no agent ocf:pacemaker:Dummy") {
+	if notes := c.err.String(); !strings.Contains(notes, "note: cluster.xml:8:7: ") || !strings.Contains(notes, "ocf:pacemaker:Dummy runs as it is") {
 		t.Errorf("notes: %s", notes)
 	}
 }

@@ -157,8 +157,6 @@ var refusals = map[string]string{
 	"resource create ID ocf:pacemaker": "belayctl cluster join",
 	"resource create ID ocf:openstack": "systemd:openstack-nova-compute",
 	"resource create ID ocf:neutron":   "systemd:neutron-",
-	"resource create ID Delay":         "an order waits",
-	"resource create ID apache":        "systemd:httpd",
 	"resource create ID redis":         "systemd:redis",
 	"stonith create ID fence_xvm":      "name the nodes that it can switch off",
 	"stonith create ID fence_compute":  "name the nodes that it can switch off",

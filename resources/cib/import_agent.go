@@ -13,7 +13,8 @@ import (
 
 // agent finds Belay's name for an agent and takes its parameters. An agent that
 // Belay does not have keeps its name, so that the definition is whole and can be
-// planned with; it cannot be applied before somebody names another.
+// planned with; unless it is an OCF agent that runs as it is, it cannot be
+// applied before somebody names another.
 func (m *importer) agent(c *policy.ResourceConfig, r *resources.Resource) {
 	params := m.paramsOf(c)
 	switch name := strings.Trim(c.Class+":"+c.Provider+":"+c.Type, ":"); {
@@ -33,6 +34,10 @@ func (m *importer) agent(c *policy.ResourceConfig, r *resources.Resource) {
 		return
 	default:
 		r.Agent = strings.Join(given(c.Class, c.Provider, c.Type), ":")
+		if resources.ForeignRuns(r.Agent) {
+			m.note(m.at(c.ID), "resource %q: %s runs as it is on nodes that have it, unless it promotes or asks Pacemaker", c.ID, r.Agent)
+			break
+		}
 		m.note(m.at(c.ID), "resource %q: Belay has no agent %s; the definition can be planned with, and applied once another agent is named", c.ID, r.Agent)
 	}
 	for _, s := range params {

@@ -37,7 +37,7 @@ func TestImport(t *testing.T) {
 		{"node attributes", "", web, "", "name = \"alpha\"\nattributes = { rack = 7 }", ""},
 		{"a unit", "", web, "", "id = \"web\"\nagent = \"systemd:web\"", ""},
 		{"an unknown agent", "", `<primitive id="fs" class="ocf" provider="heartbeat" type="Filesystem"><instance_attributes id="p"><nvpair id="p1" name="device" value="/dev/sda"/></instance_attributes></primitive>`, "",
-			"agent = \"ocf:heartbeat:Filesystem\"\nparams = { device = \"/dev/sda\" }", "no agent ocf:heartbeat:Filesystem"},
+			"agent = \"ocf:heartbeat:Filesystem\"\nparams = { device = \"/dev/sda\" }", "ocf:heartbeat:Filesystem runs as it is"},
 		{"an address", "", `<primitive id="ip" class="ocf" provider="heartbeat" type="IPaddr2"><instance_attributes id="p"><nvpair id="p1" name="ip" value="192.0.2.7"/><nvpair id="p2" name="cidr_netmask" value="24"/></instance_attributes></primitive>`, "",
 			"agent = \"vip\"\nparams = { address = \"192.0.2.7/24\" }", ""},
 		{"a password", "", `<primitive id="db" class="ocf" provider="heartbeat" type="galera"><instance_attributes id="p"><nvpair id="p1" name="check_passwd" value="hunter2"/></instance_attributes></primitive>`, "",

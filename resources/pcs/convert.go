@@ -349,7 +349,10 @@ func (c *converter) validate(agents resources.AgentTable, fences resources.Fence
 		c.left = append(c.left, told{at, p.String()})
 	}
 	for _, r := range c.def.Resources {
-		if _, known := agents.Find(r.Agent); !known {
+		if _, foreign := resources.ForeignAgent(r.Agent); foreign && resources.ForeignRuns(r.Agent) {
+			c.file = c.origin["resource["+string(r.ID)+"]"].file
+			c.note(c.origin["resource["+string(r.ID)+"]"].at, "resource %q: %s runs as it is on nodes that have it, unless it promotes or asks Pacemaker%s", r.ID, r.Agent, hint(r.Agent))
+		} else if _, known := agents.Find(r.Agent); !known || foreign {
 			c.file = c.origin["resource["+string(r.ID)+"]"].file
 			c.note(c.origin["resource["+string(r.ID)+"]"].at, "resource %q: Belay has no agent %s%s; the definition can be planned with, and applied once another agent is named", r.ID, r.Agent, hint(r.Agent))
 		}
