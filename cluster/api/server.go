@@ -29,6 +29,9 @@ type Cluster interface {
 	// Leader returns the leader's name and API address, "" when none is known,
 	// and whether it is this member.
 	Leader() (name resources.NodeName, address string, self bool)
+	// Electing reports whether no leader is known although a majority of the voters
+	// can be heard: another will lead within a second or so.
+	Electing() bool
 	// Read returns the leader's committed state, proven to be the newest. It
 	// fails with CodeNoQuorum when this member cannot prove that it leads.
 	Read(context.Context) (*state.State, error)
@@ -171,7 +174,7 @@ func (*relayed) Error() string { return "answered by the leader" }
 // A request is forwarded once at most.
 func (s *Server) atLeader(h func(*http.Request, []byte, Identity) (any, error)) func(*http.Request, []byte, Identity) (any, error) {
 	return func(r *http.Request, body []byte, who Identity) (any, error) {
-		name, address, self := s.cluster.Leader()
+		name, address, self := s.awaitLeader(r)
 		if self {
 			return h(r, body, who)
 		}
@@ -188,6 +191,35 @@ func (s *Server) atLeader(h func(*http.Request, []byte, Identity) (any, error)) 
 			return nil, &Error{Code: CodeUnknown, Text: fmt.Sprintf("leader %s broke off: %v", name, err)}
 		}
 		return nil, &relayed{status: answer.StatusCode, body: data}
+	}
+}
+
+const (
+	// electionPatience is how long a request waits for the end of an election.
+	// Nothing was sent for it before.
+	electionPatience = 3 * time.Second
+	// electionTick is how often it looks.
+	electionTick = 50 * time.Millisecond
+)
+
+// awaitLeader returns who leads. During an election it waits for the outcome; a
+// member that is cut off says at once that there is no leader, and so does one
+// that was taken for the leader.
+func (s *Server) awaitLeader(r *http.Request) (name resources.NodeName, address string, self bool) {
+	patience := time.NewTimer(electionPatience)
+	defer patience.Stop()
+	for {
+		name, address, self = s.cluster.Leader()
+		if self || (name != "" && address != "") || r.Header.Get(headerForwarded) != "" || !s.cluster.Electing() {
+			return name, address, self
+		}
+		select {
+		case <-time.After(electionTick):
+		case <-patience.C:
+			return name, address, self
+		case <-r.Context().Done():
+			return name, address, self
+		}
 	}
 }
 

@@ -39,6 +39,7 @@ type member struct {
 	forwards int
 	err      error // what Propose and Read come to
 	lost     error // what Forward comes to
+	election int   // how often it is looked at before it ends
 	server   *httptest.Server
 }
 
@@ -81,6 +82,19 @@ func (m *member) Leader() (resources.NodeName, string, bool) {
 		return "", "", false
 	}
 	return m.leader.name, m.leader.server.URL, m.leader == m
+}
+
+// Electing ends with the election: at its third look the member leads.
+func (m *member) Electing() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.election == 0 {
+		return false
+	}
+	if m.election--; m.election == 0 {
+		m.leader = m
+	}
+	return true
 }
 
 func (m *member) Read(context.Context) (*state.State, error) {
@@ -302,6 +316,16 @@ func TestNoLeader(t *testing.T) {
 	}
 	if status, body := m.ask("jo", "belay:viewer", "GET", "/v1/status?stale=1", ""); status != http.StatusOK || !strings.Contains(body, `"stale":true`) {
 		t.Errorf("its own copy: %d %s", status, body)
+	}
+}
+
+// Between two leaders a request waits, and is then carried out once.
+func TestElectionIsWaitedFor(t *testing.T) {
+	m := newMember(t, "a")
+	m.leader, m.election = nil, 3
+	status, body := m.ask("jo", "belay:admin", "POST", "/v1/commands", command(t, &state.NodeStandby{Node: "a"}))
+	if status != http.StatusOK || len(m.proposed) != 1 {
+		t.Errorf("%d %s, proposed %v", status, body, m.proposed)
 	}
 }
 

@@ -62,12 +62,17 @@ func (n *Node) Plan(s *state.State) transition.Transition {
 	return scheduler.Plan(s, time.Now(), options)
 }
 
-// NoQuorum says what this member knows when there is no leader to ask.
-func (n *Node) NoQuorum() string {
-	status := n.raft.Status()
-	configuration := n.raft.Configuration()
-	var reached, silent []string
-	for _, member := range configuration.Voters() {
+// Electing reports whether no leader is known although gossip hears a majority of
+// the voters.
+func (n *Node) Electing() bool {
+	reached, silent := n.voters()
+	return n.raft.Status().LeaderID == "" && len(reached) > len(silent)
+}
+
+// voters returns the log's voters: those that gossip hears, with this member,
+// and the others.
+func (n *Node) voters() (reached, silent []string) {
+	for _, member := range n.raft.Configuration().Voters() {
 		if member.ID == string(n.config.Name) {
 			reached = append(reached, member.ID)
 			continue
@@ -78,9 +83,16 @@ func (n *Node) NoQuorum() string {
 			silent = append(silent, member.ID)
 		}
 	}
+	return reached, silent
+}
+
+// NoQuorum says what this member knows when there is no leader to ask.
+func (n *Node) NoQuorum() string {
+	status := n.raft.Status()
+	reached, silent := n.voters()
 	text := fmt.Sprintf("no quorum: %s is %s and knows no leader; nothing was changed", n.config.Name, strings.ToLower(status.State.String()))
-	if len(configuration.Voters()) > 0 {
-		text += fmt.Sprintf("; it reaches %d of %d voters (%s)", len(reached), len(configuration.Voters()), strings.Join(reached, ", "))
+	if all := len(reached) + len(silent); all > 0 {
+		text += fmt.Sprintf("; it reaches %d of %d voters (%s)", len(reached), all, strings.Join(reached, ", "))
 	}
 	if len(silent) > 0 {
 		text += "; silent: " + strings.Join(silent, ", ")
