@@ -72,6 +72,21 @@ func TestFirstBootFormsOneCluster(t *testing.T) {
 	})
 }
 
+// Two nodes that join at once get in each other's way: the one that Mnesia fails
+// for tries again, and is a member all the same.
+func TestJoinOutlivesAnotherJoin(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		c := newCluster(t, "n1", "n2", "n3")
+		c.host("n3").unlucky = 2
+		c.startAll(agents.Advice{})
+		c.whole()
+		want := []string{"rabbit@n3 stop_app", "rabbit@n3 reset", "rabbit@n3 join_cluster rabbit@n1", "rabbit@n3 start_app", "rabbit@n3 start_app", "rabbit@n3 start_app"}
+		if diff := cmp.Diff(c.host("n3").ran(), want); diff != "" {
+			t.Errorf("surgery on n3 (-got +want):\n%s", diff)
+		}
+	})
+}
+
 // After a power cut every node starts with what it has, and nothing is reset:
 // all messages are there.
 func TestPowerCutLosesNothing(t *testing.T) {

@@ -54,6 +54,7 @@ type fakeHost struct {
 	unseen     []string // members that it does not see although they run
 	greets     error
 	hangs      bool // rabbitmqctl gets no answer
+	unlucky    int  // so many start_app fail
 	commands   []string
 }
 
@@ -203,6 +204,10 @@ func (h *fakeHost) obeys(caller *fakeHost, verb string, args []string) (agents.E
 	case "stop_app":
 		h.app = false
 	case "start_app":
+		if h.unlucky > 0 {
+			h.unlucky--
+			return refuse("{:rabbit, {{:badmatch, {:error, {:normal, {:mnesia_app, :start, [:normal, []]}}}}, {:rabbit, :start, [:normal, []]}}}")
+		}
 		h.app = true
 	case "reset":
 		if h.app {

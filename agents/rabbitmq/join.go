@@ -68,22 +68,26 @@ func (c *call) enter(ctx context.Context, target string) error {
 	if err := c.step(ctx, c.name, "reset"); err != nil {
 		return err
 	}
-	if err := c.joinCluster(ctx, target); err != nil {
+	if err := c.stepAgain(ctx, "join_cluster", target); err != nil {
 		return err
 	}
-	return c.step(ctx, c.name, "start_app")
+	return c.stepAgain(ctx, "start_app")
 }
 
-// joinAttempts bounds how often join_cluster is tried: it is refused while
-// another node is just joining.
+// joinAttempts bounds how often a step is tried that another node, which is just
+// joining too, can be in the way of: join_cluster is refused then, and Mnesia
+// may be killed in the middle of start_app, while both change its schema.
 const joinAttempts = 5
 
-func (c *call) joinCluster(ctx context.Context, target string) error {
+// stepAgain runs one command of a join on this node until it succeeds. Doing it
+// twice does no harm.
+func (c *call) stepAgain(ctx context.Context, args ...string) error {
 	var err error
 	for range joinAttempts {
-		if err = c.step(ctx, c.name, "join_cluster", target); err == nil || ctx.Err() != nil {
+		if err = c.step(ctx, c.name, args...); err == nil || ctx.Err() != nil {
 			return err
 		}
+		c.log.Warn("a step of the join failed: once more", zap.String("resource", string(c.req.Instance)), zap.Strings("args", args), zap.Error(err))
 		pause := time.NewTimer(joinRetry)
 		select {
 		case <-pause.C:
