@@ -40,9 +40,12 @@ type Changes struct {
 	// Down nodes have stopped everything and left, Lost ones are dead without
 	// proof, Up ones have just started.
 	Down, Lost, Up, Standby []resources.NodeName
+	// Tickets are granted, revoked, put on standby or taken back from there.
+	Tickets []state.TicketSet
 }
 
-// Apply returns the state after the changes; it fails for a node that is none.
+// Apply returns the state after the changes; it fails for a node that is none, and
+// for a ticket that nothing needs and nobody has heard of.
 func Apply(s *state.State, now time.Time, changes Changes) (*state.State, error) {
 	for _, list := range [][]resources.NodeName{changes.Down, changes.Lost, changes.Up, changes.Standby} {
 		for _, name := range list {
@@ -91,6 +94,14 @@ func Apply(s *state.State, now time.Time, changes Changes) (*state.State, error)
 			return nil, err
 		}
 	}
+	for i := range changes.Tickets {
+		if err := knownTicket(s, changes.Tickets[i].Ticket); err != nil {
+			return nil, err
+		}
+		if err := apply(&changes.Tickets[i]); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -103,6 +114,26 @@ func known(s *state.State, name resources.NodeName) error {
 		return fmt.Errorf("no node is called %q: did you mean %q?", name, best)
 	}
 	return fmt.Errorf("no node is called %q", name)
+}
+
+func knownTicket(s *state.State, name resources.TicketName) error {
+	if names := Tickets(s); !slices.Contains(names, string(name)) {
+		return fmt.Errorf("nothing needs a ticket %q%s", name, orMeant(string(name), names))
+	}
+	return nil
+}
+
+// Tickets lists the names of tickets that the definition needs or the state knows.
+func Tickets(s *state.State) []string {
+	names := make([]string, 0, len(s.Tickets)+len(s.Definition.Tickets))
+	for name := range s.Tickets {
+		names = append(names, string(name))
+	}
+	for _, use := range s.Definition.Tickets {
+		names = append(names, string(use.Ticket))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Nodes lists the names of members and of defined nodes.
@@ -119,3 +150,11 @@ func Nodes(s *state.State) []string {
 }
 
 func sortedIDs(n *state.Node) []resources.InstanceID { return slices.Sorted(maps.Keys(n.Instances)) }
+
+// orMeant asks whether one of the known names was meant.
+func orMeant(name string, known []string) string {
+	if best, close := resources.Nearest(name, known); close {
+		return fmt.Sprintf(": did you mean %q?", best)
+	}
+	return ""
+}

@@ -32,6 +32,7 @@ type simulation struct {
 	down, fail, up, standby []string
 	failures, save          []string
 	scores                  bool
+	tickets                 ticketFlags
 }
 
 const simulateHelp = `Decides what a cluster would do now, carries that out on paper, and shows what is
@@ -40,8 +41,8 @@ which nothing runs yet, with the definition of -f; one that "belayctl state save
 written (--state); or a Pacemaker CIB (--cib).
 
 What is supposed to have happened before: nodes that left (--node-down), were lost
-(--node-fail) or joined (--node-up), nodes in standby, quorum lost or held. A step can
-be made to fail with --op-fail RESOURCE:OPERATION:NODE. Belay plans again after that
+(--node-fail) or joined (--node-up), nodes in standby, quorum lost or held, tickets
+granted, revoked, on standby or active again. A step can be made to fail with --op-fail RESOURCE:OPERATION:NODE. Belay plans again after that
 and the simulation goes on until nothing more happens; of a CIB one transition is
 simulated, which ends at a failure, and =RC gives another return code than the usual.
 
@@ -60,6 +61,7 @@ func (a *app) simulateCommand() *cobra.Command {
 		Example: `  belayctl simulate --node-fail controller-1
   belayctl simulate --standby controller-0 --op-fail haproxy:stop:controller-0
   belayctl simulate -f cluster.toml
+  belayctl simulate -f cluster.toml --ticket-grant geo
   belayctl state save cluster.json && belayctl simulate --state cluster.json --node-down controller-2
   belayctl simulate --cib cluster.xml
   belayctl simulate --cib cluster.xml --node-fail node-1 --quorum=ok
@@ -85,6 +87,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	flags.StringArrayVar(&s.up, "node-up", nil, "a node that has joined")
 	flags.StringArrayVar(&s.standby, "standby", nil, "a node in standby")
 	flags.StringArrayVar(&s.failures, "op-fail", nil, "a step that fails: RESOURCE:OPERATION:NODE[=RC]")
+	s.tickets.add(flags)
 	flags.StringVar(&s.quorum, "quorum", "", "lost or ok (default as a CIB says, else ok)")
 	flags.StringVarP(&s.at, "at", "t", "", "when: 2026-06-01T12:30, 2026-152T12:30Z, or @ and Unix seconds")
 	flags.BoolVar(&s.scores, "scores", false, "also show how much each node suits each resource, and why")
@@ -151,7 +154,7 @@ func (s *simulation) runCIB() error {
 }
 
 func (s *simulation) changes() (simulate.Changes, error) {
-	changes := simulate.Changes{Down: s.down, Failed: s.fail, Up: s.up, Standby: s.standby}
+	changes := simulate.Changes{Down: s.down, Failed: s.fail, Up: s.up, Standby: s.standby, Tickets: s.tickets.ofCIB()}
 	switch s.quorum {
 	case "":
 	case "lost", "ok":
@@ -275,6 +278,9 @@ func (s *simulation) complete(cmd *cobra.Command) {
 		names, _ := s.known(cmd.Context())
 		return names, noFiles
 	}
+	tickets := func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return s.knownTickets(cmd.Context()), noFiles
+	}
 	failures := func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		names, ids := s.known(cmd.Context())
 		return failureWords(begun, ids, names), noFiles | cobra.ShellCompDirectiveNoSpace
@@ -287,6 +293,7 @@ func (s *simulation) complete(cmd *cobra.Command) {
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"cib": files("xml"), "state": files("json"), "file": files("toml"), "save": files("json", "dot", "txt"),
 		"node-down": nodes, "node-fail": nodes, "node-up": nodes, "standby": nodes, "op-fail": failures,
+		"ticket-grant": tickets, "ticket-revoke": tickets, "ticket-standby": tickets, "ticket-activate": tickets,
 		"quorum": cobra.FixedCompletions(quorums, noFiles), "at": cobra.NoFileCompletions,
 	} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
@@ -295,9 +302,15 @@ func (s *simulation) complete(cmd *cobra.Command) {
 	}
 }
 
+// fromInput reports whether the cluster comes from the standard input, which is
+// read once.
+func (s *simulation) fromInput() bool {
+	return s.cib == "-" || s.state == "-" || slices.Contains(s.definitions, "-")
+}
+
 // known lists the nodes and instances of the cluster that is simulated.
 func (s *simulation) known(ctx context.Context) (nodes, ids []string) {
-	if s.cib == "-" || s.state == "-" || slices.Contains(s.definitions, "-") {
+	if s.fromInput() {
 		return nil, nil
 	}
 	if s.cib == "" {

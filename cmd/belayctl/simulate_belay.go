@@ -41,7 +41,7 @@ func (s *simulation) runBelay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changed, err := belay.Apply(current, now, belay.Changes{Down: names(s.down), Lost: names(s.fail), Up: names(s.up), Standby: names(s.standby)})
+	changed, err := belay.Apply(current, now, belay.Changes{Down: names(s.down), Lost: names(s.fail), Up: names(s.up), Standby: names(s.standby), Tickets: s.tickets.changes()})
 	if err != nil {
 		return usage("%v", err)
 	}

@@ -105,6 +105,44 @@ func TestSimulateOutputs(t *testing.T) {
 	}
 }
 
+// TestSimulateTickets: what needs a ticket runs only where one is supposed to be
+// granted, of a definition and of a CIB.
+func TestSimulateTickets(t *testing.T) {
+	c := simulating(t)
+	cib := strings.Replace(baseCIB, "<constraints/>", `<constraints><rsc_ticket id="web-geo" rsc="web" ticket="geo"/></constraints>`, 1)
+	definition := "[cluster]\nname = \"test\"\n[cluster.properties]\nfencing_enabled = false\n[[node]]\nname = \"node-1\"\n" +
+		"[[resource]]\nid = \"web\"\nagent = \"systemd:web\"\n[[ticket]]\nticket = \"geo\"\nresource = \"web\"\n"
+	for name, text := range map[string]string{"geo.xml": cib, "geo.toml": definition} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, source := range []string{"--cib geo.xml", "-f geo.toml"} {
+		if code := c.run(t, append([]string{"simulate", "--ticket-grant", "gea"}, strings.Fields(source)...)...); code != exitInput || !strings.Contains(c.err.String(), `did you mean "geo"?`) {
+			t.Errorf("%s: exit code %d for an unknown ticket: %s", source, code, c.err.String())
+		}
+		for flags, runs := range map[string]bool{
+			"": false, "--ticket-grant geo": true, "--ticket-grant geo --ticket-standby geo": false, "--ticket-revoke geo": false,
+			"--ticket-grant geo --ticket-activate geo": true,
+		} {
+			text := c.must(t, append([]string{"simulate", "-o", "json"}, strings.Fields(source+" "+flags)...)...)
+			var answer struct {
+				Final map[string][]struct{ Node string }
+			}
+			if err := json.Unmarshal([]byte(text), &answer); err != nil {
+				t.Fatal(err)
+			}
+			got := false
+			for _, at := range answer.Final["web"] {
+				got = got || at.Node != ""
+			}
+			if got != runs {
+				t.Errorf("%s %s: web runs: %v, want %v\n%s", source, flags, got, runs, text)
+			}
+		}
+	}
+}
+
 func TestSimulateRefuses(t *testing.T) {
 	c := simulating(t)
 	if err := os.WriteFile("bad.xml", []byte("<cib>\n  <configuration>\n    <oops></wrong>\n"), 0o600); err != nil {
