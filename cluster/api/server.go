@@ -101,6 +101,7 @@ func (s *Server) Handler(identify func(*http.Request) Identity) http.Handler {
 	route("GET /v1/status", RoleViewer, s.staleOrLeader(s.status))
 	route("GET /v1/state", RoleViewer, s.staleOrLeader(s.state))
 	route("GET /v1/definition", RoleViewer, s.staleOrLeader(s.definition))
+	route("GET /v1/history", RoleViewer, s.history)
 	leader("GET /v1/revisions", RoleViewer, s.revisions)
 	leader("GET /v1/live", RoleViewer, func(*http.Request, []byte, Identity) (any, error) { return s.cluster.Live(), nil })
 	leader("GET /v1/explain", RoleViewer, s.explain)
@@ -271,11 +272,11 @@ func (s *Server) explain(r *http.Request, _ []byte, _ Identity) (any, error) {
 	return Explain(current, time.Now(), &plan, s.cluster.Live().Progress, resources.ResourceID(query.Get("resource")), resources.NodeName(query.Get("node")))
 }
 
-// state leaves out the earlier definitions: they are large, and nobody plans
-// with them.
+// state leaves out the earlier definitions and operations: they are large, and
+// nobody plans with them.
 func (s *Server) state(current *state.State, _ bool) any {
 	without := *current
-	without.Revisions = nil
+	without.Revisions, without.Performed = nil, nil
 	return &without
 }
 

@@ -218,6 +218,8 @@ func TestEveryRouteChecksTheRole(t *testing.T) {
 		{"GET", "/v1/state", "", RoleViewer, false},
 		{"GET", "/v1/state?stale=1", "", RoleViewer, false},
 		{"GET", "/v1/definition", "", RoleViewer, false},
+		{"GET", "/v1/history", "", RoleViewer, false},
+		{"GET", "/v1/history?stale=1", "", RoleViewer, false},
 		{"GET", "/v1/live", "", RoleViewer, false},
 		{"POST", "/v1/wait", "{}", RoleViewer, false},
 		{"POST", "/v1/commands", standby, RoleOperator, false},

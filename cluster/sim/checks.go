@@ -286,8 +286,8 @@ func (c *checks) acknowledged() {
 
 // bounds holds what the state keeps against its bounds.
 func (c *checks) bounds(s *state.State) {
-	if len(s.Events) > state.MaxEvents || len(s.FenceHistory) > state.MaxFenceHistory {
-		c.w.violate("bounds", "the state keeps %d events and %d fencings", len(s.Events), len(s.FenceHistory))
+	if len(s.Events) > state.MaxHistory || len(s.Performed) > state.MaxPerformed || len(s.FenceHistory) > state.MaxFenceHistory {
+		c.w.violate("bounds", "the state keeps %d events, %d operations and %d fencings", len(s.Events), len(s.Performed), len(s.FenceHistory))
 	}
 	for id, op := range s.Operations {
 		if i, found := s.Instance(op.Node, op.Instance); !found || i.Action != id {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"maps"
 	"time"
 
@@ -46,7 +47,7 @@ func (c *DefinitionSet) apply(t *tx) error {
 	t.remember(c)
 	t.forgetUndefined()
 	t.forgetChecks()
-	t.event("definition", "", "", "revision %d", t.s.Revision)
+	t.event("definition", "", "", "revision %d%s", t.s.Revision, t.about(c))
 	return nil
 }
 
@@ -118,7 +119,11 @@ func (c *NodeMaintenance) apply(t *tx) error {
 	if c.On {
 		n.Maintenance = &Maintenance{By: t.by, Reason: c.Reason, At: t.at, Until: c.Until}
 	}
-	t.event("node", c.Node, "", "maintenance %v", c.On)
+	text := fmt.Sprintf("maintenance %v", c.On)
+	if t.keepsHistory() && c.On {
+		text += because(c.Reason)
+	}
+	t.event("node", c.Node, "", "%s", text)
 	return nil
 }
 

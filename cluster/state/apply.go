@@ -171,13 +171,10 @@ func (t *tx) putFencing(f *Fencing) {
 func (t *tx) closeFencing(f *Fencing, phase FencingPhase) {
 	f.Phase, f.EndedAt, f.Executor = phase, t.at, ""
 	delete(t.s.Fencing, f.Node)
+	if phase == FencingWithdrawn && f.Level == 0 {
+		t.detail("fencing", f.Node, "", "withdrawn: it is not needed any more")
+	}
 	t.s.FenceHistory = appendBounded(t.s.FenceHistory, f, MaxFenceHistory)
-}
-
-func (t *tx) event(kind string, node resources.NodeName, resource resources.ResourceID, format string, args ...any) {
-	t.s.Events = appendBounded(t.s.Events, Event{
-		Index: t.s.Index, At: t.at, Kind: kind, Node: node, Resource: resource, By: t.by, Text: fmt.Sprintf(format, args...),
-	}, MaxEvents)
 }
 
 // appendBounded returns a new slice with the item at its end and at most limit

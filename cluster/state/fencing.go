@@ -95,6 +95,7 @@ func (c *FenceStarted) apply(t *tx) error {
 	f.Phase, f.Executor, f.RetryAt, f.Refused = FencingRunning, c.Executor, time.Time{}, ""
 	f.BootID = n.BootID
 	f.Attempts++
+	t.detail("fencing", c.Node, "", "attempt %d, by %s", f.Attempts, c.Executor)
 	return nil
 }
 

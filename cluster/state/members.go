@@ -48,6 +48,7 @@ func (c *VersionRaised) apply(t *tx) error {
 		}
 	}
 	t.s.Version = c.Version
+	t.detail("cluster", "", "", "command set %d: every member understands it", c.Version)
 	return nil
 }
 
@@ -75,6 +76,7 @@ func (c *TokenCreated) apply(t *tx) error {
 	}
 	tokens[c.ID] = &Token{ID: c.ID, Verifier: c.Verifier, ExpiresAt: c.ExpiresAt, By: t.by}
 	t.s.Tokens = tokens
+	t.detail("token", "", "", "join token %s created, good until %s", c.ID, c.ExpiresAt.UTC().Format(time.RFC3339))
 	return nil
 }
 
@@ -150,6 +152,7 @@ func (c *MemberVoting) apply(t *tx) error {
 		return reject(Refused, "the cluster has %d voters, the most it may have", MaxVoters)
 	}
 	n.Voter = c.Voter
+	t.detail("member", c.Node, "", "voter %v", c.Voter)
 	return nil
 }
 
@@ -300,17 +303,20 @@ func (c *MemberVerdict) apply(t *tx) error {
 	}
 	n.Liveness, n.Since = c.Liveness, t.at
 	n.Evidence = c.Evidence[:min(len(c.Evidence), MaxEvidence)]
-	t.event("verdict", c.Node, "", "%s, was %s", c.Liveness, was)
+	t.judged(c.Node, was, c.Liveness, n.Evidence)
 	return nil
 }
 
 // dropOperations forgets the node's operations in flight: what they came to is
 // unknown, so each instance has to be looked at.
 func (t *tx) dropOperations(n *Node) {
+	var lost []*Operation
+	defer func() { t.cutShort(lost) }()
 	for id, op := range t.s.Operations {
 		if op.Node != n.Name {
 			continue
 		}
+		lost = append(lost, op)
 		delete(t.operations(), id)
 		i := t.instance(n, op.Instance)
 		i.Action = ""

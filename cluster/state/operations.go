@@ -68,6 +68,7 @@ func (c *OperationsStarted) apply(t *tx) error {
 		i.Action = id
 		t.result.Actions[nth] = id
 	}
+	t.planned(c.Operations)
 	return nil
 }
 
@@ -115,10 +116,7 @@ func (c *OperationFinished) apply(t *tx) error {
 	if _, defined := t.s.Definition.Resource(i.ID.Resource()); !defined && i.Role == resources.RoleStopped {
 		delete(n.Instances, i.ID)
 	}
-	quiet := op.Op == resources.OpProbe || op.Op == resources.OpNotify
-	if !quiet || (c.Result.Outcome != agents.OutcomeOK && c.Result.Outcome != agents.OutcomeNotRunning) {
-		t.event("operation", op.Node, op.Instance.Resource(), "%s %s: %s%s", op.Op, op.Instance, c.Result.Outcome, because(c.Result.Reason))
-	}
+	t.performed(op, c.Result)
 	return nil
 }
 

@@ -61,8 +61,11 @@ type State struct {
 	Secrets map[string]string                `json:"secrets"`
 	// Revoked certificates of removed members, by serial number.
 	Revoked map[string]resources.NodeName `json:"revoked"`
-	// Events is the recent history for people, oldest first, at most MaxEvents.
-	Events []Event `json:"events"`
+	// Events is the recent history for people, oldest first, at most MaxHistory
+	// (MaxEvents before VersionHistory). From VersionHistory on, Performed holds the
+	// plans and operations, at most MaxPerformed.
+	Events    []Event `json:"events"`
+	Performed []Event `json:"performed,omitempty"`
 }
 
 // Bounds of what the state keeps.
@@ -321,17 +324,6 @@ type Token struct {
 	// Digest of the request that used it, so that the same request, whose answer
 	// was lost, may be repeated.
 	Digest string `json:"digest,omitempty"`
-}
-
-// Event is one line of history.
-type Event struct {
-	Index    uint64               `json:"index"`
-	At       time.Time            `json:"at"`
-	Kind     string               `json:"kind"`
-	Node     resources.NodeName   `json:"node,omitempty"`
-	Resource resources.ResourceID `json:"resource,omitempty"`
-	By       string               `json:"by,omitempty"`
-	Text     string               `json:"text"`
 }
 
 // New returns the state before the first command.

@@ -11,7 +11,8 @@ import "github.com/belay-ha/belay/resources"
 //	   of one level, and proofs other than power (fence.requested/2, fence.reported/2);
 //	   watchdogs (member.watchdog/1); witnesses (member.joined/2); live migrations (operations.started/3);
 //	   revisions of the definition are kept, with their owners; tickets (ticket.set/1)
-const Version = 3
+//	4  a longer history, with operations apart (State.Performed)
+const Version = 4
 
 const (
 	// firstVersion is a new cluster's, until each member has said that it
@@ -22,6 +23,9 @@ const (
 	// VersionMore is the first command set with definition.set/2 and what follows
 	// from such definitions.
 	VersionMore = 3
+	// VersionHistory is the first command set whose members keep operations apart
+	// from other events, with their duration, and the evidence of verdicts.
+	VersionHistory = 4
 )
 
 // newer holds the command set of each command that not every release of this
