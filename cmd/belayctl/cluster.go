@@ -24,6 +24,7 @@ type Cluster interface {
 	Explain(ctx context.Context, resource resources.ResourceID, node resources.NodeName) (*api.Explanation, error)
 	Definition(context.Context) (api.DefinitionAnswer, error)
 	Revisions(ctx context.Context, owner string) (api.RevisionsAnswer, error)
+	History(ctx context.Context, after uint64, stale bool) (api.HistoryAnswer, error)
 	Command(context.Context, state.Command) (api.CommandAnswer, error)
 	Wait(context.Context, api.WaitRequest) (api.WaitAnswer, error)
 	CheckFences(context.Context, api.FenceCheckRequest) (api.FenceCheckAnswer, error)

@@ -100,7 +100,7 @@ func runExample(t *testing.T, line string) {
 		case strings.HasPrefix(part, "node remove"):
 			c.fake.state.Nodes["compute-7"].Instances = nil
 			c.fake.state.Nodes["compute-7"].Liveness = state.LivenessLeft
-		case strings.Contains(part, "--watch"):
+		case strings.Contains(part, "--watch"), strings.Contains(part, "--follow"):
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			if code := c.app.run(ctx, words); code != exitDone {

@@ -194,6 +194,12 @@ func (f *fakeCluster) Revisions(_ context.Context, owner string) (api.RevisionsA
 	return api.RevisionsSince(f.state, owner), f.err
 }
 
+func (f *fakeCluster) History(_ context.Context, after uint64, stale bool) (api.HistoryAnswer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return api.HistoryAnswer{Index: f.state.Index, At: f.state.At, Member: "controller-0", Stale: stale, Events: api.HistoryAfter(f.state, after)}, f.err
+}
+
 func (f *fakeCluster) Command(_ context.Context, command state.Command) (api.CommandAnswer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
