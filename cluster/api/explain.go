@@ -256,7 +256,7 @@ func (e *explainer) holds(n *state.Node) string {
 		return "not in the definition"
 	case n.Standby:
 		return "in standby"
-	case n.InMaintenance(e.x.At), e.s.Definition.Properties.MaintenanceMode:
+	case n.InMaintenance(e.x.At), e.s.InMaintenance(e.x.At):
 		return "in maintenance"
 	}
 	return ""

@@ -41,6 +41,9 @@ func (e *explainer) general() {
 	if properties.MaintenanceMode {
 		e.remedy("", "belayctl property set maintenance-mode=false", "the cluster is in maintenance: nothing is started or stopped")
 	}
+	if m := e.s.Maintenance[state.ScopeCluster]; m.Holds(e.x.At) {
+		e.remedy("", "belayctl maintenance end cluster", "the cluster is in maintenance by %s: nothing is started or stopped", m.Whose())
+	}
 	e.tickets()
 	for _, id := range e.x.Members {
 		r, found := e.s.Definition.Effective(id)
@@ -49,6 +52,14 @@ func (e *explainer) general() {
 		}
 		if resources.Or(r.Meta.TargetRole, resources.RoleUnknown) == resources.RoleStopped {
 			e.remedy("", "belayctl resource enable "+string(id), "%s is disabled", id)
+		}
+		group, grouped := e.s.Definition.GroupOf(id)
+		names := []resources.ResourceID{id}
+		if grouped {
+			names = append(names, group.ID)
+		}
+		if m := e.s.MaintenanceOf(e.x.At, r.Agent, names...); m != nil {
+			e.remedy("", "belayctl maintenance end "+m.Scope.Typed(), "%s is in maintenance by %s: it is left as it is", id, m.Whose())
 		}
 		if !resources.Or(r.Meta.Managed, true) {
 			e.remedy("", "belayctl resource update "+string(id)+" meta is-managed=true", "%s is unmanaged: it is left as it is", id)

@@ -29,6 +29,17 @@ type Status struct {
 	Actions   []ActionStatus     `json:"actions"`
 	Problems  []ProblemStatus    `json:"problems"`
 	Defined   []ResourceSummary  `json:"defined"`
+	// Maintenance is what is left alone by command, nodes too; and for a day what
+	// was and has expired.
+	Maintenance []MaintenanceStatus `json:"maintenance"`
+}
+
+// MaintenanceStatus is one maintenance: of the cluster, a node, a resource or an
+// agent.
+type MaintenanceStatus struct {
+	state.ScopedMaintenance
+	// Expired says that its time is over: it holds no more.
+	Expired bool `json:"expired,omitempty"`
 }
 
 // NodeStatus is one member.

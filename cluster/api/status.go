@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
@@ -17,13 +18,14 @@ func BuildStatus(s *state.State, live Live, leader resources.NodeName, stale boo
 		Nodes: []NodeStatus{}, Resources: []InstanceStatus{}, Fencing: []*state.Fencing{}, Actions: []ActionStatus{}, Problems: slices.Clone(live.Problems),
 	}
 	for _, name := range s.NodeNames() {
-		status.Nodes = append(status.Nodes, nodeStatus(s.Nodes[name], leader))
+		status.Nodes = append(status.Nodes, nodeStatus(s.Nodes[name], leader, s.At))
 		if f, open := s.Fencing[name]; open {
 			status.Fencing = append(status.Fencing, f)
 		}
 	}
 	status.Resources = append(status.Resources, instances(s, live)...)
 	status.Defined = summaries(s)
+	status.Maintenance = maintenances(s)
 	status.Actions = append(status.Actions, Actions(live)...)
 	for _, p := range live.Transition.Problems {
 		status.Problems = append(status.Problems, ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
@@ -35,10 +37,27 @@ func BuildStatus(s *state.State, live Live, leader resources.NodeName, stale boo
 	return status
 }
 
-func nodeStatus(n *state.Node, leader resources.NodeName) NodeStatus {
+// maintenances lists what is in maintenance, and what was until a day ago.
+func maintenances(s *state.State) []MaintenanceStatus {
+	list := []MaintenanceStatus{}
+	for _, m := range s.Maintenances() {
+		expired := !m.Holds(s.At)
+		if expired && s.At.Sub(m.Until) > state.ExpiredKept {
+			continue
+		}
+		list = append(list, MaintenanceStatus{ScopedMaintenance: m, Expired: expired})
+	}
+	return list
+}
+
+func nodeStatus(n *state.Node, leader resources.NodeName, now time.Time) NodeStatus {
+	maintenance := n.Maintenance
+	if !maintenance.Holds(now) {
+		maintenance = nil
+	}
 	return NodeStatus{
 		Name: n.Name, Address: n.Address, Online: n.Online(), State: n.Liveness.String(), Since: n.Since, Lost: n.Lost(), PoweredOff: n.Off != nil,
-		Voter: n.Voter, Witness: n.Witness, Leader: n.Name == leader, Standby: n.Standby, Maintenance: n.Maintenance, Evidence: n.Evidence, BootedAt: n.BootedAt, Attributes: n.Attributes,
+		Voter: n.Voter, Witness: n.Witness, Leader: n.Name == leader, Standby: n.Standby, Maintenance: maintenance, Evidence: n.Evidence, BootedAt: n.BootedAt, Attributes: n.Attributes,
 	}
 }
 

@@ -131,6 +131,7 @@ func (c *Core) decide() {
 	c.judgeMembers()
 	c.changeVoters()
 	c.raiseVersion()
+	c.expireMaintenance()
 	due := c.in.Now.Sub(c.plannedAt) >= replanAfter || !c.recheckAt.IsZero() && !c.in.Now.Before(c.recheckAt)
 	if c.s != c.planned || due {
 		if !c.unadvised && c.advise() {

@@ -249,6 +249,11 @@ func (c *cluster) line(words []string) error {
 		c.s.Moves[resources.ResourceID(plain[0])] = &state.Move{
 			Resource: resources.ResourceID(plain[0]), To: resources.NodeName(set["to"]), From: resources.NodeName(set["from"]), By: "admin", Until: at(set["until"]),
 		}
+	case "maintenance":
+		if c.s.Maintenance == nil {
+			c.s.Maintenance = map[state.Scope]*state.Maintenance{}
+		}
+		c.s.Maintenance[state.Scope(plain[0])] = &state.Maintenance{By: "admin", Until: at(set["until"])}
 	case "advice":
 		return c.advice(plain, set)
 	case "no-quorum":

@@ -31,10 +31,10 @@ type memory struct {
 	def      *resources.Definition
 	resolved *resources.Definition          // with everything written out
 	digests  map[*resources.Resource]string // of what it defines
-	// resources are what the engine was told of the resources, of which those were
-	// stopped; nil before.
+	// resources are what the engine was told of the resources, with which those
+	// wishes; nil before.
 	resources []policy.ResourceConfig
-	stopped   []bool
+	wishes    []wish
 	// The fields below follow from the definition and one node each.
 	seen      map[resources.NodeName]sight
 	histories map[resources.NodeName][]policy.ResourceHistory
@@ -93,14 +93,17 @@ func (p *planner) sightOf(ni int) sight {
 	return found
 }
 
-// stops says which of the primitives may not run: that follows from the definition
-// and from failures.
-func (p *planner) stops() []bool {
-	stopped := make([]bool, len(p.prims))
+// wish is what is wanted of a primitive at the moment: it follows from the
+// definition, from failures and from maintenance.
+type wish struct{ stopped, managed bool }
+
+func (p *planner) wishes() []wish {
+	all := make([]wish, len(p.prims))
 	for qi := range p.prims {
-		stopped[qi] = p.prims[qi].unit >= 0 && p.prims[qi].stopped
+		q := &p.prims[qi]
+		all[qi] = wish{stopped: q.unit >= 0 && q.stopped, managed: q.unit < 0 || q.managed}
 	}
-	return stopped
+	return all
 }
 
 // sameHistory returns what the engine was told of a node before, if that is still

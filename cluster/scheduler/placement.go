@@ -163,14 +163,14 @@ func (p *planner) policyStatus(n int) policy.NodeStatus {
 
 // policyResources describes what is defined. Nobody may write into the result.
 func (p *planner) policyResources() []policy.ResourceConfig {
-	if stopped := p.stops(); p.memory.resources == nil || !slices.Equal(stopped, p.memory.stopped) {
+	if wishes := p.wishes(); p.memory.resources == nil || !slices.Equal(wishes, p.memory.wishes) {
 		all := make([]policy.ResourceConfig, 0, len(p.units))
 		for ui := range p.units {
 			if p.units[ui].inside == nil { // what runs in a bundle is told with it
 				all = append(all, p.policyResource(&p.units[ui]))
 			}
 		}
-		p.memory.resources, p.memory.stopped = slices.Clip(all), stopped
+		p.memory.resources, p.memory.wishes = slices.Clip(all), wishes
 	}
 	return p.memory.resources
 }

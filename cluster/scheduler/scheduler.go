@@ -69,6 +69,7 @@ func (p *planner) plan() transition.Transition {
 		return p.t
 	}
 
+	p.unpackMaintenance()
 	p.unpackNodes()
 	p.unpackUnits()
 	p.unpackLocations()
@@ -102,10 +103,12 @@ func (p *planner) plan() transition.Transition {
 type planner struct {
 	s *state.State
 	// def is the definition with everything written out.
-	def  *resources.Definition
-	now  time.Time
-	opts Options
-	t    transition.Transition
+	def *resources.Definition
+	now time.Time
+	// maintenance is that of the whole cluster.
+	maintenance bool
+	opts        Options
+	t           transition.Transition
 
 	memory *memory
 

@@ -183,10 +183,12 @@ func (p *planner) addRemoved(id resources.ResourceID, st *state.Instance) int {
 			return i
 		}
 	}
-	p.prims = append(p.prims, prim{
+	q := prim{
 		id: id, res: res, unit: -1, facts: p.opts.Facts(res.Agent), stopped: true, stopWhy: "removed from the definition",
-		managed: !p.def.Properties.MaintenanceMode, requires: resources.RequiresNothing,
-	})
+		managed: true, requires: resources.RequiresNothing,
+	}
+	p.leaveAlone(&q, "")
+	p.prims = append(p.prims, q)
 	return len(p.prims) - 1
 }
 
@@ -196,10 +198,12 @@ func (p *planner) pin(i *inst) {
 	switch {
 	case n.suspect:
 		i.pinned, i.pinWhy = true, "node "+string(n.name)+" is suspected"
-	case p.def.Properties.MaintenanceMode:
+	case p.maintenance:
 		i.pinned, i.pinWhy = true, "the cluster is in maintenance"
 	case n.maintenance:
 		i.pinned, i.pinWhy = true, "node "+string(n.name)+" is in maintenance"
+	case q.alone != "":
+		i.pinned, i.pinWhy = true, q.alone+" is in maintenance"
 	case !q.managed:
 		i.pinned, i.pinWhy = true, string(q.id)+" is unmanaged"
 	}

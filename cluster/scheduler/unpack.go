@@ -67,8 +67,8 @@ func (p *planner) unpackNodes() {
 			p.witness(n)
 		}
 		n.standby = st.Standby
-		n.maintenance = st.InMaintenance(p.now) || p.def.Properties.MaintenanceMode
-		if n.maintenance && st.Maintenance != nil {
+		n.maintenance = p.maintenance || st.InMaintenance(p.now)
+		if st.InMaintenance(p.now) {
 			p.recheck(st.Maintenance.Until)
 		}
 	}
@@ -92,6 +92,7 @@ type prim struct {
 	stickiness     resources.Score
 	targetRole     resources.Role
 	managed        bool
+	alone          string // in which maintenance it is, "" for none: then it is not managed
 	requires       resources.Requires
 	threshold      int
 	failureTimeout time.Duration
@@ -222,8 +223,8 @@ func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit,
 	}
 	// What cannot be told apart from a copy that runs on the target cannot move there.
 	q.migrates = meta(m.AllowMigrate, parent.AllowMigrate, d.AllowMigrate, false) && q.facts.Migrates && !u.promotable && (u.clone == nil || u.unique)
-	q.managed = meta(m.Managed, parent.Managed, d.Managed, true) && !meta(m.Maintenance, parent.Maintenance, d.Maintenance, false) &&
-		!p.def.Properties.MaintenanceMode
+	q.managed = meta(m.Managed, parent.Managed, d.Managed, true) && !meta(m.Maintenance, parent.Maintenance, d.Maintenance, false)
+	p.leaveAlone(&q, u.id)
 	switch {
 	case p.def.Properties.StopAllResources:
 		q.stopped, q.stopWhy = true, "stop_all_resources is set"

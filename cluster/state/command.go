@@ -62,6 +62,8 @@ var registry = map[string]func() Command{
 	"fence.confirmed/1":     func() Command { return new(FenceConfirmed) },
 	"node.standby/1":        func() Command { return new(NodeStandby) },
 	"node.maintenance/1":    func() Command { return new(NodeMaintenance) },
+	"maintenance.set/1":     func() Command { return new(MaintenanceSet) },
+	"maintenance.ended/1":   func() Command { return new(MaintenanceEnded) },
 	"node.attribute/1":      func() Command { return new(NodeAttribute) },
 	"resource.moved/1":      func() Command { return new(ResourceMoved) },
 	"resource.advised/1":    func() Command { return new(ResourceAdvised) },

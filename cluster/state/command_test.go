@@ -64,6 +64,8 @@ func samples() []Command {
 		&FenceConfirmed{Node: "a", Reason: "unplugged"},
 		&NodeStandby{Node: "a", Standby: true},
 		&NodeMaintenance{Node: "a", On: true, Reason: "r", Until: epoch},
+		&MaintenanceSet{Scope: "agent/systemd:*", Owner: "network team", Reason: "r", Until: epoch},
+		&MaintenanceEnded{Scope: "agent/systemd:*", Expired: true},
 		&NodeAttribute{Node: "a", Key: "k", Value: &value},
 		&ResourceMoved{Resource: "vip", To: "b", From: "a", Until: epoch},
 		&ResourceAdvised{Resource: "galera", Advice: agents.Advice{Instances: map[resources.NodeName]map[string]string{"a": {"mode": "bootstrap"}}, Promotion: map[resources.NodeName]resources.Score{"a": 100}, Reason: "r", Table: [][]string{{"node"}, {"a"}}, Blocked: true}},

@@ -19,8 +19,12 @@ func (n *Node) Lost() bool {
 }
 
 // InMaintenance reports whether the node is in maintenance at now.
-func (n *Node) InMaintenance(now time.Time) bool {
-	return n.Maintenance != nil && (n.Maintenance.Until.IsZero() || now.Before(n.Maintenance.Until))
+func (n *Node) InMaintenance(now time.Time) bool { return n.Maintenance.Holds(now) }
+
+// InMaintenance reports whether all of the cluster is in maintenance at now: by
+// the definition's property or by a command.
+func (s *State) InMaintenance(now time.Time) bool {
+	return s.Definition.Properties.MaintenanceMode || s.Maintenance[ScopeCluster].Holds(now)
 }
 
 // NodeNames returns the members' names in order.

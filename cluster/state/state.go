@@ -57,8 +57,10 @@ type State struct {
 	Overrides map[resources.ResourceID]map[string]string `json:"overrides"`
 	// Tickets say what this site may run; at most MaxTickets.
 	Tickets map[resources.TicketName]*Ticket `json:"tickets,omitempty"`
-	Tokens  map[string]*Token                `json:"tokens"`
-	Secrets map[string]string                `json:"secrets"`
+	// Maintenance is what is left alone, by scope; a node's own is with the node.
+	Maintenance map[Scope]*Maintenance `json:"maintenance,omitempty"`
+	Tokens      map[string]*Token      `json:"tokens"`
+	Secrets     map[string]string      `json:"secrets"`
 	// Revoked certificates of removed members, by serial number.
 	Revoked map[string]resources.NodeName `json:"revoked"`
 	// Events is the recent history for people, oldest first, at most MaxHistory
@@ -143,14 +145,6 @@ type Node struct {
 	Instances map[resources.InstanceID]*Instance `json:"instances"`
 	// Attributes are transient: they vanish when the node is lost or restarts.
 	Attributes map[string]string `json:"attributes,omitempty"`
-}
-
-// Maintenance suspends management of a node.
-type Maintenance struct {
-	By     string    `json:"by"`
-	Reason string    `json:"reason,omitempty"`
-	At     time.Time `json:"at"`
-	Until  time.Time `json:"until,omitzero"` // zero: until ended
 }
 
 // OffProof is why a node counts as dead for certain.

@@ -11,7 +11,8 @@ import "github.com/belay-ha/belay/resources"
 //	   of one level, and proofs other than power (fence.requested/2, fence.reported/2);
 //	   watchdogs (member.watchdog/1); witnesses (member.joined/2); live migrations (operations.started/3);
 //	   revisions of the definition are kept, with their owners; tickets (ticket.set/1)
-//	4  a longer history, with operations apart (State.Performed)
+//	4  a longer history, with operations apart (State.Performed); maintenance of
+//	   more than nodes (maintenance.set/1, maintenance.ended/1)
 const Version = 4
 
 const (
@@ -26,6 +27,8 @@ const (
 	// VersionHistory is the first command set whose members keep operations apart
 	// from other events, with their duration, and the evidence of verdicts.
 	VersionHistory = 4
+	// VersionAdmin is the first command set with scopes of maintenance.
+	VersionAdmin = 4
 )
 
 // newer holds the command set of each command that not every release of this
@@ -40,6 +43,8 @@ var newer = map[string]int{
 	"member.watchdog/1":    VersionMore,
 	"member.joined/2":      VersionMore,
 	"ticket.set/1":         VersionMore,
+	"maintenance.set/1":    VersionAdmin,
+	"maintenance.ended/1":  VersionAdmin,
 }
 
 // Needs returns the command set that a command belongs to. Whoever proposes it

@@ -55,7 +55,7 @@ func placeholders(cmd *cobra.Command) []string {
 			break
 		}
 		switch name {
-		case "ID", "NODE", "AGENT", "NAME", "NAME=VALUE", "DEVICE", "DEVICE,DEVICE", "GROUP", "LEVEL", "RESOURCE", "PEER", "PARAMETER", "REV":
+		case "ID", "NODE", "AGENT", "NAME", "NAME=VALUE", "DEVICE", "DEVICE,DEVICE", "GROUP", "LEVEL", "RESOURCE", "PEER", "PARAMETER", "REV", "SCOPE":
 			if strings.HasSuffix(word, "...") {
 				name += "..."
 			}
@@ -90,6 +90,8 @@ func (a *app) candidates(cmd *cobra.Command, kind string) (names []string, space
 			}
 		}
 		return names, true
+	case "SCOPE":
+		return a.scopes(def), true
 	case "NAME", "NAME=VALUE":
 		if parent != "property" {
 			return nil, true

@@ -12,7 +12,7 @@ var readers = []string{
 	"status", "history", "explain", "wait", "plan", "validate", "export", "simulate", "version", "completion",
 	"config history", "config show", "config diff", "resource show", "resource list", "resource agents", "resource describe", "constraint list", "node list",
 	"attribute list", "property list", "defaults list", "fence check", "fence history", "fence list", "fence agents", "secret list", "galera status",
-	"state save", "import cib", "convert pcs", "tag list", "ticket list",
+	"state save", "maintenance list", "import cib", "convert pcs", "tag list", "ticket list",
 }
 
 // waitless change what no service waits for, or wait in any case.
@@ -26,7 +26,7 @@ var local = []string{"cluster init", "cluster join", "cluster token create"}
 func TestCompletion(t *testing.T) {
 	for line, want := range map[string]string{
 		"resource enable ": "vip", "resource move vip ": "controller-1", "resource create x ": "galera", "resource describe ": "haproxy", "constraint remove ": "order-haproxy-vip",
-		"constraint order start ": "galera", "node standby ": "compute-7", "fence update ": "pdu", "fence create x ": "redfish", "property unset ": "no_quorum_policy",
+		"maintenance set ": "resource/web", "maintenance end ": "node/compute-7", "constraint order start ": "galera", "node standby ": "compute-7", "fence update ": "pdu", "fence create x ": "redfish", "property unset ": "no_quorum_policy",
 		"property set ": "maintenance_mode=", "resource group remove ": "web", "attribute set ": "controller-0", "fence level add 1 ": "controller-0", "fence level add 1 controller-0 ": "bmc-0",
 	} {
 		c := newConsole(t)

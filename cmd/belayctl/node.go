@@ -16,7 +16,7 @@ import (
 func (a *app) nodeCommand() *cobra.Command {
 	return a.parent("node", "The cluster's members", "  belayctl node list\n  belayctl node standby controller-1 --wait",
 		a.standbyCommand("standby", "Move everything off a node and start nothing there", true), a.standbyCommand("unstandby", "Let a node run things again", false),
-		a.nodeMaintenanceCommand(), a.nodeListCommand(), a.nodeAttributeCommand(), a.nodeUtilizationCommand(), a.nodeRemoveCommand(),
+		a.nodeMaintenanceCommand(), a.nodeUnmaintenanceCommand(), a.nodeListCommand(), a.nodeAttributeCommand(), a.nodeUtilizationCommand(), a.nodeRemoveCommand(),
 	)
 }
 
@@ -60,6 +60,18 @@ func (a *app) nodeMaintenanceCommand() *cobra.Command {
 			done += " until " + maintenance.Until.Format(time.RFC3339)
 		}
 		return a.command(cmd.Context(), &flags, maintenance, done)
+	}
+	return cmd
+}
+
+func (a *app) nodeUnmaintenanceCommand() *cobra.Command {
+	var flags changeFlags
+	cmd := &cobra.Command{
+		Use: "unmaintenance NODE", Short: "End a node's maintenance", Args: arguments(1, 1), Example: "  belayctl node unmaintenance controller-1 --wait",
+	}
+	flags.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.command(cmd.Context(), &flags, &state.NodeMaintenance{Node: resources.NodeName(args[0])}, args[0]+" is out of maintenance")
 	}
 	return cmd
 }

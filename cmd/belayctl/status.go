@@ -99,6 +99,7 @@ func (a *app) printStatus(w io.Writer, s api.Status) {
 	for _, n := range s.Nodes {
 		a.printNode(w, s, n)
 	}
+	a.printMaintenance(w, s)
 	a.printStopped(w, s)
 	a.printFailures(w, s)
 	if len(s.Fencing) > 0 {
@@ -141,7 +142,7 @@ func nodeWords(n api.NodeStatus) []string {
 		words = append(words, "standby")
 	}
 	if n.Maintenance != nil {
-		text := "maintenance by " + n.Maintenance.By
+		text := "maintenance by " + n.Maintenance.Whose()
 		if n.Maintenance.Reason != "" {
 			text += " (" + n.Maintenance.Reason + ")"
 		}

@@ -1,0 +1,50 @@
+package scheduler_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belay-ha/belay/cluster/scheduler"
+	"github.com/belay-ha/belay/cluster/state"
+)
+
+// TestMaintenanceIsNotRemembered: a planner that remembers earlier plans sees each
+// maintenance begin, end and expire, as one that starts anew.
+func TestMaintenanceIsNotRemembered(t *testing.T) {
+	c := cluster3().parse("rsc a target=stopped\ngroup g b c\nrsc d\nis a@n1 started\nis b@n2 started failed=monitor\n")
+	s, now := c.build(), epoch
+	s.Version = state.Version
+	var planner scheduler.Planner
+	plans := map[string]bool{}
+	check := func(when string) {
+		t.Helper()
+		fresh := scheduler.Plan(s, now, c.opts)
+		if diff := cmp.Diff(fresh, planner.Plan(s, now, c.opts)); diff != "" {
+			t.Errorf("%s (-fresh +remembering):\n%s", when, diff)
+		}
+		plans[render(&fresh)] = true
+	}
+	apply := func(command state.Command) {
+		t.Helper()
+		var result state.Result
+		if s, result = state.ApplyCommand(s, s.Index+1, 3, now, "alice", command); result.Err != nil {
+			t.Fatal(result.Err)
+		}
+	}
+	check("before")
+	for _, scope := range []state.Scope{"resource/a", "resource/g", "agent/sim", state.ScopeCluster, "node/n2"} {
+		apply(&state.MaintenanceSet{Scope: scope, Until: now.Add(time.Minute)})
+		check("in " + string(scope))
+		apply(&state.MaintenanceEnded{Scope: scope})
+		check("after " + string(scope))
+	}
+	apply(&state.MaintenanceSet{Scope: "resource/g", Until: now.Add(time.Minute)})
+	check("again")
+	now = now.Add(time.Minute)
+	check("expired")
+	if len(plans) < 4 {
+		t.Errorf("only %d different plans: the maintenance changes nothing", len(plans))
+	}
+}

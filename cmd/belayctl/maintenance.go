@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
+)
+
+const scopeHelp = `SCOPE is cluster, node/NAME, resource/ID (a resource or a group) or agent/PATTERN:
+the whole name of an agent, with * for any part (systemd:nova-*), or what stands
+before its colon (systemd).`
+
+func (a *app) maintenanceCommand() *cobra.Command {
+	return a.parent("maintenance", "Leave things alone for a while, on record", "  belayctl maintenance set resource/galera --for 2h --reason 'new disks'\n  belayctl maintenance list",
+		a.maintenanceSetCommand(), a.maintenanceEndCommand(), a.maintenanceListCommand())
+}
+
+func (a *app) maintenanceSetCommand() *cobra.Command {
+	var flags changeFlags
+	var lifetime waitFlag
+	var reason, owner string
+	cmd := &cobra.Command{
+		Use: "set SCOPE --reason TEXT [--for TIME] [--owner NAME]", Short: "Begin a maintenance, or replace that of the same scope", Args: arguments(1, 1),
+		Long: "What is in maintenance is not started, stopped, recovered or, a node, fenced. Monitors\ngo on and report. It holds over restarts of daemons and hosts and changes of the\nleader, until its time is over or it is ended; status shows it meanwhile, and for a\nday that it has expired.\n\n" + scopeHelp,
+		Example: "  belayctl maintenance set resource/galera --for 2h --reason 'new disks'\n" +
+			"  belayctl maintenance set 'agent/systemd:nova-*' --reason 'upgrade of Nova' --owner 'compute team'\n  belayctl maintenance set cluster --for 30m --reason 'switch replaced'",
+	}
+	flags.add(cmd)
+	cmd.Flags().Var(&lifetime, "for", "how long it holds (default: until it is ended)")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record; required")
+	cmd.Flags().StringVar(&owner, "owner", "", "whose it is (default: whoever gives the command)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if reason == "" {
+			return usage("say why with --reason: others will see it in status")
+		}
+		set := &state.MaintenanceSet{Scope: state.Scope(args[0]), Owner: owner, Reason: reason}
+		done := args[0] + " is in maintenance until it is ended"
+		if lifetime.time > 0 {
+			set.Until = a.now().Add(lifetime.time.Std()).UTC().Truncate(time.Second)
+			done = args[0] + " is in maintenance until " + set.Until.Format(time.RFC3339)
+		}
+		return a.command(cmd.Context(), &flags, set, done)
+	}
+	return cmd
+}
+
+func (a *app) maintenanceEndCommand() *cobra.Command {
+	var flags changeFlags
+	cmd := &cobra.Command{
+		Use: "end SCOPE", Short: "End a maintenance, or clear one that has expired", Args: arguments(1, 1), Long: "The cluster manages what is in the scope again, at once.\n\n" + scopeHelp,
+		Example: "  belayctl maintenance end resource/galera --wait=600s",
+	}
+	flags.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.command(cmd.Context(), &flags, &state.MaintenanceEnded{Scope: state.Scope(args[0])}, args[0]+" is out of maintenance")
+	}
+	return cmd
+}
+
+func (a *app) maintenanceListCommand() *cobra.Command {
+	var stale bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List what is in maintenance, whose, why and until when", Args: arguments(0, 0), Example: "  belayctl maintenance list\n  belayctl maintenance list -o json",
+		Long: "Lists what is in maintenance by command. What the definition leaves alone\n(maintenance_mode, managed and maintenance of resources) is in: belayctl export.",
+	}
+	cmd.Flags().BoolVar(&stale, "stale", false, "ask this member only, without quorum")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		status, err := a.status(cmd.Context(), stale)
+		if err != nil {
+			return err
+		}
+		return a.print(orEmpty(status.Maintenance), func(w io.Writer) {
+			if len(status.Maintenance) == 0 {
+				fmt.Fprintln(w, "nothing is in maintenance")
+				return
+			}
+			table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "SCOPE\tOWNER\tBY\tSINCE\tUNTIL\tREASON")
+			for _, m := range status.Maintenance {
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", m.Scope, m.Whose(), m.By, m.At.UTC().Format(time.RFC3339), untilWord(m), orDash(m.Reason))
+			}
+			table.Flush()
+		})
+	}
+	return cmd
+}
+
+func untilWord(m api.MaintenanceStatus) string {
+	switch until := m.Until.UTC().Format(time.RFC3339); {
+	case m.Expired:
+		return "expired " + until
+	case m.Until.IsZero():
+		return "ended"
+	default:
+		return until
+	}
+}
+
+// printMaintenance shows what is in maintenance but nodes, which say it in their
+// own lines, and everything that has expired.
+func (a *app) printMaintenance(w io.Writer, s api.Status) {
+	shown := slices.DeleteFunc(slices.Clone(s.Maintenance), func(m api.MaintenanceStatus) bool {
+		kind, _ := m.Scope.Parts()
+		return kind == "node" && !m.Expired
+	})
+	if len(shown) == 0 {
+		return
+	}
+	fmt.Fprintln(w, a.paint(bold, "\nmaintenance"))
+	for _, m := range shown {
+		text := fmt.Sprintf("%s by %s", m.Scope, m.Whose())
+		if m.Reason != "" {
+			text += " (" + m.Reason + ")"
+		}
+		if m.Expired {
+			fmt.Fprintf(w, "  %s\n", a.paint(dim, text+" has expired at "+m.Until.UTC().Format(time.RFC3339)+": it is managed again"))
+			continue
+		}
+		if !m.Until.IsZero() {
+			text += " until " + m.Until.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "  %s\n    next: belayctl maintenance end %s\n", a.paint(yellow, text), m.Scope.Typed())
+	}
+}
+
+// scopes are those that can be completed.
+func (a *app) scopes(def *resources.Definition) []string {
+	found := []string{string(state.ScopeCluster)}
+	for _, name := range definedNames(def, "NODE") {
+		found = append(found, "node/"+name)
+	}
+	for _, name := range definedNames(def, "ID") {
+		found = append(found, "resource/"+name)
+	}
+	for i := range def.Resources {
+		if agent := "agent/" + def.Resources[i].Agent; !slices.Contains(found, agent) {
+			found = append(found, agent)
+		}
+	}
+	return found
+}
