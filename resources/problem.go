@@ -43,6 +43,8 @@ const (
 	ProblemUnsupported ProblemCode = "unsupported"
 	// ProblemCycle: mandatory orders that wait for each other.
 	ProblemCycle ProblemCode = "cycle"
+	// ProblemColocationLoop: colocations that go round in a circle; a warning.
+	ProblemColocationLoop ProblemCode = "colocation_loop"
 )
 
 // String returns the problem on one line, without its code.

@@ -1,7 +1,6 @@
 package resources
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -17,13 +16,12 @@ type step struct {
 func (s step) String() string { return string(s.op) + " " + string(s.id) }
 
 type orderGraph struct {
-	edges map[step][]step
+	edges map[step][]Edge[step]
 	order []step // every step, as first seen
-	// by names the constraint behind an edge; edges inside groups and resources
-	// have none.
-	by map[[2]step]string
 }
 
+// add puts from before to. by is the path of the constraint that wants it so; ""
+// inside of groups and resources.
 func (g *orderGraph) add(from, to step, by string) {
 	for _, s := range []step{from, to} {
 		if _, seen := g.edges[s]; !seen {
@@ -31,41 +29,34 @@ func (g *orderGraph) add(from, to step, by string) {
 			g.order = append(g.order, s)
 		}
 	}
-	g.edges[from] = append(g.edges[from], to)
-	if _, taken := g.by[[2]step{from, to}]; !taken {
-		g.by[[2]step{from, to}] = by
-	}
+	g.edges[from] = append(g.edges[from], Edge[step]{to, by})
 }
 
 // cycles reports mandatory orders that wait for each other, one for each knot.
 func (v *validator) cycles() {
 	g := v.orderGraph()
-	for _, knot := range g.knots() {
-		cycle := g.cycleIn(knot)
-		if len(cycle) == 2 && cycle[0].id == cycle[1].id {
+	for _, cycle := range Cycles(g.order, g.edges) {
+		if len(cycle.Edges) == 2 && cycle.Edges[0].To.id == cycle.From.id {
 			continue // "cannot wait for itself" is said already
 		}
-		at, words := "", make([]string, 0, len(cycle)+1)
-		for i, s := range cycle {
-			if by := g.by[[2]step{s, cycle[(i+1)%len(cycle)]}]; by != "" {
-				at = by
+		at, words := "", []string{cycle.From.String()}
+		for _, e := range cycle.Edges {
+			if e.By != "" {
+				at = e.By
 			}
-			if len(words) == 0 || words[len(words)-1] != s.String() {
-				words = append(words, s.String())
+			if words[len(words)-1] != e.To.String() {
+				words = append(words, e.To.String())
 			}
 		}
 		if at == "" {
 			continue // a group within itself: said already
-		}
-		if words[len(words)-1] != words[0] {
-			words = append(words, words[0])
 		}
 		v.add(ProblemCycle, at, "make one of them kind optional, or remove it", "these orders wait for each other: %s", strings.Join(words, " -> "))
 	}
 }
 
 func (v *validator) orderGraph() *orderGraph {
-	g := &orderGraph{edges: map[step][]step{}, by: map[[2]step]string{}}
+	g := &orderGraph{edges: map[step][]Edge[step]{}}
 	paths := v.paths("order", len(v.def.Orders), len(v.resolved.Orders))
 	for _, o := range v.resolved.Orders {
 		at := paths(o.ID)
@@ -136,82 +127,4 @@ func (v *validator) groupSteps(g *orderGraph, group Group) {
 		}
 		g.add(last, v.ends(group.ID, op), "")
 	}
-}
-
-// knots returns the strongly connected sets of more than one step (Tarjan's
-// algorithm), each in the order of the definition.
-func (g *orderGraph) knots() [][]step {
-	t := tarjan{graph: g, index: map[step]int{}, low: map[step]int{}, on: map[step]bool{}}
-	for _, s := range g.order {
-		if _, seen := t.index[s]; !seen {
-			t.visit(s)
-		}
-	}
-	return t.knots
-}
-
-type tarjan struct {
-	graph      *orderGraph
-	index, low map[step]int
-	on         map[step]bool
-	stack      []step
-	knots      [][]step
-}
-
-func (t *tarjan) visit(s step) {
-	t.index[s] = len(t.index)
-	t.low[s] = t.index[s]
-	t.stack = append(t.stack, s)
-	t.on[s] = true
-	for _, next := range t.graph.edges[s] {
-		if _, seen := t.index[next]; !seen {
-			t.visit(next)
-			t.low[s] = min(t.low[s], t.low[next])
-		} else if t.on[next] {
-			t.low[s] = min(t.low[s], t.index[next])
-		}
-	}
-	if t.low[s] != t.index[s] {
-		return
-	}
-	from := slices.Index(t.stack, s)
-	knot := slices.Clone(t.stack[from:])
-	t.stack = t.stack[:from]
-	for _, member := range knot {
-		t.on[member] = false
-	}
-	if len(knot) > 1 {
-		t.knots = append(t.knots, knot)
-	}
-}
-
-// cycleIn returns a shortest cycle through the knot's first step.
-func (g *orderGraph) cycleIn(knot []step) []step {
-	start := knot[0]
-	came := map[step]step{}
-	queue := []step{start}
-	for len(queue) > 0 {
-		s := queue[0]
-		queue = queue[1:]
-		for _, next := range g.edges[s] {
-			if next == start {
-				return walkBack(came, start, s)
-			}
-			if _, seen := came[next]; !seen && slices.Contains(knot, next) {
-				came[next] = s
-				queue = append(queue, next)
-			}
-		}
-	}
-	panic(fmt.Sprintf("resources: %v is in no cycle", start))
-}
-
-func walkBack(came map[step]step, start, end step) []step {
-	cycle := []step{end}
-	for s := end; s != start; {
-		s = came[s]
-		cycle = append(cycle, s)
-	}
-	slices.Reverse(cycle)
-	return cycle
 }

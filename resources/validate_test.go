@@ -240,7 +240,7 @@ func TestValidate(t *testing.T) {
 		{"cycle through promote and a group", func(d *d) { order("sched", "galera").apply(d) },
 			[]string{`cycle order[order-sched-galera]: these orders wait for each other: promote galera -> start nova -> start api -> start sched -> start galera -> promote galera (make one of them kind optional, or remove it)`}},
 		{"member before its predecessor", func(d *d) { order("sched", "api").apply(d) },
-			[]string{`cycle order[order-sched-api]: these orders wait for each other: start api -> start sched -> start api (make one of them kind optional, or remove it)`}},
+			[]string{`cycle order[order-sched-api]: these orders wait for each other: start sched -> start api -> start sched (make one of them kind optional, or remove it)`}},
 		{"optional cycle", func(d *d) {
 			order("haproxy", "vip").apply(d)
 			d.Orders = append(d.Orders, Order{ID: "o2", First: "vip", Then: "haproxy", Kind: OrderOptional})

@@ -134,6 +134,7 @@ func (e *engine) compute() *Plan {
 	// What is known is told as it was found: deciding changes it.
 	e.present = e.report()
 	e.locate()
+	e.warnColocationLoops()
 	e.assign()
 	e.act()
 	e.order()

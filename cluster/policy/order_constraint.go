@@ -26,16 +26,20 @@ const (
 
 // configuredOrders turns the order constraints into orderings.
 func (e *engine) configuredOrders() {
+	asked := map[string][]ordering{}
+	defer func() { e.warnOrderLoops(asked) }()
 	for i := range e.in.Orders {
 		c := &e.in.Orders[i]
 		if !e.holds(c.Lifetime, ruleContext{}) {
 			continue
 		}
+		before := len(e.orderings)
 		if len(c.Sets) > 0 {
 			e.orderSets(c)
 		} else {
 			e.orderPair(c)
 		}
+		asked[c.ID] = append(asked[c.ID], e.orderings[before:]...)
 	}
 }
 

@@ -73,7 +73,17 @@ func (a *app) decode(names []string) (*resources.Definition, error) {
 		return nil, err
 	}
 	agentTable, fenceTable := a.tables()
-	return definition.Decode(agentTable, fenceTable, files...)
+	return a.warned(definition.Decode(agentTable, fenceTable, files...))
+}
+
+// warned tells what a definition says that can hardly be meant.
+func (a *app) warned(def *resources.Definition, err error) (*resources.Definition, error) {
+	if err == nil {
+		for _, p := range resources.Warnings(def) {
+			fmt.Fprintf(a.errOut, "belayctl: warning: %s\n", p)
+		}
+	}
+	return def, err
 }
 
 // decodeToPlan also takes what nobody could run, as imports have it.
@@ -83,13 +93,13 @@ func (a *app) decodeToPlan(names []string) (*resources.Definition, error) {
 		return nil, err
 	}
 	agentTable, fenceTable := a.tables()
-	return definition.Decode(agentTable.WithForeign(), fenceTable.WithForeign(), files...)
+	return a.warned(definition.Decode(agentTable.WithForeign(), fenceTable.WithForeign(), files...))
 }
 
 func (a *app) validateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "validate FILE...", Short: "Check definition files, without a cluster", Args: arguments(1, -1),
-		Long:    "Checks that the files make one definition that can be applied, and lists everything\nthat is wrong with file, line and column. It asks no cluster. Exit code 2 means that\nsomething is wrong.",
+		Long:    "Checks that the files make one definition that can be applied, and lists everything\nthat is wrong with file, line and column. It asks no cluster. Exit code 2 means that\nsomething is wrong; what is valid and can hardly be meant is a warning.",
 		Example: "  belayctl validate cluster.toml\n  belayctl validate base.toml site.toml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			def, err := a.decode(args)
