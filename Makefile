@@ -14,10 +14,11 @@ GOLDEN = $(shell grep -rl --include='*_test.go' 'flag.Bool."update"' . | xargs -
 .DEFAULT_GOAL := help
 SEED ?= $(shell date +%s)
 N ?= 1000
+MINUTES ?= 30
 RUNS ?= 2000
 CRM_SIMULATE ?= crm_simulate
 SIZES ?= openstack,16x500,32x1000,64x2000
-.PHONY: help build test test-unit test-sim test-mutants test-system demo bench bench-failover bench-scheduler fuzz-pacemaker lint check golden clean $(PROGRAMS)
+.PHONY: help build test test-unit test-sim test-mutants test-system test-chaos demo bench bench-failover bench-scheduler fuzz-pacemaker lint check golden clean $(PROGRAMS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,10 @@ test-mutants: ## Break each safety rule on purpose and show that the simulation 
 
 test-system: ## Run only the tests on real hosts (root on Debian)
 	@.ci/test --system
+
+test-chaos: build ## Break three real hosts at random while clients write (MINUTES=30 SEED=1 REPORT=FILE; root on Debian)
+	bin/belay-rig build
+	bin/belay-rig chaos --minutes $(MINUTES) --seed $(SEED) $(if $(REPORT),--report $(REPORT))
 
 demo: build ## Cut a controller's power and watch the cluster recover
 	@if [[ $$(id -u) == 0 && -f /etc/debian_version ]]; then \

@@ -138,5 +138,6 @@ func bmcSetCommand() *cobra.Command {
 	c.Flags().DurationVar(&behaviour.OffDelay, "off-delay", time.Duration(0), "power is gone so long after the answer; 0: before it")
 	c.Flags().DurationVar(&behaviour.BootDelay, "boot-delay", 0, "the host boots so long after power-on")
 	c.Flags().BoolVar(&behaviour.Strict, "strict", false, "answer 409 to a request for the state that the host has")
+	c.Flags().BoolVar(&behaviour.LieOnce, "lie-once", false, "ignore the next power-off, and then say once that the power is off")
 	return c
 }

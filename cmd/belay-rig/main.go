@@ -17,6 +17,9 @@ import (
 	"github.com/belay-ha/belay/cmd/belay-rig/internal/rig"
 )
 
+// version is set when the program is linked.
+var version = "devel"
+
 func main() {
 	if code, is := rig.Child(os.Args[1:]); is {
 		os.Exit(code)
@@ -37,8 +40,9 @@ func main() {
 
 func command() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "belay-rig",
-		Short: "Three controller hosts with BMCs on one machine, and ways to break them",
+		Use:     "belay-rig",
+		Version: version,
+		Short:   "Three controller hosts with BMCs on one machine, and ways to break them",
 		Long: `belay-rig turns one Debian 12 machine into three controller hosts, controller-0
 to controller-2, each with a real systemd, a disk, two network cables and a BMC.
 
@@ -79,7 +83,7 @@ mean all hosts when none is given. Needs root.
 	add("power", powerCommands()...)
 	add("use", execCommand(), pushCommand(), outsideCommand(), editCommand(), consoleCommand())
 	add("fault", faultCommands()...)
-	add("show", demoCommand(), testCommand(), benchCommand())
+	add("show", demoCommand(), testCommand(), chaosCommand(), benchCommand())
 	return root
 }
 

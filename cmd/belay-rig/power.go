@@ -67,6 +67,7 @@ func faultCommands() []*cobra.Command {
 		pair("cut", "Drop everything between two hosts on the cluster network", (*rig.Rig).Cut),
 		pair("cut1", "Drop what goes from the first host to the second", (*rig.Rig).CutOneWay),
 		healCommand(),
+		loseCommand(),
 		eachHost("diskhang", "Make every write of the host wait", (*rig.Rig).DiskHang),
 		eachHost("diskok", "Undo diskhang", (*rig.Rig).DiskOK),
 		slowCommand(),
@@ -129,6 +130,21 @@ func healCommand() *cobra.Command {
 				return err
 			}
 			return open(c).Heal(c.Context(), hosts[0], hosts[1])
+		},
+	}
+}
+
+func loseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "lose PERCENT", Short: "Drop that share of all packets between hosts; 0 undoes it",
+		Example: "  belay-rig lose 30\n  belay-rig lose 0",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			percent, err := strconv.Atoi(args[0])
+			if err != nil {
+				return fmt.Errorf("lose: %q is not a number of percent", args[0])
+			}
+			return open(c).Lose(c.Context(), percent)
 		},
 	}
 }

@@ -152,6 +152,20 @@ func (c *Client) Get(queue string) (body []byte, found bool, err error) {
 	return body, err == nil, err
 }
 
+// Count returns how many messages a queue holds that can be taken out of it.
+func (c *Client) Count(queue string) (int, error) {
+	if err := c.conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		return 0, err
+	}
+	const passive = 1 // only look: it must be there
+	args, err := c.ask(channel, call(queueDeclare).short(0).text(queue).octet(passive).long(0), queueDeclareOK)
+	if err != nil {
+		return 0, fmt.Errorf("count the messages of %s: %w", queue, err)
+	}
+	args.text()
+	return int(args.long()), nil
+}
+
 // content reads the header and the body of a message.
 func (c *Client) content() ([]byte, error) {
 	header, err := c.frame()

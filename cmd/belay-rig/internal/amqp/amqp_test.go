@@ -198,3 +198,25 @@ func TestReadFrame(t *testing.T) {
 		}
 	}
 }
+
+func TestCount(t *testing.T) {
+	client, err := dial(t, "right", func(b *broker) {
+		args := b.want(queueDeclare)
+		args.short()
+		if name, flags := args.text(), args.octet(); name != "q" || flags != 1 {
+			b.t.Errorf("asked for %q with flags %d, want a passive look at q", name, flags)
+		}
+		b.send(channel, call(queueDeclareOK).text("q").long(42).long(0))
+		b.want(queueDeclare)
+		b.send(channel, call(channelClose).short(404).text("NOT_FOUND").short(50).short(10))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := client.Count("q"); n != 42 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	if _, err := client.Count("gone"); err == nil || !strings.Contains(err.Error(), "404 NOT_FOUND") {
+		t.Errorf("a queue that is gone: %v", err)
+	}
+}

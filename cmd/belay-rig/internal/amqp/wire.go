@@ -36,6 +36,8 @@ var (
 	channelOpen       = method{20, 10}
 	channelOpenOK     = method{20, 11}
 	channelClose      = method{20, 40}
+	queueDeclare      = method{50, 10}
+	queueDeclareOK    = method{50, 11}
 	basicPublish      = method{60, 40}
 	basicReturn       = method{60, 50}
 	basicGet          = method{60, 70}

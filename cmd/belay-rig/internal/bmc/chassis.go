@@ -39,6 +39,9 @@ type Behaviour struct {
 	// Strict answers a request for the state that the host has with a
 	// conflict, as some vendors do.
 	Strict bool `json:"strict"`
+	// LieOnce ignores the next request to switch off, as if it were done, and
+	// answers the next look with off. After that the truth is told again.
+	LieOnce bool `json:"lie_once"`
 }
 
 // Fault is what is wrong with a BMC, or with one protocol of it.
@@ -74,6 +77,7 @@ type Chassis struct {
 	mu        sync.Mutex // guards what follows
 	behaviour Behaviour
 	booting   bool // powered on for the BMC, not yet for the machine
+	lying     bool // the next look is told that it is off
 	newest    int  // number of the newest request: delayed older ones are void
 	closed    bool
 	stop      context.CancelFunc
@@ -116,12 +120,25 @@ func (c *Chassis) Behaviour() Behaviour {
 // also while the machine waits for its BootDelay.
 func (c *Chassis) Power(ctx context.Context) (bool, error) {
 	c.mu.Lock()
-	booting := c.booting
+	booting, lying := c.booting, c.lying
+	c.lying = false
 	c.mu.Unlock()
+	if lying {
+		return false, nil
+	}
 	if booting {
 		return true, nil
 	}
 	return c.machine.Power(ctx)
+}
+
+// lie reports whether a request to switch off is to be ignored and lied about.
+func (c *Chassis) lie() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	once := c.behaviour.LieOnce
+	c.behaviour.LieOnce, c.lying = false, c.lying || once
+	return once
 }
 
 // On powers the host on. It returns before the host has booted.
@@ -135,6 +152,9 @@ func (c *Chassis) On(ctx context.Context) error {
 
 // Off cuts the power: before it returns, or OffDelay later.
 func (c *Chassis) Off(ctx context.Context) error {
+	if c.lie() {
+		return nil
+	}
 	number, behaviour, err := c.begin(ctx, false)
 	if err != nil || number == 0 {
 		return err

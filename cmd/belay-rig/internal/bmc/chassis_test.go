@@ -65,6 +65,10 @@ func TestChassis(t *testing.T) {
 		err       error
 	}{
 		{"off before the answer", true, Behaviour{}, do((*Chassis).Off), []look{{0, false, false}}, nil},
+		{"a lie is told once, and the host runs on", true, Behaviour{LieOnce: true}, do((*Chassis).Off),
+			[]look{{0, false, true}, {0, true, true}}, nil},
+		{"the second power-off is done", true, Behaviour{LieOnce: true}, do((*Chassis).Off, (*Chassis).Off),
+			[]look{{0, false, false}, {0, false, false}}, nil},
 		{"off after the answer", true, slow, do((*Chassis).Off),
 			[]look{{0, true, true}, {2 * time.Second, true, true}, {2 * time.Second, false, false}}, nil},
 		{"on is shown before the boot", false, slow, do((*Chassis).On),

@@ -175,9 +175,12 @@ const filterRules = `table bridge belay_rig {
 		type filter hook forward priority 0; policy accept;
 		iifname . oifname @cut counter drop
 	}
+	chain losing {
+		type filter hook forward priority 1; policy accept;
+	}
 }`
 
-// MakeFilter installs the filter that Cut and Heal change.
+// MakeFilter installs the filter that Cut, Heal and Lose change.
 func (ns Namespace) MakeFilter(ctx context.Context) error {
 	if run(ctx, "nsenter", "--net="+ns.Path(), "nft", "list", "table", "bridge", "belay_rig") == nil {
 		return nil
@@ -199,6 +202,16 @@ func (ns Namespace) Heal(ctx context.Context, pairs ...Pair) error {
 // HealAll undoes every Cut.
 func (ns Namespace) HealAll(ctx context.Context) error {
 	return ns.nft(ctx, "flush set bridge belay_rig cut")
+}
+
+// Lose drops a share of what is forwarded from now on, packet by packet and at
+// random; 0 percent undoes it. The namespace's own traffic is not concerned.
+func (ns Namespace) Lose(ctx context.Context, percent int) error {
+	rules := "flush chain bridge belay_rig losing"
+	if percent > 0 {
+		rules += fmt.Sprintf("\nadd rule bridge belay_rig losing numgen random mod 100 < %d counter drop", percent)
+	}
+	return ns.nft(ctx, rules)
 }
 
 func elements(verb string, pairs []Pair) string {

@@ -94,6 +94,14 @@ func (r *Rig) Heal(ctx context.Context, a, b Host) error {
 // HealAll undoes every Cut and CutOneWay.
 func (r *Rig) HealAll(ctx context.Context) error { return r.netns().HealAll(ctx) }
 
+// Lose drops a percentage of all packets between hosts, at random; 0 undoes it.
+func (r *Rig) Lose(ctx context.Context, percent int) error {
+	if percent < 0 || percent > 100 {
+		return fmt.Errorf("lose: want 0 to 100 percent of the packets, got %d", percent)
+	}
+	return r.netns().Lose(ctx, percent)
+}
+
 func direction(from, to Host) network.Pair {
 	return network.Pair{From: from.clusterCable(), To: to.clusterCable()}
 }

@@ -339,6 +339,15 @@ func testCuts(t *testing.T, r *Rig) {
 	}
 	must(t, r.HealAll(t.Context()))
 	want(0, 1, true)
+	must(t, r.Lose(t.Context(), 100))
+	want(0, 1, false)
+	wantReaches(t, r, 0, Host(1).OOBAddr(), false)
+	wantReaches(t, r, 0, "10.77.0.1", true) // the machine's own traffic
+	must(t, r.Lose(t.Context(), 0))
+	want(0, 1, true)
+	if err := r.Lose(t.Context(), 101); err == nil {
+		t.Error("more than all packets can be lost")
+	}
 }
 
 func testUnplug(t *testing.T, r *Rig) {

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +22,9 @@ const (
 	keptPassword = "k3pt"
 )
 
+// brokerPatience bounds each answer of the broker to a check.
+const brokerPatience = 20 * time.Second
+
 // keptQueues are one of each durable kind: classic lives on one node, quorum on
 // a majority.
 var keptQueues = []string{"classic", "quorum"}
@@ -30,28 +32,31 @@ var keptQueues = []string{"classic", "quorum"}
 // broker is what RabbitMQ was given, to be checked later.
 type broker struct{ bodies map[string][]string }
 
-// keep gives the broker a vhost, a user, a policy and durable queues, and
-// publishes messages until each is confirmed.
-func (s *Stage) keep(ctx context.Context) (*broker, error) {
+// furnish gives the broker a vhost, a user, a policy and durable queues.
+func (s *Stage) furnish(ctx context.Context) error {
 	definitions, err := json.Marshal(brokerDefinitions())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	first := rig.Hosts()[0]
 	// rabbitmqctl reads the file as the broker's own user.
 	const load = `file=$(mktemp); trap 'rm -f "$file"' EXIT; cat >"$file"; chmod 644 "$file"; rabbitmqctl --quiet import_definitions "$file"`
-	command, err := s.rig.Command(ctx, first, "sh", "-ec", load)
+	command, err := s.rig.Command(ctx, rig.Hosts()[0], "sh", "-ec", load)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	command.Stdin = strings.NewReader(string(definitions))
 	if out, err := command.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("give the broker its definitions: %w: %s", err, out)
+		return fmt.Errorf("give the broker its definitions: %w: %s", err, out)
 	}
-	if err := s.settleBroker(ctx); err != nil {
+	return s.settleBroker(ctx)
+}
+
+// keep furnishes the broker and publishes messages until each is confirmed.
+func (s *Stage) keep(ctx context.Context) (*broker, error) {
+	if err := s.furnish(ctx); err != nil {
 		return nil, err
 	}
-	client, err := s.amqp(ctx, first)
+	client, err := s.amqp(ctx, rig.Hosts()[0])
 	if err != nil {
 		return nil, err
 	}
@@ -128,13 +133,7 @@ func (b *broker) check(ctx context.Context, s *Stage) error {
 }
 
 func (s *Stage) amqp(ctx context.Context, host rig.Host) (*amqp.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	conn, err := s.rig.DialContext(ctx, "tcp", net.JoinHostPort(host.ClusterAddr(), "5672"))
-	if err != nil {
-		return nil, err
-	}
-	return amqp.New(conn, keptName, keptName, keptPassword)
+	return s.amqpWithin(ctx, host, brokerPatience)
 }
 
 // brokerDefinitions is what `rabbitmqctl import_definitions` reads.

@@ -20,6 +20,31 @@ const manyFences = 1000
 // fenceBy applies the definition with its fence devices replaced by those of
 // one kind.
 func (s *Stage) fenceBy(ctx context.Context, file, device string) error {
+	return s.applyEdited(ctx, file, device, func(def *resources.Definition) error {
+		for i := range def.Fences {
+			f := &def.Fences[i]
+			host, err := rig.ParseHost(string(f.Targets[0]))
+			if err != nil {
+				return err
+			}
+			params := resources.Params{"username": rig.BMCUser, "password": "secret://bmc-" + host.String()}
+			switch device {
+			case "redfish":
+				params["endpoint"], params["system"], params["verify_tls"] = "https://"+host.BMCAddr(), "/redfish/v1/Systems/1", "false"
+			case "ipmi":
+				// Debian's ipmi_sim speaks suite 3 only.
+				params["address"], params["cipher_suite"] = host.BMCAddr(), "3"
+			}
+			f.Agent, f.Params = device, params
+		}
+		def.Properties.FenceBudget, def.Properties.FenceLimit = manyFences, manyFences
+		return nil
+	})
+}
+
+// applyEdited applies a definition file after a change; name is the changed
+// one's.
+func (s *Stage) applyEdited(ctx context.Context, file, name string, edit func(*resources.Definition) error) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -30,36 +55,22 @@ func (s *Stage) fenceBy(ctx context.Context, file, device string) error {
 	if err != nil {
 		return err
 	}
-	for i := range def.Fences {
-		f := &def.Fences[i]
-		host, err := rig.ParseHost(string(f.Targets[0]))
-		if err != nil {
-			return err
-		}
-		params := resources.Params{"username": rig.BMCUser, "password": "secret://bmc-" + host.String()}
-		switch device {
-		case "redfish":
-			params["endpoint"], params["system"], params["verify_tls"] = "https://"+host.BMCAddr(), "/redfish/v1/Systems/1", "false"
-		case "ipmi":
-			// Debian's ipmi_sim speaks suite 3 only.
-			params["address"], params["cipher_suite"] = host.BMCAddr(), "3"
-		}
-		f.Agent, f.Params = device, params
+	if err := edit(def); err != nil {
+		return err
 	}
-	def.Properties.FenceBudget, def.Properties.FenceLimit = manyFences, manyFences
-	dir, err := os.MkdirTemp("", "belay-bench-")
+	dir, err := os.MkdirTemp("", "belay-rig-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary directory
-	path := filepath.Join(dir, device+".toml")
+	path := filepath.Join(dir, name+".toml")
 	if err := os.WriteFile(path, definition.Encode(def), 0o600); err != nil {
 		return err
 	}
 	first := rig.Hosts()[0]
-	if err := s.rig.Push(ctx, first, path, "/root/"+device+".toml", 0o600); err != nil {
+	if err := s.rig.Push(ctx, first, path, "/root/"+name+".toml", 0o600); err != nil {
 		return err
 	}
-	_, err = s.Ctl(ctx, first, "apply", "--yes", "-f", "/root/"+device+".toml", "--wait=60")
+	_, err = s.Ctl(ctx, first, "apply", "--yes", "-f", "/root/"+name+".toml", "--wait=60")
 	return err
 }

@@ -66,3 +66,33 @@ func TestExitStatus(t *testing.T) {
 		}
 	}
 }
+
+func TestListensOn(t *testing.T) {
+	const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 64004D0A:13BA 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 6007773 1 00000000ec0d92c1 100 0 1 10 0
+   1: 0B004D0A:13BB 00000000:0000 0A 00000000:00000000 00:00000000 00000000   105        0 6021609 1 000000000823f76d 100 0 0 10 0
+   2: 00000000:1F3F 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 6010918 1 000000000a65203e 100 0 0 10 0
+   3: 0B004D0A:13BC 0B004D0A:A62C 06 00000000:00000000 03:00000A74 00000000     0        0 0 3 0000000050470abe
+`
+	cases := []struct {
+		address string
+		port    int
+		want    bool
+	}{
+		{"10.77.0.11", 5051, true},
+		{"10.77.0.11", 5050, false}, // that is the balancer, at the virtual address
+		{"10.77.0.100", 5050, true},
+		{"10.77.0.11", 5052, false}, // a connection that is over
+		{"0.0.0.0", 7999, true},
+		{"10.77.0.11", 7999, false},
+		{"nonsense", 7999, false},
+	}
+	for _, c := range cases {
+		if got := listensOn(table, c.address, c.port); got != c.want {
+			t.Errorf("%s port %d: got %v, want %v", c.address, c.port, got, c.want)
+		}
+	}
+	if listensOn("", "0.0.0.0", 7999) {
+		t.Error("a host that is off listens")
+	}
+}

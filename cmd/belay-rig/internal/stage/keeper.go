@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Keeper writes what a benchmark finds into a directory as soon as it is found,
+// Keeper writes what a benchmark or a chaos test finds into a directory as soon as it is found,
 // so that nothing is lost when the run ends early: each cut as a line of
 // cuts.jsonl, each diagnosis as a file.
 type Keeper struct{ dir string }
@@ -19,7 +19,7 @@ type Keeper struct{ dir string }
 // temporary files.
 func NewKeeper(dir string) (*Keeper, error) {
 	if dir == "" {
-		temporary, err := os.MkdirTemp("", "belay-bench-")
+		temporary, err := os.MkdirTemp("", "belay-rig-")
 		return &Keeper{dir: temporary}, err
 	}
 	return &Keeper{dir: dir}, os.MkdirAll(dir, 0o755)
@@ -56,13 +56,18 @@ func (k *Keeper) Cut(series Series, number int, cut Cut, problem error) error {
 	if problem != nil {
 		line.Error = problem.Error()
 	}
-	data, err := json.Marshal(line)
+	return k.Line("cuts.jsonl", line)
+}
+
+// Line appends something to a file, as a line of JSON.
+func (k *Keeper) Line(name string, value any) error {
+	data, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(filepath.Join(k.dir, "cuts.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(filepath.Join(k.dir, name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return fmt.Errorf("keep a cut: %w", err)
+		return fmt.Errorf("keep %s: %w", name, err)
 	}
 	_, err = file.Write(append(data, '\n'))
 	return errors.Join(err, file.Close())

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/belay-ha/belay/cmd/belay-rig/internal/chaos"
 )
 
 // Gap is a time in which a client got no answer.
@@ -87,8 +89,7 @@ type Writer struct {
 	db     *sql.DB
 	cancel context.CancelFunc
 	done   chan struct{}
-
-	acked []int64 // only the writer's goroutine, until done
+	ledger *chaos.Ledger
 }
 
 const (
@@ -107,7 +108,7 @@ func (s *Stage) Write(ctx context.Context) (*Writer, error) {
 		return nil, fmt.Errorf("empty the demo's table: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &Writer{stage: s, db: db, cancel: cancel, done: make(chan struct{})}
+	w := &Writer{stage: s, db: db, cancel: cancel, done: make(chan struct{}), ledger: chaos.NewLedger()}
 	go w.run(ctx)
 	return w, nil
 }
@@ -138,15 +139,16 @@ func (log0) Print(...any) {}
 
 func (w *Writer) run(ctx context.Context) {
 	defer close(w.done)
-	for seq := int64(1); ctx.Err() == nil; seq++ {
-		asked := time.Now()
+	for ctx.Err() == nil {
+		asked, seq := time.Now(), w.ledger.Next()
 		attempt, cancel := context.WithTimeout(ctx, writeTimeout)
 		_, err := w.db.ExecContext(attempt, "INSERT INTO demo.writes (seq) VALUES (?)", seq)
 		cancel()
 		if err == nil {
-			w.acked = append(w.acked, seq)
+			w.ledger.Acknowledged(seq)
 			w.good(asked, time.Now())
 		} else if ctx.Err() == nil {
+			w.ledger.Failed()
 			w.bad()
 		}
 		select {
@@ -162,25 +164,31 @@ func (w *Writer) Stop(ctx context.Context) (acknowledged, lost int, err error) {
 	w.cancel()
 	<-w.done
 	defer w.db.Close()
+	account, err := w.check(ctx)
+	return account.Due, len(account.Lost), err
+}
+
+// check reads back, through the address, what was acknowledged so far.
+func (w *Writer) check(ctx context.Context) (chaos.Account, error) {
+	due := w.ledger.Due()
+	account := chaos.Account{Due: len(due)}
 	rows, err := w.db.QueryContext(ctx, "SELECT seq FROM demo.writes")
 	if err != nil {
-		return len(w.acked), 0, fmt.Errorf("read back what was written: %w", err)
+		return account, fmt.Errorf("read back what was written: %w", err)
 	}
 	defer rows.Close()
-	kept := map[int64]bool{}
+	var kept []int64
 	for rows.Next() {
 		var seq int64
 		if err := rows.Scan(&seq); err != nil {
-			return len(w.acked), 0, err
+			return account, err
 		}
-		kept[seq] = true
+		kept = append(kept, seq)
 	}
-	for _, seq := range w.acked {
-		if !kept[seq] {
-			lost++
-		}
+	if err := rows.Err(); err != nil {
+		return account, err
 	}
-	return len(w.acked), lost, rows.Err()
+	return w.ledger.Check(due, kept), nil
 }
 
 // Caller asks the inspector's API through the address.
