@@ -189,18 +189,3 @@ func TestHostThatIsHeldForOffStopsEverything(t *testing.T) {
 		})
 	}
 }
-
-// Between two steps of the core, which may be seconds apart, a leader may be lost:
-// its last word must have been noted by then.
-func TestLastWordIsNotedBetweenSteps(t *testing.T) {
-	m, _ := newLeader(t)
-	t.Cleanup(m.run(m.noteLastWord))
-	noted := func() time.Time {
-		m.lease.mu.Lock()
-		defer m.lease.mu.Unlock()
-		return m.lease.at
-	}
-	m.wait("its own word is noted", func() bool { return !noted().IsZero() })
-	first := noted()
-	m.wait("and again", func() bool { return noted().After(first) })
-}

@@ -146,7 +146,6 @@ func (n *Node) Run(ctx context.Context) error {
 	go func() { gossipDone <- n.gossip.Run(gossipCtx) }()
 	group.Go(func() error { return n.exec.Run(ctx) })
 	group.Go(func() error { return n.leadWhenElected(ctx) })
-	group.Go(func() error { return n.noteLastWord(ctx) })
 	group.Go(func() error { return n.keepBeliefs(ctx) })
 	group.Go(func() error { return n.renewLeases(ctx) })
 	group.Go(func() error { return n.keepWatchdog(ctx) })

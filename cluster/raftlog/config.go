@@ -9,9 +9,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// Bounds and defaults. The times were measured: 500 ms gives a new leader after
-// 1.06 s (median), 300 ms after 0.62 s; at 150 ms a busy two-core machine loses
-// leaders for no reason.
+// Bounds and defaults. A new leader takes a heartbeat timeout and a round of votes
+// (TestNewLeaderIsQuick); at 150 ms a busy two-core machine loses leaders for no
+// reason.
 const (
 	// DefaultHeartbeatTimeout is how long a follower waits for its leader.
 	DefaultHeartbeatTimeout = 300 * time.Millisecond

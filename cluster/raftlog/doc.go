@@ -11,8 +11,9 @@
 //	snapshots/   the newest two snapshots of the state machine
 //
 // Goroutines: those of hashicorp/raft and of its network transport, one that
-// turns Raft's observations into this package's events, and one for each call
-// in progress (at most maxCalls). All of them end in Node.Shutdown.
+// turns Raft's observations into this package's events and looks for silent
+// leaders, one that hands requests on to Raft, and one for each call in progress
+// (at most maxCalls). All of them end in Node.Shutdown.
 //
 // Failure rules that shape the code:
 //   - A torn, truncated or altered file is refused when the node starts, with an

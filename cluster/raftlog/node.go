@@ -73,6 +73,10 @@ type Node struct {
 
 	peers *peerEvents
 	watch watchers
+
+	word         word
+	followsSince time.Time              // only for observe
+	lastLeader   atomic.Pointer[string] // that is or was known
 }
 
 const (
@@ -127,9 +131,9 @@ func (n *Node) start() error {
 	n.logs = &watchedStore{LogStable: disk.logs, dog: &watchdog{limit: stallLimit(n.cfg.ElectionTimeout), trip: n.fault}}
 	snaps := snapshotStore{disk.snaps, n.fsm}
 
-	n.trans = newTransport(n.cfg.Transport, false)
+	n.trans = newTransport(n, n.cfg.Transport, false)
 	if n.cfg.Stream != nil {
-		n.trans = newTransport(raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		n.trans = newTransport(n, raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream: n.cfg.Stream, MaxPool: poolSize, MaxRPCsInFlight: 1, Timeout: n.cfg.RPCTimeout,
 			MsgpackUseNewTimeFormat: true, Logger: rc.Logger.Named("net"),
 		}), true)
@@ -142,6 +146,7 @@ func (n *Node) start() error {
 	n.observer = raft.NewObserver(n.events, false, wanted)
 	n.raft.RegisterObserver(n.observer)
 	n.wg.Go(n.observe)
+	n.wg.Go(func() { n.trans.turn.pass(n.trans.Transport.Consumer(), n.trans.requests, n.stop) })
 	return nil
 }
 

@@ -27,12 +27,22 @@ func wanted(o *raft.Observation) bool {
 	return false
 }
 
-// observe turns Raft's observations into this package's events until Shutdown.
+// observe turns Raft's observations into this package's events, and looks for
+// silent leaders, until Shutdown.
 func (n *Node) observe() {
+	n.followsSince = time.Now()
+	look := time.NewTimer(n.cfg.HeartbeatTimeout)
+	defer look.Stop()
 	for {
 		select {
 		case o := <-n.events:
 			n.handle(o.Data)
+			if o.Data == raft.Follower {
+				n.followsSince = time.Now()
+				look.Reset(n.cfg.HeartbeatTimeout)
+			}
+		case now := <-look.C:
+			look.Reset(n.lookForLeader(now))
 		case <-n.stop:
 			n.stopped()
 			return
@@ -46,7 +56,10 @@ func (n *Node) handle(data any) {
 		// Not as soon as the leadership is lost: with the shorter timeout Raft looks
 		// at once when it heard a leader last, and a node that led has heard none.
 		if d.LeaderID != "" && d.LeaderID != raft.ServerID(n.cfg.ID) {
-			n.setRhythm(false)
+			n.setRhythm(follows)
+		}
+		if d.LeaderID != "" {
+			n.lastLeader.Store(new(string(d.LeaderID)))
 		}
 		n.watch.wake()
 	case raft.RaftState:
@@ -59,7 +72,7 @@ func (n *Node) handle(data any) {
 			n.stopped()
 		}
 		if d == raft.Leader {
-			n.setRhythm(true)
+			n.setRhythm(leads)
 		}
 		n.watch.wake()
 	case raft.PeerObservation:

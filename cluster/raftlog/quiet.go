@@ -114,15 +114,32 @@ const (
 	rhythmDenominator = 3
 )
 
+// rhythm is what a node expects of its leader, or is itself.
+type rhythm uint8
+
+const (
+	follows rhythm = iota
+	// misses its leader. Raft looks at once when it heard it last, because the
+	// timeout has become shorter.
+	misses
+	leads
+)
+
 // setRhythm makes Raft's settings those of a leader or of a follower.
-func (n *Node) setRhythm(leads bool) {
+func (n *Node) setRhythm(r rhythm) {
 	rc := n.raft.ReloadableConfig()
-	rc.HeartbeatTimeout, rc.ElectionTimeout = n.cfg.HeartbeatTimeout, n.cfg.ElectionTimeout
-	if leads {
-		rc.HeartbeatTimeout = rc.HeartbeatTimeout * rhythmNumerator / rhythmDenominator
-		rc.ElectionTimeout = max(rc.ElectionTimeout, rc.HeartbeatTimeout)
+	beat := n.cfg.HeartbeatTimeout
+	switch r {
+	case leads:
+		beat = beat * rhythmNumerator / rhythmDenominator
+	case misses:
+		beat -= time.Millisecond
 	}
+	if rc.HeartbeatTimeout == beat {
+		return
+	}
+	rc.HeartbeatTimeout, rc.ElectionTimeout = beat, max(n.cfg.ElectionTimeout, beat)
 	if err := n.raft.ReloadConfig(rc); err != nil {
-		n.cfg.Logger.Error("change the rhythm of heartbeats", zap.Error(err)) // not reached: both are valid
+		n.cfg.Logger.Error("change the rhythm of heartbeats", zap.Error(err)) // not reached: all are valid
 	}
 }

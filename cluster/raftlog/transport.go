@@ -41,11 +41,16 @@ type transport struct {
 	Transport
 	qualified bool // peers are dialled by Stream
 	quiet     *quiet
+	self      string
+	voters    func() []Member
+	turn      *turn
+	requests  chan raft.RPC // that Raft takes
 
-	mu       sync.Mutex
-	severed  bool
-	term     uint64
-	contacts map[string]*heartbeat
+	mu        sync.Mutex
+	severed   bool
+	term      uint64
+	contacts  map[string]*heartbeat
+	ledBefore time.Time // see led: in earlier terms
 }
 
 type heartbeat struct {
@@ -54,8 +59,11 @@ type heartbeat struct {
 	sent   time.Time // when the newest request that the peer has answered was sent
 }
 
-func newTransport(t Transport, qualified bool) *transport {
-	return &transport{Transport: t, qualified: qualified, quiet: newQuiet(), contacts: map[string]*heartbeat{}}
+func newTransport(n *Node, t Transport, qualified bool) *transport {
+	return &transport{
+		Transport: t, qualified: qualified, quiet: newQuiet(), self: n.cfg.ID, voters: n.voters, turn: newTurn(n),
+		requests: make(chan raft.RPC), contacts: map[string]*heartbeat{},
+	}
 }
 
 // sever refuses every outgoing RPC from now on.
@@ -87,6 +95,7 @@ func (t *transport) begin(peer string, term uint64, isHeartbeat bool) (sent time
 		return now
 	}
 	if term > t.term {
+		t.ledBefore = t.ledLocked()
 		t.term = term
 		clear(t.contacts)
 	}
@@ -160,6 +169,9 @@ func (t *transport) forget(peer string) {
 	delete(t.contacts, peer)
 }
 
+// Consumer implements raft.Transport: see turn.pass.
+func (t *transport) Consumer() <-chan raft.RPC { return t.requests }
+
 // AppendEntries implements raft.Transport.
 func (t *transport) AppendEntries(id raft.ServerID, a raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	// Raft's network transport knows a heartbeat by the same signs.
@@ -202,11 +214,14 @@ func (t *transport) RequestVote(id raft.ServerID, a raft.ServerAddress, args *ra
 
 // RequestPreVote implements raft.WithPreVote.
 func (t *transport) RequestPreVote(id raft.ServerID, a raft.ServerAddress, args *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
-	target, err := t.target(id, a)
-	if err != nil {
-		return err
-	}
-	return t.Transport.RequestPreVote(id, target, args, resp)
+	return t.turn.ask(string(id), args, func() (granted bool, err error) {
+		target, err := t.target(id, a)
+		if err != nil {
+			return false, err
+		}
+		err = t.Transport.RequestPreVote(id, target, args, resp)
+		return resp.Granted, err
+	})
 }
 
 // InstallSnapshot implements raft.Transport.

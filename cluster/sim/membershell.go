@@ -89,7 +89,7 @@ func (m *memberShell) remember(s *state.State) {
 	}
 }
 
-// lastWordEvery is how often cluster/node notes when a leader was heard.
+// lastWordEvery is about how often cluster/raftlog notes when a leader was heard.
 const lastWordEvery = 200 * time.Millisecond
 
 func (m *memberShell) noteLastWord() {
