@@ -32,6 +32,7 @@ func (p *planner) unpackMigrations() {
 		from, to := p.find(m.Instance, m.Source), p.find(m.Instance, m.Target)
 		switch {
 		case from < 0: // the definition has it no more, or the node is gone
+		case m.Phase == state.MigrationCut: // see holdTargets
 		case m.Phase == state.MigrationMoved:
 			p.insts[from].left = true // whatever became of the target since
 		case to >= 0:
@@ -256,6 +257,50 @@ func (p *planner) downBeforeLeaving(stops map[int32]bool) {
 			return
 		}
 	}
+}
+
+// holdTargets keeps everything that is done where a migration that was given up
+// may yet arrive behind the look at its source, which waits for the call.
+func (p *planner) holdTargets() {
+	for _, m := range p.s.Migrations {
+		if m.Phase != state.MigrationCut {
+			continue
+		}
+		first := int32(-1)
+		for k := range p.insts {
+			if i := &p.insts[k]; i.id == m.Instance && p.nodes[i.node].name == m.Source {
+				first = firstAct(i)
+			}
+		}
+		for k := range p.insts {
+			if i := &p.insts[k]; i.id == m.Instance && p.nodes[i.node].name == m.Target {
+				p.holdTarget(i, m, first)
+			}
+		}
+	}
+}
+
+func (p *planner) holdTarget(i *inst, m *state.Migration, first int32) {
+	for _, at := range i.acts {
+		switch {
+		case at < 0 || at == i.fly:
+		case first >= 0:
+			p.edge(first, at, false)
+		case p.acts[at].Wait == "":
+			p.acts[at].Wait = fmt.Sprintf("a live migration from %s was given up and may yet arrive: %s is looked at first, or proven off", m.Source, m.Source)
+		}
+	}
+}
+
+// firstAct is the first thing that is done to an instance, or -1.
+func firstAct(i *inst) int32 {
+	if i.fly >= 0 {
+		return i.fly
+	}
+	if i.acts[actProbe] >= 0 {
+		return i.acts[actProbe]
+	}
+	return i.acts[actStop]
 }
 
 // moveEdges makes one action wait for what another waits for, but for what that

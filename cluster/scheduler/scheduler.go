@@ -90,6 +90,7 @@ func (p *planner) plan() transition.Transition {
 
 	p.addProbes()
 	p.addInstanceActions()
+	p.holdTargets()
 	p.orderActions()
 	if !p.breakLoops() {
 		return p.t

@@ -278,13 +278,8 @@ func (t *task) leave(takes time.Duration) {
 	}
 	switch {
 	case h.spend(&h.mood.late):
-		// It has moved in time, and nobody hears of it in time. (One that moves after
-		// its time is up, and after both hosts were looked at, is not simulated: see
-		// docs/testing.md.)
-		t.in(takes, func() {
-			result := move()
-			t.in(t.timeout, func() { t.finish(result) })
-		})
+		// It moves after its time is up, when it was given up as unknown.
+		t.in(t.timeout+h.w.chance.between(0, 8*time.Second), func() { t.finish(move()) })
 	case h.spend(&h.mood.hang):
 		t.in(hangFor, func() { t.finish(agents.Result{Reason: "hung"}) })
 	case h.spend(&h.mood.fail):

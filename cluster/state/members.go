@@ -178,6 +178,9 @@ func (c *MemberRemoved) apply(t *tx) error {
 			if i.Role.Active() {
 				return reject(Refused, "node %s still runs %s: `belayctl node standby %s --wait` first", c.Node, id, c.Node)
 			}
+			if t.s.mayYetCome(c.Node, id) {
+				return reject(Refused, "%s may yet arrive on node %s by a live migration that was given up: see `belayctl status`", id, c.Node)
+			}
 		}
 	}
 	t.dropOperations(n)

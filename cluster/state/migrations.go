@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -29,6 +30,11 @@ const (
 	MigrationLeaving MigrationPhase = "leaving" // migrate_to is in flight on the source
 	MigrationLanding MigrationPhase = "landing" // migrate_to has ended well; migrate_from is due, or in flight, on the target
 	MigrationMoved   MigrationPhase = "moved"   // it runs on the target; the source is still to be stopped
+	// MigrationCut: migrate_to was given up, and nobody knows whether its call has
+	// ended: it may move the instance yet. The source's look waits for the call (one
+	// operation per instance), so nothing is done on the target before it. Since
+	// VersionLooks.
+	MigrationCut MigrationPhase = "cut"
 )
 
 // Migration returns the migration of an instance, or nil.
@@ -47,6 +53,14 @@ func (s *State) Migrating(node resources.NodeName, id resources.InstanceID) bool
 	return m != nil && (m.Source == node || m.Target == node && m.Phase != MigrationMoved)
 }
 
+// mayYetCome reports whether a migration that was given up may yet bring the
+// instance to the node: whatever is seen or done there before the other node was
+// looked at proves nothing.
+func (s *State) mayYetCome(node resources.NodeName, id resources.InstanceID) bool {
+	m := s.Migration(id)
+	return m != nil && m.Phase == MigrationCut && m.Target == node
+}
+
 // migrates reports whether an intent may be recorded as far as migrations go, and
 // readies the target of one that begins.
 func (t *tx) migrates(n *Node, i *Instance, intent *Intent) bool {
@@ -57,7 +71,7 @@ func (t *tx) migrates(n *Node, i *Instance, intent *Intent) bool {
 	case resources.OpMigrateFrom:
 		return m != nil && m.Phase == MigrationLanding && m.Target == n.Name && m.Source == intent.Peer
 	default:
-		return intent.Peer == ""
+		return intent.Peer == "" && !t.s.mayYetCome(n.Name, i.ID)
 	}
 }
 
@@ -87,7 +101,7 @@ func (t *tx) awaits(source *Node, i *Instance, target resources.NodeName) bool {
 func (t *tx) departed(i *Instance, op *Operation, r agents.Result) {
 	m := t.s.Migration(i.ID)
 	switch {
-	case r.Outcome == agents.OutcomeOK && m != nil:
+	case r.Outcome == agents.OutcomeOK && m != nil && m.Phase == MigrationLeaving:
 		i.Probed = true
 		t.phase(m, MigrationLanding)
 	case r.Outcome == agents.OutcomeOK: // the target was given up meanwhile
@@ -98,7 +112,9 @@ func (t *tx) departed(i *Instance, op *Operation, r agents.Result) {
 		if r.Outcome != agents.OutcomeCancelled {
 			t.fail(i, resources.OpMigrateTo, r)
 		}
-		t.cutMigration(m)
+		if m != nil && m.Phase != MigrationCut {
+			t.cutMigration(m)
+		}
 	}
 }
 
@@ -133,18 +149,27 @@ func (t *tx) phase(m *Migration, phase MigrationPhase) {
 	t.putMigration(&fresh)
 }
 
-// cutMigration ends a migration with both sides in doubt.
+// cutMigration ends a migration with both sides in doubt. One whose migrate_to has
+// not ended well stays on record until its source was looked at.
 func (t *tx) cutMigration(m *Migration) {
 	if m == nil {
 		return
 	}
-	fresh := slices.DeleteFunc(slices.Clone(t.s.Migrations), func(old *Migration) bool { return old.Instance == m.Instance })
-	if t.s.Migrations = fresh; len(fresh) == 0 {
-		t.s.Migrations = nil
+	if m.Phase == MigrationLeaving && t.s.Version >= VersionLooks && !mutant.Is(mutant.LooksAtOnce) {
+		t.phase(m, MigrationCut)
+	} else {
+		t.dropMigration(m)
 	}
 	t.doubt(m.Source, m.Instance)
 	t.doubt(m.Target, m.Instance)
 	t.event("migration", m.Target, m.Instance.Resource(), "the migration of %s from %s to %s was cut short: both are looked at", m.Instance, m.Source, m.Target)
+}
+
+func (t *tx) dropMigration(m *Migration) {
+	fresh := slices.DeleteFunc(slices.Clone(t.s.Migrations), func(old *Migration) bool { return old.Instance == m.Instance })
+	if t.s.Migrations = fresh; len(fresh) == 0 {
+		t.s.Migrations = nil
+	}
 }
 
 // doubt says that nobody knows whether the instance runs on the node.
@@ -184,15 +209,52 @@ func (t *tx) mayHaveCome(node resources.NodeName, id resources.InstanceID) {
 func (t *tx) settleMigrations() {
 	for _, m := range slices.Clone(t.s.Migrations) {
 		switch {
+		case m.Phase == MigrationCut:
+			if t.s.mayStillLeave(m) {
+				continue
+			}
+			t.endCut(m)
 		case m.Phase == MigrationMoved && !t.s.leftBehind(m):
-			t.s.Migrations = slices.DeleteFunc(slices.Clone(t.s.Migrations), func(old *Migration) bool { return old.Instance == m.Instance })
+			t.dropMigration(m)
 		case m.Phase != MigrationMoved && !t.s.underWay(m):
 			t.cutMigration(m)
 		}
 	}
-	if len(t.s.Migrations) == 0 {
-		t.s.Migrations = nil
+}
+
+// endCut ends the record of a migration that was given up. What the target shows
+// from here on is what has become of it; what was seen or proven of it before is
+// older than the end of the call. So a proof that it was off counts no more unless
+// the instance is still at its source: its host may have started again and have
+// taken the instance, before its daemon could say so.
+func (t *tx) endCut(m *Migration) {
+	t.dropMigration(m)
+	t.doubt(m.Target, m.Instance)
+	if source, known := t.s.Instance(m.Source, m.Instance); known && source.Role.Active() {
+		return
 	}
+	n, err := t.node(m.Target)
+	if err != nil {
+		return // removed
+	}
+	i := t.instance(n, m.Instance)
+	if defined, found := t.s.Definition.Effective(m.Instance.Resource()); found && i.Config == nil {
+		i.Config = defined
+	}
+	i.Probed, i.Changed = false, t.s.Index
+	t.role(i, max(i.Role, resources.RoleStarted))
+	if n.Off != nil {
+		n.Off = nil
+		t.event("migration", m.Target, m.Instance.Resource(), "%s may have come here from %s after the power was proven off: it has to be proven again", m.Instance, m.Source)
+	}
+}
+
+// mayStillLeave reports whether the call of a migrate_to that was given up may
+// still move the instance: until its node was looked at, or nothing of the call is
+// left, because the node has stopped everything, is proven off or has started anew.
+func (s *State) mayStillLeave(m *Migration) bool {
+	source, known := s.Instance(m.Source, m.Instance)
+	return known && source.Role.Active() && (source.Action != "" || !source.Probed)
 }
 
 // leftBehind reports whether the source of a migration that is over is still to

@@ -13,6 +13,7 @@ import "github.com/belay-ha/belay/resources"
 //	   revisions of the definition are kept, with their owners; tickets (ticket.set/1)
 //	4  a longer history, with operations apart (State.Performed); maintenance of
 //	   more than nodes (maintenance.set/1, maintenance.ended/1)
+//	4  a live migration that was given up is remembered until its source was looked at
 const Version = 4
 
 const (
@@ -29,6 +30,9 @@ const (
 	VersionHistory = 4
 	// VersionAdmin is the first command set with scopes of maintenance.
 	VersionAdmin = 4
+	// VersionLooks is the first command set that orders the looks after a live
+	// migration that was given up.
+	VersionLooks = 4
 )
 
 // newer holds the command set of each command that not every release of this

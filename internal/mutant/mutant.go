@@ -26,11 +26,12 @@ const (
 	LostUpdate        Name = "lost-update"         // 7: a change overwrites one that its author has not seen
 	PartialSnapshot   Name = "partial-snapshot"    // 7: a snapshot leaves something out
 	WallClock         Name = "wall-clock"          // 8: the leader measures time by the wall clock
+	LooksAtOnce       Name = "looks-at-once"       // 4: both nodes of a live migration that was given up are looked at at once
 	RestartIsDeath    Name = "restart-is-death"    // 9: a daemon that restarts gets its node fenced
 )
 
 // All lists every mutant.
 var All = []Name{
 	StartBeforeStop, RecoverUnproven, OneRead, OlderTerm, RunTwice, UnknownIsNotDone, NoLease, FenceWithoutRight, NoBudget, NoShare,
-	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, RestartIsDeath,
+	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, LooksAtOnce, RestartIsDeath,
 }
