@@ -27,6 +27,8 @@ type layer struct {
 var layers = []layer{
 	{"mutants", []string{"internal/mutant"},
 		"ways to break the product on purpose, which the simulation has to notice: nothing in what is shipped"},
+	{"codes", []string{"internal/codes"},
+		"what each error code means: texts, for whoever shows them"},
 	{"L0", []string{"resources"},
 		"the nouns and their validation: everything may speak of them, so they depend on nothing"},
 	{"contracts", []string{"agents", "fencing"},
@@ -88,7 +90,7 @@ var never = []struct{ from, to, why string }{
 
 // pure lists the packages whose result is a function of their arguments: they
 // run in every replica and in every simulation and must agree.
-var pure = []string{"resources", "resources/definition", "resources/edit", "resources/pcs", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader", "cluster/member"}
+var pure = []string{"resources", "resources/definition", "resources/edit", "resources/pcs", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader", "cluster/member", "internal/codes"}
 
 // impure are the imports that pure packages may not have, and may not reach
 // through other packages of this module. net/netip is not among them: it

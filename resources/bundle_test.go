@@ -47,18 +47,18 @@ func TestValidateBundles(t *testing.T) {
 	}{
 		"nothing":         {func(*d, *Bundle) {}, nil},
 		"no image":        {func(_ *d, b *Bundle) { b.Image = "" }, []string{"missing bundle[web]: image is missing"}},
-		"no replicas":     {func(_ *d, b *Bundle) { *b.Replicas = 0 }, []string{"invalid bundle[web].replicas: 0 is not from 1 to 1000"}},
-		"no address":      {func(_ *d, b *Bundle) { b.IPRangeStart = "web" }, []string{`invalid bundle[web].ip_range_start: "web" is no IPv4 address (such as 192.0.2.10)`}},
-		"too few":         {func(_ *d, b *Bundle) { b.IPRangeStart = "192.0.254.254" }, []string{"invalid bundle[web].ip_range_start: there are no 3 addresses from 192.0.254.254 on"}},
+		"no replicas":     {func(_ *d, b *Bundle) { *b.Replicas = 0 }, []string{"invalid_value bundle[web].replicas: 0 is not from 1 to 1000"}},
+		"no address":      {func(_ *d, b *Bundle) { b.IPRangeStart = "web" }, []string{`invalid_value bundle[web].ip_range_start: "web" is no IPv4 address (such as 192.0.2.10)`}},
+		"too few":         {func(_ *d, b *Bundle) { b.IPRangeStart = "192.0.254.254" }, []string{"invalid_value bundle[web].ip_range_start: there are no 3 addresses from 192.0.254.254 on"}},
 		"a port of none":  {func(_ *d, b *Bundle) { b.Ports[0].Port = nil }, []string{"missing bundle[web].port: port or range is missing"}},
 		"storage of none": {func(_ *d, b *Bundle) { b.Storage[0].SourceRoot = "" }, []string{"missing bundle[web].storage: source or source_root is missing"}},
 		"nothing inside":  {func(_ *d, b *Bundle) { b.Resource = "wbe" }, []string{`unknown_name bundle[web].resource: no resource is called "wbe" (did you mean "web"?)`}},
-		"a clone inside":  {func(def *d, b *Bundle) { b.Resource = "haproxy" }, []string{`conflict bundle[web].resource: "haproxy" is a clone (leave its clone out: the bundle has as many as replicas)`}},
+		"a clone inside":  {func(def *d, b *Bundle) { b.Resource = "haproxy" }, []string{`contradiction bundle[web].resource: "haproxy" is a clone (leave its clone out: the bundle has as many as replicas)`}},
 		"a name for two": {func(def *d, b *Bundle) {
 			def.Resources = append(def.Resources, Resource{ID: "web-podman-0", Agent: "vip"})
 		}, []string{`duplicate bundle[web].id: "web-podman-0" is the name of a part of the bundle and of a resource`}},
-		"promoted nothing": {func(_ *d, b *Bundle) { b.PromotedMax = b.Replicas }, []string{"conflict bundle[web].promoted_max: promoted_max without resource means nothing"}},
-		"guest for all":    {func(def *d, _ *Bundle) { def.Defaults.Resource.RemoteNode = "g" }, []string{"invalid defaults.resource.remote_node: several resources cannot make the same node (give it to one resource)"}},
+		"promoted nothing": {func(_ *d, b *Bundle) { b.PromotedMax = b.Replicas }, []string{"contradiction bundle[web].promoted_max: promoted_max without resource means nothing"}},
+		"guest for all":    {func(def *d, _ *Bundle) { def.Defaults.Resource.RemoteNode = "g" }, []string{"invalid_value defaults.resource.remote_node: several resources cannot make the same node (give it to one resource)"}},
 		"guest is a node":  {func(def *d, _ *Bundle) { def.Resources[0].Meta.RemoteNode = "c0" }, []string{`duplicate resource[galera].meta.remote_node: "c0" is a node already`}},
 	} {
 		t.Run(name, func(t *testing.T) {

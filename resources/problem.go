@@ -24,7 +24,7 @@ const (
 	// ProblemMissing: something that must be given is not.
 	ProblemMissing ProblemCode = "missing"
 	// ProblemInvalid: a value that can never be right.
-	ProblemInvalid ProblemCode = "invalid"
+	ProblemInvalid ProblemCode = "invalid_value"
 	// ProblemDuplicate: something is given twice.
 	ProblemDuplicate ProblemCode = "duplicate"
 	// ProblemUnknownName: a reference to nothing.
@@ -38,7 +38,7 @@ const (
 	// ProblemInvalidParam: the agent cannot take this value.
 	ProblemInvalidParam ProblemCode = "invalid_param"
 	// ProblemConflict: two wishes that can never both hold.
-	ProblemConflict ProblemCode = "conflict"
+	ProblemConflict ProblemCode = "contradiction"
 	// ProblemUnsupported: it can be planned with, and not be carried out.
 	ProblemUnsupported ProblemCode = "unsupported"
 	// ProblemCycle: mandatory orders that wait for each other.

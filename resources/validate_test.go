@@ -97,24 +97,24 @@ func TestValidate(t *testing.T) {
 		want   []string // CODE PATH: TEXT (SUGGESTION)
 	}{
 		{"policy", func(d *d) { d.Properties.NoQuorumPolicy = "stopp" },
-			[]string{`invalid cluster.properties.no_quorum_policy: "stopp" is not one of stop, freeze, ignore, demote, suicide (did you mean "stop"?)`}},
-		{"negative budget", func(d *d) { d.Properties.FenceBudget = -1 }, []string{`invalid cluster.properties.fence_budget: -1 is negative`}},
-		{"odd node", func(d *d) { d.Nodes[0].Kind = "guest" }, []string{`invalid node[c0].kind: "guest" is not one of member, remote`}},
+			[]string{`invalid_value cluster.properties.no_quorum_policy: "stopp" is not one of stop, freeze, ignore, demote, suicide (did you mean "stop"?)`}},
+		{"negative budget", func(d *d) { d.Properties.FenceBudget = -1 }, []string{`invalid_value cluster.properties.fence_budget: -1 is negative`}},
+		{"odd node", func(d *d) { d.Nodes[0].Kind = "guest" }, []string{`invalid_value node[c0].kind: "guest" is not one of member, remote`}},
 		{"nobody votes", func(d *d) {
 			for i := range d.Nodes {
 				d.Nodes[i].Kind = NodeRemote
 			}
-		}, []string{`conflict node[c0].kind: every node is remote: nobody would vote (leave kind out for up to 7 nodes)`}},
+		}, []string{`contradiction node[c0].kind: every node is remote: nobody would vote (leave kind out for up to 7 nodes)`}},
 		{"live migration by an agent that cannot", func(d *d) {
 			yes := true
 			d.Resources[0].Meta.AllowMigrate = &yes
-		}, []string{`invalid resource[galera].meta.allow_migrate: agent "galera" cannot migrate (leave it out: it is stopped and started)`}},
+		}, []string{`invalid_value resource[galera].meta.allow_migrate: agent "galera" cannot migrate (leave it out: it is stopped and started)`}},
 		{"duplicate node", func(d *d) { d.Nodes[1].Name = "c0" },
 			[]string{`duplicate node[c0#2].name: name "c0" is taken already`}},
 		{"address with port", func(d *d) { d.Nodes[0].Address = "192.0.2.10:7450" },
-			[]string{`invalid node[c0].address: "192.0.2.10:7450" is neither an IP address nor a host name (write it without port and prefix, such as 192.0.2.10)`}},
+			[]string{`invalid_value node[c0].address: "192.0.2.10:7450" is neither an IP address nor a host name (write it without port and prefix, such as 192.0.2.10)`}},
 		{"mistyped address", func(d *d) { d.Nodes[0].Address = "192.0.2.300" },
-			[]string{`invalid node[c0].address: "192.0.2.300" is neither an IP address nor a host name (write it without port and prefix, such as 192.0.2.10)`}},
+			[]string{`invalid_value node[c0].address: "192.0.2.300" is neither an IP address nor a host name (write it without port and prefix, such as 192.0.2.10)`}},
 		{"same address", func(d *d) { d.Nodes[1].Address = "192.0.2.10" },
 			[]string{`duplicate node[c1].address: 192.0.2.10 is already the address of node "c0"`}},
 		{"fence without targets", func(d *d) { d.Fences[0].Targets = nil },
@@ -129,11 +129,11 @@ func TestValidate(t *testing.T) {
 			`unknown_name fence[bmc-c0].host_map.c2: node "c2" is no target of this device`}},
 		{"host map that sets a parameter twice", func(d *d) {
 			d.Fences[0].HostMap, d.Fences[0].HostParam = map[NodeName]string{"c0": "x"}, "endpoint"
-		}, []string{`conflict fence[bmc-c0].params.endpoint: host_map sets endpoint for each target (take it out of params)`}},
+		}, []string{`contradiction fence[bmc-c0].params.endpoint: host_map sets endpoint for each target (take it out of params)`}},
 		{"host parameter alone", func(d *d) { d.Fences[0].HostParam = "plug" },
-			[]string{`conflict fence[bmc-c0].host_param: host_param says nothing without host_map (add host_map, or take it out)`}},
+			[]string{`contradiction fence[bmc-c0].host_param: host_param says nothing without host_map (add host_map, or take it out)`}},
 		{"shorter in all than its base", func(d *d) { d.Fences[0].Delay, d.Fences[0].DelayMax = 5e9, 3e9 },
-			[]string{`conflict fence[bmc-c0].delay_max: delay_max 3s is less than delay 5s (it is the longest delay, the random part included)`}},
+			[]string{`contradiction fence[bmc-c0].delay_max: delay_max 3s is less than delay 5s (it is the longest delay, the random part included)`}},
 		{"fence parameter", func(d *d) { d.Fences[0].Params = nil },
 			[]string{`missing_param fence[bmc-c0].params: endpoint: required and not given`}},
 		{"agent", func(d *d) { d.Resources[2].Agent = "vipp" },
@@ -175,17 +175,17 @@ func TestValidate(t *testing.T) {
 			d.Resources[1].Clone = &Clone{Max: ptr(-1), NodeMax: ptr(2), PromotedMax: ptr(1)}
 			d.Resources[2].Clone = &Clone{Promotable: true, Max: ptr(2), Min: ptr(3), PromotedMax: ptr(3), PromotedNodeMax: ptr(2), NodeMax: ptr(0)}
 		}, []string{
-			`invalid resource[haproxy].clone.clone_max: -1 is negative`,
-			`conflict resource[haproxy].clone.promoted_max: promoted_max without promotable means nothing (set promotable = true)`,
-			`conflict resource[haproxy].clone.clone_node_max: copies that are not told apart cannot share a node (set globally_unique = true)`,
-			`invalid resource[vip].clone.clone_node_max: with 0 copies on each node it runs nowhere (to stop it set meta target_role)`,
-			`conflict resource[vip].clone.clone_min: clone_min 3 is more than clone_max 2`,
-			`conflict resource[vip].clone.promoted_max: promoted_max 3 is more than clone_max 2`,
-			`conflict resource[vip].clone.promoted_node_max: promoted_node_max 2 is more than the 0 copies that a node may hold`,
-			`invalid resource[vip].clone.promotable: agent "vip" cannot promote`,
+			`invalid_value resource[haproxy].clone.clone_max: -1 is negative`,
+			`contradiction resource[haproxy].clone.promoted_max: promoted_max without promotable means nothing (set promotable = true)`,
+			`contradiction resource[haproxy].clone.clone_node_max: copies that are not told apart cannot share a node (set globally_unique = true)`,
+			`invalid_value resource[vip].clone.clone_node_max: with 0 copies on each node it runs nowhere (to stop it set meta target_role)`,
+			`contradiction resource[vip].clone.clone_min: clone_min 3 is more than clone_max 2`,
+			`contradiction resource[vip].clone.promoted_max: promoted_max 3 is more than clone_max 2`,
+			`contradiction resource[vip].clone.promoted_node_max: promoted_node_max 2 is more than the 0 copies that a node may hold`,
+			`invalid_value resource[vip].clone.promotable: agent "vip" cannot promote`,
 		}},
 		{"clone of a member", func(d *d) { d.Resources[3].Clone = &Clone{} },
-			[]string{`conflict resource[api].clone: a member of a group has no clone of its own (clone the group "nova" instead)`}},
+			[]string{`contradiction resource[api].clone: a member of a group has no clone of its own (clone the group "nova" instead)`}},
 		{"operations", func(d *d) {
 			d.Resources[3].Ops = []Operation{
 				{Name: OpMonitor}, {Name: OpPromote}, {Name: OpStart, Interval: Duration(time.Second), OnFail: "fense"}, {Name: OpStart, OnFail: OnFailDemote},
@@ -193,21 +193,21 @@ func TestValidate(t *testing.T) {
 			}
 		}, []string{
 			`missing resource[api].op.monitor: a monitor needs an interval (such as "10s")`,
-			`conflict resource[api].op.promote: only a promotable clone has the operation promote (set clone.promotable)`,
-			`invalid resource[api].op.start.on_fail: "fense" is not one of ignore, block, demote, stop, restart, standby, fence (did you mean "fence"?)`,
-			`invalid resource[api].op.start.interval: only a monitor has an interval`,
-			`conflict resource[api].op.start#2.on_fail: demote is for monitor and promote of a promotable clone`,
+			`contradiction resource[api].op.promote: only a promotable clone has the operation promote (set clone.promotable)`,
+			`invalid_value resource[api].op.start.on_fail: "fense" is not one of ignore, block, demote, stop, restart, standby, fence (did you mean "fence"?)`,
+			`invalid_value resource[api].op.start.interval: only a monitor has an interval`,
+			`contradiction resource[api].op.start#2.on_fail: demote is for monitor and promote of a promotable clone`,
 			`duplicate resource[api].op.start#2: the operation start is there already`,
-			`invalid resource[api].op.strat: "strat" is not one of start, stop, promote, demote, monitor, notify, reload, probe, migrate_to, migrate_from (did you mean "start"?)`,
-			`invalid resource[api].op.stop.timeout: the time -1ns is negative`,
+			`invalid_value resource[api].op.strat: "strat" is not one of start, stop, promote, demote, monitor, notify, reload, probe, migrate_to, migrate_from (did you mean "start"?)`,
+			`invalid_value resource[api].op.stop.timeout: the time -1ns is negative`,
 		}},
 		{"monitors with the same interval", func(d *d) { d.Resources[3].Ops = append(d.Resources[3].Ops, d.Resources[3].Ops[0]) },
 			[]string{`duplicate resource[api].op.monitor#2: a monitor with interval 1s and role unknown is there already (give each monitor of a resource its own interval or role)`}},
 		{"groups", func(d *d) {
 			d.Groups = append(d.Groups, Group{ID: "g2", Members: []ResourceID{"api", "nova", "skhed", "vip", "vip"}}, Group{ID: "vip"})
 		}, []string{
-			`conflict group[g2].members#1: "api" is a member of group "nova" already`,
-			`invalid group[g2].members#2: "nova" is a group: groups cannot hold groups`,
+			`contradiction group[g2].members#1: "api" is a member of group "nova" already`,
+			`invalid_value group[g2].members#2: "nova" is a group: groups cannot hold groups`,
 			`unknown_name group[g2].members#3: no resource or group is called "skhed" (did you mean "sched"?)`,
 			`duplicate group[g2].members#5: "vip" is a member already`,
 			`duplicate group[vip].id: "vip" is a resource already`,
@@ -224,9 +224,9 @@ func TestValidate(t *testing.T) {
 			d.Orders = append(d.Orders, Order{ID: "o2", First: "vip", FirstAction: OpPromote, Then: "vip", Kind: "optionl"})
 		},
 			[]string{
-				`conflict order[o2].first_action: "vip" cannot promote: it is no promotable clone (use start or stop, or set clone.promotable)`,
-				`conflict order[o2].then_action: "vip" cannot promote: it is no promotable clone (use start or stop, or set clone.promotable)`,
-				`invalid order[o2].kind: "optionl" is not one of mandatory, optional, serialize (did you mean "optional"?)`,
+				`contradiction order[o2].first_action: "vip" cannot promote: it is no promotable clone (use start or stop, or set clone.promotable)`,
+				`contradiction order[o2].then_action: "vip" cannot promote: it is no promotable clone (use start or stop, or set clone.promotable)`,
+				`invalid_value order[o2].kind: "optionl" is not one of mandatory, optional, serialize (did you mean "optional"?)`,
 				`cycle order[o2].then: "vip" cannot wait for itself`,
 			}},
 		{"same order twice", func(d *d) { order("vip", "haproxy").apply(d); order("vip", "haproxy").apply(d) },
@@ -248,14 +248,14 @@ func TestValidate(t *testing.T) {
 		{"colocation", func(d *d) {
 			d.Colocations = append(d.Colocations, Colocation{ID: "l2", Resource: "vip", With: "vip", WithRole: RolePromoted})
 		}, []string{
-			`conflict colocation[l2].with_role: "vip" is never promoted: it is no promotable clone (leave the role out, or set clone.promotable)`,
-			`conflict colocation[l2].with: "vip" cannot be placed relative to itself`,
-			`invalid colocation[l2].score: a score of 0 does nothing (leave it out for INFINITY)`,
+			`contradiction colocation[l2].with_role: "vip" is never promoted: it is no promotable clone (leave the role out, or set clone.promotable)`,
+			`contradiction colocation[l2].with: "vip" cannot be placed relative to itself`,
+			`invalid_value colocation[l2].score: a score of 0 does nothing (leave it out for INFINITY)`,
 		}},
 		{"together and apart", func(d *d) {
 			d.Colocations = append(d.Colocations, Colocation{ID: "l2", Resource: "haproxy", With: "vip", Score: -Infinity})
 		},
-			[]string{`conflict colocation[l2]: "haproxy" must never be with "vip", but "l1" demands it`}},
+			[]string{`contradiction colocation[l2]: "haproxy" must never be with "vip", but "l1" demands it`}},
 		{"apart in another role only", func(d *d) {
 			d.Colocations = append(d.Colocations,
 				Colocation{ID: "l2", Resource: "vip", With: "galera", Score: Infinity},
@@ -264,7 +264,7 @@ func TestValidate(t *testing.T) {
 		{"tied by a group, apart by a colocation", func(d *d) {
 			d.Colocations = append(d.Colocations,
 				Colocation{ID: "l2", Resource: "vip", With: "sched", Score: Infinity}, Colocation{ID: "l3", Resource: "vip", With: "api", Score: -Infinity})
-		}, []string{`conflict colocation[l3]: "vip" must never be with "api", but groups and colocations tie them to one node`}},
+		}, []string{`contradiction colocation[l3]: "vip" must never be with "api", but groups and colocations tie them to one node`}},
 		{"location", func(d *d) {
 			d.Locations = append(d.Locations,
 				Location{ID: "p2", Resource: "vip"},
@@ -275,25 +275,25 @@ func TestValidate(t *testing.T) {
 		}, []string{
 			`missing location[p2]: node or rule is missing`,
 			`unknown_name location[p3].resource: no resource or group is called "vipp" (did you mean "vip"?)`,
-			`conflict location[p3].rule: give node or rule, not both`,
-			`invalid location[p3].resource_discovery: "nevr" is not one of always, never, exclusive (did you mean "never"?)`,
-			`invalid location[p4].rule: rule "osprole = compute", at its column 9: unexpected "=": did you mean "=="?`,
+			`contradiction location[p3].rule: give node or rule, not both`,
+			`invalid_value location[p3].resource_discovery: "nevr" is not one of always, never, exclusive (did you mean "never"?)`,
+			`invalid_value location[p4].rule: rule "osprole = compute", at its column 9: unexpected "=": did you mean "=="?`,
 			`unknown_name location[p5].rule: no node has the attribute "osrole" (did you mean "osprole"?)`,
-			`invalid location[p6].resources.agent: "[a" is not a shell pattern`,
+			`invalid_value location[p6].resources.agent: "[a" is not a shell pattern`,
 		}},
 		{"on a node and never on it", func(d *d) {
 			d.Locations = append(d.Locations,
 				Location{ID: "p2", Resource: "vip", Node: "c1", Score: Infinity}, Location{ID: "p3", Resource: "vip", Node: "c1", Score: -Infinity})
-		}, []string{`conflict location[p3]: "vip" must never be on "c1", but "p2" demands it`}},
+		}, []string{`contradiction location[p3]: "vip" must never be on "c1", but "p2" demands it`}},
 		{"meta", func(d *d) {
 			d.Resources[2].Meta = Meta{Requires: ptr(Requires("fencin")), MigrationThreshold: ptr(-3), Stickiness: ptr(Score(-1))}
 			d.Defaults.Op = Operation{Name: OpStart, OnFail: "fense"}
 		}, []string{
-			`invalid defaults.op.name: defaults hold for every operation and name none`,
-			`invalid defaults.op.on_fail: "fense" is not one of ignore, block, demote, stop, restart, standby, fence (did you mean "fence"?)`,
-			`invalid resource[vip].meta.requires: "fencin" is not one of nothing, quorum, fencing (did you mean "fencing"?)`,
-			`invalid resource[vip].meta.migration_threshold: -3 is negative`,
-			`invalid resource[vip].meta.resource_stickiness: -1 is negative: a resource would run away from where it runs`,
+			`invalid_value defaults.op.name: defaults hold for every operation and name none`,
+			`invalid_value defaults.op.on_fail: "fense" is not one of ignore, block, demote, stop, restart, standby, fence (did you mean "fence"?)`,
+			`invalid_value resource[vip].meta.requires: "fencin" is not one of nothing, quorum, fencing (did you mean "fencing"?)`,
+			`invalid_value resource[vip].meta.migration_threshold: -3 is negative`,
+			`invalid_value resource[vip].meta.resource_stickiness: -1 is negative: a resource would run away from where it runs`,
 		}},
 	}
 	for _, c := range cases {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/fencing"
-	"github.com/belay-ha/belay/resources"
 )
 
 // app is one run of belayctl: the outside world, and the flags of every command.
@@ -48,7 +46,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if errors.Is(err, errShown) {
 		return exitInput
 	}
-	fmt.Fprintln(a.errOut, "belayctl: "+a.describe(err))
+	a.tell(err, args)
 	return exitCode(err)
 }
 
@@ -64,15 +62,17 @@ names: unix:///PATH, or https://HOST:7450 with the client certificate of
 BELAY_CERT, BELAY_KEY and BELAY_CA.
 
 Exit codes: 0 done; 1 error; 2 bad input or usage; 3 no quorum, or no member
-in reach; 4 settled, but not as asked; 5 not settled in time.`
+in reach; 4 settled, but not as asked; 5 not settled in time. Every error ends in
+its code in brackets: belayctl help errors CODE tells what it means.`
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help-command", RunE: noSubcommand})
+	help := a.helpCommand()
+	root.SetHelpCommand(help)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%v; see: %s --help", err, cmd.CommandPath())
+		return flagError(cmd, err)
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.addr, "addr", "", "the member to talk to (default BELAY_ADDR, or "+defaultAddr+")")
@@ -87,7 +87,7 @@ in reach; 4 settled, but not as asked; 5 not settled in time.`
 		a.maintenanceCommand(),
 		a.statusCommand(), a.historyCommand(), a.explainCommand(), a.waitCommand(), a.planCommand(), a.applyCommand(), a.configCommand(), a.validateCommand(), a.exportCommand(),
 		a.resourceCommand(), a.constraintCommand(), a.tagCommand(), a.ticketCommand(), a.nodeCommand(), a.attributeCommand(), a.propertyCommand(), a.defaultsCommand(),
-		a.fenceCommand(), a.secretCommand(), a.galeraCommand(), a.clusterCommand(), a.simulateCommand(), a.stateCommand(), a.importCommand(), a.convertCommand(), a.versionCommand(), a.completionCommand(),
+		a.fenceCommand(), a.secretCommand(), a.galeraCommand(), a.clusterCommand(), a.simulateCommand(), a.stateCommand(), a.importCommand(), a.convertCommand(), a.versionCommand(), a.completionCommand(), help,
 	)
 	a.completeAll(root)
 	return root
@@ -122,11 +122,7 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 			names = append(names, child.Name())
 		}
 	}
-	hint := "there are " + strings.Join(names, ", ")
-	if best, ok := resources.Nearest(args[0], names); ok {
-		hint = fmt.Sprintf("did you mean %q?", best)
-	}
-	return usage("%s has no command %q: %s", cmd.CommandPath(), args[0], hint)
+	return bad(codeUnknownCommand, "%s has no command %q: %s", cmd.CommandPath(), args[0], hint(args[0], names))
 }
 
 // arguments returns a check of the number of arguments that says how the
@@ -134,7 +130,7 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {
-			return usage("write: %s", cmd.UseLine())
+			return usage("write: %s", strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 		}
 		return nil
 	}

@@ -113,7 +113,7 @@ func (p *application) run(ctx context.Context, verb string) error {
 // next is the change that the files ask for.
 func (p *application) next(current api.DefinitionAnswer, wanted *resources.Definition) (*changeSet, error) {
 	if wanted.Name != "" && current.Definition.Name != "" && wanted.Name != current.Definition.Name {
-		return nil, usage("the files are for cluster %q, and this is %q", wanted.Name, current.Definition.Name)
+		return nil, bad(codeOtherCluster, "the files are for cluster %q, and this is %q", wanted.Name, current.Definition.Name)
 	}
 	keepsOwners := current.CommandSet >= state.VersionMore
 	if p.prune == "owned" && !keepsOwners {

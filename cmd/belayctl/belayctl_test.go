@@ -32,9 +32,9 @@ func TestExitCodes(t *testing.T) {
 		{"nothing", nil, 0},
 		{"anything", errors.New("x"), 1},
 		{"usage", usage("x"), 2},
-		{"edit", &edit.Error{Text: "x"}, 2},
-		{"file", &definition.Error{}, 2},
-		{"definition", &resources.InvalidError{}, 2},
+		{"edit", &edit.Error{Code: edit.CodeUsage, Text: "x"}, 2},
+		{"file", &definition.Error{Problems: []definition.Problem{{Problem: resources.Problem{Code: resources.ProblemMissing}}}}, 2},
+		{"definition", &resources.InvalidError{Problems: []resources.Problem{{Code: resources.ProblemCycle}}}, 2},
 		{"invalid", wire(api.CodeInvalid), 2},
 		{"not found", wire(api.CodeNotFound), 2},
 		{"conflict", wire(api.CodeConflict), 1},
@@ -64,11 +64,13 @@ func TestExitCodes(t *testing.T) {
 func TestBadUsage(t *testing.T) {
 	cases := []struct{ line, want string }{
 		{"statsu", `belayctl has no command "statsu": did you mean "status"?`},
-		{"help", `belayctl has no command "help"`},
+		{"help statsu", `belayctl has no command "statsu": did you mean "status"?`},
+		{"help resource creat", `belayctl resource has no command "creat": did you mean "create"?`},
+		{"help errors no_qorum", `no error code is called "no_qorum": did you mean "no_quorum"?`},
 		{"resource creat x vip", `belayctl resource has no command "creat": did you mean "create"?`},
 		{"fence level ad 1 n d", `belayctl fence level has no command "ad": did you mean "add"?`},
 		{"fence histroy", `no node is called "histroy": did you mean "history"?`},
-		{"status --wach", "unknown flag: --wach; see: belayctl status --help"},
+		{"status --wach", "unknown flag: --wach: did you mean --watch?; see: belayctl status --help [unknown_flag]"},
 		{"status x", "write: belayctl status"},
 		{"status -o yaml", `output "yaml": write text or json`},
 		{"resource enable x -o yaml", `output "yaml": write text or json`},
@@ -89,7 +91,7 @@ func TestBadUsage(t *testing.T) {
 		{"galera bootstrap --from controller-0", "say why controller-0 has the right data: --reason TEXT"},
 		{"wait --for galera", `condition "galera", column 7: started, promoted or stopped is missing`},
 		{"wait --for nothing\x20started>=1", `no resource is called "nothing"`},
-		{"completion tcsh", `no shell is called "tcsh": there are bash, zsh, fish`},
+		{"completion tcsh", `no shell is called "tcsh": there are bash, fish, zsh`},
 		{"apply", "write: belayctl apply -f FILE"},
 		{"apply -f missing.toml", "open missing.toml: no such file or directory"},
 		{"cluster init --name x", "say what other members dial: --address ADDRESS"},
@@ -154,8 +156,8 @@ func TestWaitOutcomes(t *testing.T) {
 		{"after an election", "60", 3, []api.WaitAnswer{{Settled: true, AsAsked: true}}, exitDone, ""},
 		{"nobody leads any more", "60", 100, []api.WaitAnswer{{}}, exitNoQuorum, "the change is made, but"},
 		{"not as asked", "20", 0, []api.WaitAnswer{{}, {Settled: true, Problems: []api.ProblemStatus{problem}}}, exitNotAsAsked,
-			"settled, but not as asked\n  vip cannot start on any node; next: belayctl resource retry vip"},
-		{"never", "20", 0, []api.WaitAnswer{{Actions: []api.ActionStatus{action}}}, exitTimedOut, "not settled after 20s; the change itself is made and goes on\n  start vip@controller-0 is under way"},
+			"settled, but not as asked [not_as_asked]\n  vip cannot start on any node; next: belayctl resource retry vip"},
+		{"never", "20", 0, []api.WaitAnswer{{Actions: []api.ActionStatus{action}}}, exitTimedOut, "not settled after 20s; the change itself is made and goes on [timed_out]\n  start vip@controller-0 is under way"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -255,7 +257,7 @@ func TestApply(t *testing.T) {
 	}
 	bad := write("bad.toml", "[[resource]]\nid = \"x\"\nagnt = \"vip\"\n[[order]]\nfirst = \"x\"\nthen = \"y\"\n")
 	for _, verb := range [][]string{{"apply", "-f", bad}, {"validate", bad}} {
-		want := fmt.Sprintf("belayctl: %s:3:1: resource[x]: unknown key \"agnt\" (did you mean \"agent\"?)\n%s:6:8: order[order-x-y].then: no resource or group is called \"y\"\n", bad, bad)
+		want := fmt.Sprintf("%s:3:1: resource[x]: unknown key \"agnt\" (did you mean \"agent\"?) [unknown_key]\n%s:6:8: order[order-x-y].then: no resource or group is called \"y\" [unknown_name]\nbelayctl: 2 problems; nothing was changed [unknown_key]\nnext: belayctl help errors unknown_key\n", bad, bad)
 		if code := c.run(t, verb...); code != exitInput || c.err.String() != want {
 			t.Errorf("%s: exit %d\n%s", verb, code, cmp.Diff(want, c.err.String()))
 		}
@@ -377,7 +379,7 @@ func TestUnreachable(t *testing.T) {
 	c := newConsole(t)
 	c.app.dial = dial
 	code := c.run(t, "status", "--addr", "unix://"+filepath.Join(t.TempDir(), "none.sock"))
-	if code != exitNoQuorum || !strings.Contains(c.err.String(), "is belayd running there?") {
+	if code != exitNoQuorum || !strings.Contains(c.err.String(), "next: systemctl status belayd") {
 		t.Errorf("exit %d: %s", code, c.err.String())
 	}
 	for addr, want := range map[string]string{

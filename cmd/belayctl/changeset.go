@@ -138,7 +138,7 @@ func (a *app) askToInterrupt(list []interruption) error {
 		text += "\n  " + i.String()
 	}
 	if !a.interactive {
-		return usage("%s\nnothing was changed: add --yes to do it", text)
+		return bad(codeNeedsYes, "%s\nnothing was changed: add --yes to do it", text)
 	}
 	fmt.Fprintln(a.errOut, text)
 	return a.ask("Go on? Type yes: ", "yes")

@@ -60,12 +60,12 @@ const defaultAddr = "unix:///run/belay/belayd.sock"
 func dial(addr string, getenv func(string) string) (Cluster, error) {
 	parsed, err := url.Parse(addr)
 	if err != nil {
-		return nil, usage("address %q: %v", addr, err)
+		return nil, bad(codeBadAddress, "address %q: %v", addr, err)
 	}
 	switch parsed.Scheme {
 	case "unix":
 		if parsed.Host != "" || parsed.Path == "" {
-			return nil, usage("address %q: write unix:///PATH", addr)
+			return nil, bad(codeBadAddress, "address %q: write unix:///PATH", addr)
 		}
 		return api.NewLocalClient(parsed.Path), nil
 	case "https":
@@ -75,7 +75,7 @@ func dial(addr string, getenv func(string) string) (Cluster, error) {
 		}
 		return api.NewClient(parsed.Host, transport), nil
 	default:
-		return nil, usage("address %q: write unix:///PATH or https://HOST:7450", addr)
+		return nil, bad(codeBadAddress, "address %q: write unix:///PATH or https://HOST:7450", addr)
 	}
 }
 
@@ -87,19 +87,19 @@ func certified(getenv func(string) string) (*http.Transport, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, usage("an https address needs a client certificate: set %s", strings.Join(missing, ", "))
+		return nil, bad(codeBadAddress, "an https address needs a client certificate: set %s", strings.Join(missing, ", "))
 	}
 	pair, err := tls.LoadX509KeyPair(getenv("BELAY_CERT"), getenv("BELAY_KEY"))
 	if err != nil {
-		return nil, usage("read the client certificate: %v", err)
+		return nil, bad(codeBadAddress, "read the client certificate: %v", err)
 	}
 	authority, err := os.ReadFile(getenv("BELAY_CA"))
 	if err != nil {
-		return nil, usage("read the cluster's authority: %v", err)
+		return nil, bad(codeBadAddress, "read the cluster's authority: %v", err)
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(authority) {
-		return nil, usage("%s holds no certificate", getenv("BELAY_CA"))
+		return nil, bad(codeBadAddress, "%s holds no certificate", getenv("BELAY_CA"))
 	}
 	return &http.Transport{
 		TLSClientConfig:     &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS13},

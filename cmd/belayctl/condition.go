@@ -36,7 +36,7 @@ const conditionHelp = `write for example: resource/galera promoted>=3, resource/
 // ==, !=, < or >. A name without resource/ is a resource's.
 func parseCondition(text string) (condition, error) {
 	if len(text) > maxCondition {
-		return nil, usage("the condition is longer than %d bytes", maxCondition)
+		return nil, bad(codeBadCondition, "the condition is longer than %d bytes", maxCondition)
 	}
 	p := &conditionParser{text: text}
 	p.lex()
@@ -90,7 +90,7 @@ func (p *conditionParser) wrong(format string, args ...any) {
 		at = p.words[p.pos].at
 	}
 	if p.err == nil {
-		p.err = usage("condition %q, column %d: %s: %s", p.text, at, fmt.Sprintf(format, args...), conditionHelp)
+		p.err = bad(codeBadCondition, "condition %q, column %d: %s: %s", p.text, at, fmt.Sprintf(format, args...), conditionHelp)
 	}
 }
 

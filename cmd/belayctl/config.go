@@ -112,7 +112,7 @@ func findRevision(revisions []state.Revision, text string) (state.Revision, erro
 		}
 		known = append(known, strconv.FormatUint(r.Index, 10))
 	}
-	return state.Revision{}, usage("revision %d is not kept: there are %s", number, strings.Join(known, ", "))
+	return state.Revision{}, bad(codeUnknownName, "revision %d is not kept: there are %s", number, strings.Join(known, ", "))
 }
 
 func (a *app) configShowCommand() *cobra.Command {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,11 +58,7 @@ func (a *app) convertPCS(names []string, lossy bool) error {
 	agentTable, fenceTable := a.tables()
 	found := pcs.Convert(agentTable, fenceTable, scripts...)
 	if len(found.Left) > 0 && !lossy {
-		lines := make([]string, len(found.Left))
-		for i, p := range found.Left {
-			lines[i] = p.String()
-		}
-		return usage("%s\n%d things cannot be converted; --lossy leaves them out", strings.Join(lines, "\n"), len(found.Left))
+		return &cannotConvertError{problems: fromPCS(found.Left), verb: "converted"}
 	}
 	for _, p := range found.Left {
 		fmt.Fprintf(a.errOut, "left out: %s\n", p)

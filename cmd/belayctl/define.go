@@ -29,10 +29,10 @@ func tomlFiles(names []string) ([]string, error) {
 		}
 		inside, err := filepath.Glob(filepath.Join(name, "*.toml"))
 		if err != nil {
-			return nil, usage("%v", err)
+			return nil, bad(codeUnreadable, "%v", err)
 		}
 		if len(inside) == 0 {
-			return nil, usage("%s holds no file *.toml", name)
+			return nil, bad(codeUnreadable, "%s holds no file *.toml", name)
 		}
 		all = append(all, inside...)
 	}
@@ -60,7 +60,7 @@ func (a *app) readFiles(names []string) ([]definition.File, error) {
 			text, err = os.ReadFile(name)
 		}
 		if err != nil {
-			return nil, usage("%v", err)
+			return nil, bad(codeUnreadable, "%v", err)
 		}
 		files = append(files, definition.File{Name: name, Text: text})
 	}

@@ -199,12 +199,12 @@ why it was fenced: see belayctl fence history NODE.`,
 // ask lets a person repeat a word, and refuses where nobody is there.
 func (a *app) ask(question, word string) error {
 	if !a.interactive {
-		return usage("nobody is there to be asked: add --yes if you are sure")
+		return bad(codeNeedsYes, "nobody is there to be asked: add --yes if you are sure")
 	}
 	fmt.Fprint(a.errOut, question)
 	var answer string
 	if _, err := fmt.Fscanln(a.in, &answer); err != nil || answer != word {
-		return usage("not confirmed: nothing was changed")
+		return bad(codeNeedsYes, "not confirmed: nothing was changed")
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -154,14 +153,4 @@ func failingDevices(results []api.FenceCheckResult) []string {
 		}
 	}
 	return slices.DeleteFunc(order, func(device string) bool { return !failing[device] })
-}
-
-// devicesFailError: fence devices were asked, and some would not do their work.
-type devicesFailError struct {
-	failing []string
-	of      int
-}
-
-func (e *devicesFailError) Error() string {
-	return fmt.Sprintf("%d of %d fence devices would fail: %s; next: belayctl status", len(e.failing), e.of, strings.Join(e.failing, ", "))
 }

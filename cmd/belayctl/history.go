@@ -122,7 +122,7 @@ func (a *app) followHistory(ctx context.Context, c Cluster, wanted *historyFilte
 		case err != nil && (first || exitCode(err) != exitNoQuorum):
 			return err
 		case err != nil:
-			lines.interrupted(a.errOut, a.describe(err))
+			lines.interrupted(a.errOut, a.failureOf(err).Text)
 		default:
 			shown := wanted.choose(tell(answer.Events))
 			if first {

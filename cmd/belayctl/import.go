@@ -1,10 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,21 +63,17 @@ func (a *app) importCIB(name string, lossy bool) error {
 	} else {
 		f, err := os.Open(name)
 		if err != nil {
-			return usage("%v", err)
+			return bad(codeUnreadable, "%v", err)
 		}
 		defer f.Close()
 		source = f
 	}
 	found, err := cib.Import(source, name)
 	if err != nil {
-		return usage("%v", err)
+		return notCIB(err)
 	}
 	if len(found.Left) > 0 && !lossy {
-		lines := make([]string, len(found.Left))
-		for i, p := range found.Left {
-			lines[i] = p.String()
-		}
-		return usage("%s\n%d things cannot be imported; --lossy leaves them out", strings.Join(lines, "\n"), len(found.Left))
+		return &cannotConvertError{problems: fromCIB(found.Left, codeCannotConvert), verb: "imported"}
 	}
 	for _, p := range found.Left {
 		fmt.Fprintf(a.errOut, "left out: %s\n", p)
@@ -99,4 +95,14 @@ func (a *app) importCIB(name string, lossy bool) error {
 			fmt.Fprintf(w, "#   %s\n", line)
 		}
 	})
+}
+
+// notCIB is what a file that is no CIB ends in. Its problems, if it has any, have
+// places of their own.
+func notCIB(err error) error {
+	var problems *cib.Error
+	if errors.As(err, &problems) {
+		return err
+	}
+	return bad(codeBadFile, "%v", err)
 }

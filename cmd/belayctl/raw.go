@@ -17,7 +17,7 @@ func raw(cmd *cobra.Command, run func(cmd *cobra.Command, words []string) error)
 		cmd.DisableFlagParsing = false
 		own, words := splitOwn(cmd, args)
 		if err := cmd.ParseFlags(own); err != nil {
-			return usage("%v; see: %s --help", err, cmd.CommandPath())
+			return flagError(cmd, err)
 		}
 		if help, err := cmd.Flags().GetBool("help"); err == nil && help {
 			return cmd.Help()

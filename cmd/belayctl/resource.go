@@ -293,10 +293,7 @@ func kindOf(d summary) string {
 }
 
 func unknownName(what, name string, names []string) error {
-	if best, ok := resources.Nearest(name, names); ok {
-		return usage("no %s is called %q: did you mean %q?", what, name, best)
-	}
-	return usage("no %s is called %q: there are %s", what, name, strings.Join(names, ", "))
+	return bad(codeUnknownName, "no %s is called %q: %s", what, name, hint(name, names))
 }
 
 func (a *app) resourceDefaultsCommand() *cobra.Command {
@@ -310,4 +307,17 @@ func (a *app) resourceDefaultsCommand() *cobra.Command {
 		return set(cmd, args)
 	}
 	return cmd
+}
+
+// hint names the nearest of the known names, or, where none is near, a few of
+// them.
+func hint(name string, known []string) string {
+	const most = 30
+	if best, ok := resources.Nearest(name, known); ok {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	if len(known) == 0 {
+		return "there is none"
+	}
+	return "there are " + few(slices.Sorted(slices.Values(known)), most)
 }

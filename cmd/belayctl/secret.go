@@ -55,7 +55,7 @@ func (a *app) readValue(file string) (string, error) {
 	if file != "" {
 		f, err := os.Open(file)
 		if err != nil {
-			return "", usage("%v", err)
+			return "", bad(codeUnreadable, "%v", err)
 		}
 		defer f.Close()
 		source = f

@@ -148,7 +148,7 @@ func (s *simulation) runCIB() error {
 		changes.At = s.app.now()
 	}
 	if in, err = simulate.Apply(in, changes); err != nil {
-		return usage("%s: %v", s.cib, err)
+		return bad(codeUnknownName, "%s: %v", s.cib, err)
 	}
 	return s.show(simulate.Run(in, opts), now)
 }
@@ -185,14 +185,14 @@ func (s *simulation) read() (*policy.Input, error) {
 	if s.cib != "-" {
 		f, err := os.Open(s.cib)
 		if err != nil {
-			return nil, usage("%v", err)
+			return nil, bad(codeUnreadable, "%v", err)
 		}
 		defer f.Close()
 		source, name = f, s.cib
 	}
 	in, err := cib.Read(source, name)
 	if err != nil {
-		return nil, usage("%v", err)
+		return nil, notCIB(err)
 	}
 	return in, nil
 }

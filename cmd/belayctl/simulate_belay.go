@@ -43,7 +43,7 @@ func (s *simulation) runBelay(ctx context.Context) error {
 	}
 	changed, err := belay.Apply(current, now, belay.Changes{Down: names(s.down), Lost: names(s.fail), Up: names(s.up), Standby: names(s.standby), Tickets: s.tickets.changes()})
 	if err != nil {
-		return usage("%v", err)
+		return bad(codeUnknownName, "%v", err)
 	}
 	r := belay.Run(changed, opts)
 	r.Before = current
@@ -92,14 +92,14 @@ func (a *app) savedState(name string) (*state.State, error) {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, usage("%v", err)
+			return nil, bad(codeUnreadable, "%v", err)
 		}
 		defer f.Close()
 		source, shown = f, name
 	}
 	text, err := io.ReadAll(source)
 	if err != nil {
-		return nil, usage("%s: %v", shown, err)
+		return nil, bad(codeUnreadable, "%s: %v", shown, err)
 	}
 	return decodeState(shown, text)
 }

@@ -57,29 +57,29 @@ func (a *app) stateSaveCommand() *cobra.Command {
 func decodeState(name string, text []byte) (*state.State, error) {
 	s, err := state.ReadSnapshot(bytes.NewReader(text))
 	if err != nil {
-		return nil, usage("%s: %v; belayctl state save writes such files", name, err)
+		return nil, bad(codeBadFile, "%s: %v; belayctl state save writes such files", name, err)
 	}
 	for node, n := range s.Nodes {
 		if n == nil || n.Name != node {
-			return nil, usage("%s: node %q is incomplete", name, node)
+			return nil, bad(codeBadFile, "%s: node %q is incomplete", name, node)
 		}
 		for id, i := range n.Instances {
 			if i == nil || i.ID != id {
-				return nil, usage("%s: instance %q on node %q is incomplete", name, id, node)
+				return nil, bad(codeBadFile, "%s: instance %q on node %q is incomplete", name, id, node)
 			}
 			if _, found := s.Operations[i.Action]; i.Action != "" && !found {
-				return nil, usage("%s: instance %q on node %q waits for operation %s, which is not there", name, id, node, i.Action)
+				return nil, bad(codeBadFile, "%s: instance %q on node %q waits for operation %s, which is not there", name, id, node, i.Action)
 			}
 		}
 	}
 	for id, op := range s.Operations {
 		if op == nil || op.ID != id || s.Nodes[op.Node] == nil {
-			return nil, usage("%s: operation %s is incomplete", name, id)
+			return nil, bad(codeBadFile, "%s: operation %s is incomplete", name, id)
 		}
 	}
 	for node, f := range s.Fencing {
 		if f == nil || f.Node != node || s.Nodes[node] == nil {
-			return nil, usage("%s: the fencing of node %q is incomplete", name, node)
+			return nil, bad(codeBadFile, "%s: the fencing of node %q is incomplete", name, node)
 		}
 	}
 	return s, nil

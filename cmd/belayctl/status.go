@@ -73,7 +73,7 @@ func (a *app) watch(ctx context.Context, stale bool, every time.Duration) error 
 			fmt.Fprint(a.out, "\x1b[H\x1b[2J")
 		}
 		if err != nil {
-			fmt.Fprintln(a.errOut, a.describe(err))
+			a.tell(err, nil)
 		} else if err := a.print(status, func(w io.Writer) { a.printStatus(w, status) }); err != nil {
 			return err
 		}

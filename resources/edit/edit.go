@@ -17,8 +17,13 @@ import (
 	"github.com/belay-ha/belay/resources"
 )
 
+// CodeUsage is the code of words that make no command.
+const CodeUsage resources.ProblemCode = "usage"
+
 // Error is a command that cannot be carried out as it was written.
 type Error struct {
+	// Code is stable: CodeUsage, or that of a problem in definitions.
+	Code resources.ProblemCode
 	Text string
 	// Hint is what to write instead, or empty.
 	Hint string
@@ -33,7 +38,7 @@ func (e *Error) Error() string {
 }
 
 func errorf(hint, format string, args ...any) *Error {
-	return &Error{Text: fmt.Sprintf(format, args...), Hint: hint}
+	return &Error{Code: CodeUsage, Text: fmt.Sprintf(format, args...), Hint: hint}
 }
 
 // unknown returns an error for a name that is not in the list.
@@ -48,7 +53,9 @@ func unknown[T ~string](what, name string, known []T) *Error {
 	} else if len(names) > 0 && len(names) <= 20 {
 		hint = "there are " + strings.Join(slices.Sorted(slices.Values(names)), ", ")
 	}
-	return errorf(hint, "no %s is called %q", what, name)
+	err := errorf(hint, "no %s is called %q", what, name)
+	err.Code = resources.ProblemUnknownName
+	return err
 }
 
 // snake turns pcs' dashed names into the definition's.

@@ -49,7 +49,7 @@ func editing(change func(*resources.Definition, []string) (*resources.Definition
 func onFirst(change func(*resources.Definition, string, []string) (*resources.Definition, error)) func(*converter, Position, []word) (*resources.Definition, error) {
 	return editing(func(def *resources.Definition, words []string) (*resources.Definition, error) {
 		if len(words) == 0 {
-			return nil, &edit.Error{Text: "a name is missing"}
+			return nil, &edit.Error{Code: edit.CodeUsage, Text: "a name is missing"}
 		}
 		return change(def, words[0], words[1:])
 	})
