@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -165,6 +166,14 @@ func TestRealTransient(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("got %q, want %q", text, want)
 		}
+	}
+	// Whoever installs a package reloads systemd, which then reads what it wrote
+	// of transient units itself.
+	if out, err := exec.Command("systemctl", "daemon-reload").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out, err := exec.Command("systemctl", "show", "--value", "--property=LoadState", name).CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "loaded" {
+		t.Errorf("after a reload of systemd the unit is %q, %v", out, err)
 	}
 	bound := name + "-bound"
 	if err := m.StartTransient(t.Context(), bound, agents.TransientSpec{Command: []string{"sleep", "600"}, BindsTo: []string{name + ".service"}}); err != nil {

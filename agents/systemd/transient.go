@@ -59,12 +59,16 @@ func (m *Manager) StartTransient(ctx context.Context, name string, spec agents.T
 	return m.await(ctx, "start", unit, result, agents.UnitState.Running)
 }
 
-// The D-Bus forms of ExecStartEx= and EnvironmentFiles= (org.freedesktop.systemd1(5)).
+// The D-Bus forms of ExecStart= and EnvironmentFiles= (org.freedesktop.systemd1(5)).
+// Not of ExecStartEx=, which could forbid the replacing of $NAME: systemd 252
+// writes that name into the unit's file, cannot read it back when it is
+// reloaded, and refuses everything that is bound to the unit from then on.
 type (
 	execCommand struct {
-		Path  string
-		Args  []string
-		Flags []string
+		Path string
+		Args []string
+		// IgnoreFailure takes a failed command for one that succeeded.
+		IgnoreFailure bool
 	}
 	environmentFile struct {
 		Path     string
@@ -92,8 +96,7 @@ func (m *Manager) transientProperties(unit string, spec agents.TransientSpec) ([
 		set("Type", "exec"),
 		set("Restart", "no"),
 		set("KillSignal", int32(signal)),
-		// Without no-env-expand systemd would replace $NAME in the arguments.
-		set("ExecStartEx", []execCommand{{program, append([]string{program}, spec.Command[1:]...), []string{"no-env-expand"}}}),
+		set("ExecStart", []execCommand{{Path: program, Args: literal(append([]string{program}, spec.Command[1:]...))}}),
 	}
 	if spec.StopTimeout > 0 {
 		list = append(list, set("TimeoutStopUSec", uint64(spec.StopTimeout/time.Microsecond)))
@@ -121,6 +124,17 @@ func (m *Manager) transientProperties(unit string, spec agents.TransientSpec) ([
 		list = append(list, set("EnvironmentFiles", []environmentFile{{Path: file}}))
 	}
 	return list, nil
+}
+
+// literal writes a command's words so that systemd passes them on as they are:
+// it replaces $NAME, and takes $$ for a dollar (systemd.service(5), "Command
+// lines").
+func literal(words []string) []string {
+	escaped := make([]string, len(words))
+	for i, word := range words {
+		escaped[i] = strings.ReplaceAll(word, "$", "$$")
+	}
+	return escaped
 }
 
 func set(name string, value any) unitbus.Property {
