@@ -110,6 +110,24 @@ func (c *Client) command(ctx context.Context, path string, command state.Command
 	return answer, err
 }
 
+// Audit returns who changed what; stale asks this member's own copy.
+func (c *Client) Audit(ctx context.Context, stale bool) (AuditAnswer, error) {
+	var answer AuditAnswer
+	path := "/v1/audit"
+	if stale {
+		path += "?stale=1"
+	}
+	err := c.call(ctx, "GET", path, nil, &answer)
+	return answer, err
+}
+
+// WhoAmI returns whom the member takes the caller for.
+func (c *Client) WhoAmI(ctx context.Context) (WhoAmIAnswer, error) {
+	var answer WhoAmIAnswer
+	err := c.call(ctx, "GET", "/v1/whoami", nil, &answer)
+	return answer, err
+}
+
 // Wait asks once whether the cluster has settled.
 func (c *Client) Wait(ctx context.Context, request WaitRequest) (WaitAnswer, error) {
 	var answer WaitAnswer
@@ -188,6 +206,7 @@ func (c *Client) Relay(ctx context.Context, r *http.Request, body []byte, by Ide
 	request.Header.Set(headerForwarded, "1")
 	request.Header.Set(headerBy, by.Name)
 	request.Header.Set(headerRole, by.Role.String())
+	request.Header.Set(headerFrom, by.From)
 	return c.http.Do(request)
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/belay-ha/belay/resources"
 )
 
 // Role is what a caller may do; each role includes the ones before it.
@@ -38,12 +40,15 @@ func (r Role) String() string {
 type Identity struct {
 	Name string
 	Role Role
+	// From is where they are: an address, or a member's local socket.
+	From string
 }
 
 // Headers that only members are believed in.
 const (
 	headerBy        = "Belay-By"
 	headerRole      = "Belay-Role"
+	headerFrom      = "Belay-From"
 	headerForwarded = "Belay-Forwarded"
 )
 
@@ -67,9 +72,13 @@ func WithPeerCredentials(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, credentials)
 }
 
-// LocalIdentity identifies callers of the local socket. Its file mode says who
-// may connect at all; whoever can is an administrator.
-func LocalIdentity(r *http.Request) Identity {
+// LocalIdentity identifies callers of a member's local socket. Its file mode says
+// who may connect at all; whoever can is an administrator.
+func LocalIdentity(member resources.NodeName) func(*http.Request) Identity {
+	return func(r *http.Request) Identity { return localIdentity(member, r) }
+}
+
+func localIdentity(member resources.NodeName, r *http.Request) Identity {
 	credentials, ok := r.Context().Value(peerKey{}).(*unix.Ucred)
 	if !ok {
 		return Identity{Name: "local", Role: RoleNone}
@@ -79,7 +88,7 @@ func LocalIdentity(r *http.Request) Identity {
 	if u, err := user.LookupId(uid); err == nil {
 		name = u.Username
 	}
-	return Identity{Name: name, Role: RoleAdmin}
+	return Identity{Name: name, Role: RoleAdmin, From: fmt.Sprintf("socket of %s, uid %s", member, uid)}
 }
 
 // CertificateIdentity identifies callers by their client certificate, whose
@@ -90,7 +99,7 @@ func CertificateIdentity(r *http.Request) Identity {
 		return Identity{Name: "anonymous", Role: RoleNone}
 	}
 	subject := r.TLS.PeerCertificates[0].Subject
-	who := Identity{Name: subject.CommonName}
+	who := Identity{Name: subject.CommonName, From: host(r.RemoteAddr)}
 	for _, organisation := range subject.Organization {
 		switch organisation {
 		case "belay:node":
@@ -105,6 +114,9 @@ func CertificateIdentity(r *http.Request) Identity {
 	}
 	if by := r.Header.Get(headerBy); who.Role == RolePeer && by != "" {
 		who.Name = by
+		if from := r.Header.Get(headerFrom); from != "" {
+			who.From = from
+		}
 		// The least of both: what a person may not do, no member does for them. A
 		// joiner has no role; the member vouches for the connection it came by.
 		if role := slices.Index(roleWords, r.Header.Get(headerRole)); role > int(RoleNone) {
@@ -112,4 +124,12 @@ func CertificateIdentity(r *http.Request) Identity {
 		}
 	}
 	return who
+}
+
+// host is an address without its port.
+func host(address string) string {
+	if name, _, err := net.SplitHostPort(address); err == nil {
+		return name
+	}
+	return address
 }

@@ -40,13 +40,13 @@ type Cluster interface {
 	// Plan plans from a state now, with the scores and reasons.
 	Plan(*state.State) transition.Transition
 	// Propose commits a command. Errors are *Error or *state.Rejection.
-	Propose(ctx context.Context, by string, command state.Command) (state.Result, error)
+	Propose(ctx context.Context, who Identity, command state.Command) (state.Result, error)
 	// Wait answers as soon as the cluster has settled, or at the timeout.
 	Wait(context.Context, WaitRequest) (WaitAnswer, error)
 	// CreateToken and SetSecret commit what they make without showing it to the
 	// log.
-	CreateToken(ctx context.Context, by string, ttl time.Duration) (TokenAnswer, error)
-	SetSecret(ctx context.Context, by string, request SecretRequest) error
+	CreateToken(ctx context.Context, who Identity, ttl time.Duration) (TokenAnswer, error)
+	SetSecret(ctx context.Context, who Identity, request SecretRequest) error
 	// CheckFences has members read fence devices now, changing nothing.
 	CheckFences(context.Context, FenceCheckRequest) (FenceCheckAnswer, error)
 	// Forward sends a request to the leader.
@@ -102,6 +102,8 @@ func (s *Server) Handler(identify func(*http.Request) Identity) http.Handler {
 	route("GET /v1/state", RoleViewer, s.staleOrLeader(s.state))
 	route("GET /v1/definition", RoleViewer, s.staleOrLeader(s.definition))
 	route("GET /v1/history", RoleViewer, s.history)
+	route("GET /v1/audit", RoleViewer, s.staleOrLeader(s.audit))
+	route("GET /v1/whoami", RoleNone, func(_ *http.Request, _ []byte, who Identity) (any, error) { return s.whoami(who), nil })
 	leader("GET /v1/revisions", RoleViewer, s.revisions)
 	leader("GET /v1/live", RoleViewer, func(*http.Request, []byte, Identity) (any, error) { return s.cluster.Live(), nil })
 	leader("GET /v1/explain", RoleViewer, s.explain)
@@ -272,11 +274,11 @@ func (s *Server) explain(r *http.Request, _ []byte, _ Identity) (any, error) {
 	return Explain(current, time.Now(), &plan, s.cluster.Live().Progress, resources.ResourceID(query.Get("resource")), resources.NodeName(query.Get("node")))
 }
 
-// state leaves out the earlier definitions and operations: they are large, and
-// nobody plans with them.
+// state leaves out the earlier definitions, operations and the audit: they are
+// large, and nobody plans with them.
 func (s *Server) state(current *state.State, _ bool) any {
 	without := *current
-	without.Revisions, without.Performed = nil, nil
+	without.Revisions, without.Performed, without.Audit = nil, nil, nil
 	return &without
 }
 
@@ -351,7 +353,7 @@ func commandOf(body []byte, who Identity, allowed map[string]Role) (state.Comman
 }
 
 func (s *Server) propose(r *http.Request, who Identity, command state.Command) (any, error) {
-	result, err := s.cluster.Propose(r.Context(), who.Name, command)
+	result, err := s.cluster.Propose(r.Context(), who, command)
 	if err != nil {
 		return nil, err
 	}
@@ -372,7 +374,7 @@ func (s *Server) secret(r *http.Request, body []byte, who Identity) (any, error)
 	if err := decode(body, &request); err != nil {
 		return nil, err
 	}
-	return struct{}{}, s.cluster.SetSecret(r.Context(), who.Name, request)
+	return struct{}{}, s.cluster.SetSecret(r.Context(), who, request)
 }
 
 func (s *Server) token(r *http.Request, body []byte, who Identity) (any, error) {
@@ -380,7 +382,7 @@ func (s *Server) token(r *http.Request, body []byte, who Identity) (any, error) 
 	if err := decode(body, &request); err != nil {
 		return nil, err
 	}
-	return s.cluster.CreateToken(r.Context(), who.Name, request.TTL.Std())
+	return s.cluster.CreateToken(r.Context(), who, request.TTL.Std())
 }
 
 // orderPoll bounds how long a member holds an order request open; the leader

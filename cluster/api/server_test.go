@@ -109,10 +109,10 @@ func (m *member) Plan(s *state.State) transition.Transition {
 	return scheduler.Plan(s, s.At, scheduler.Options{Quorum: true, Explain: true})
 }
 
-func (m *member) Propose(_ context.Context, by string, c state.Command) (state.Result, error) {
+func (m *member) Propose(_ context.Context, who Identity, c state.Command) (state.Result, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.proposed = append(m.proposed, fmt.Sprintf("%s %T", by, c))
+	m.proposed = append(m.proposed, fmt.Sprintf("%s %T", who.Name, c))
 	return state.Result{Index: 7}, m.err
 }
 
@@ -120,11 +120,11 @@ func (m *member) Wait(_ context.Context, r WaitRequest) (WaitAnswer, error) {
 	return WaitAnswer{Settled: r.Timeout.Std() <= MaxWait}, nil
 }
 
-func (m *member) CreateToken(context.Context, string, time.Duration) (TokenAnswer, error) {
+func (m *member) CreateToken(context.Context, Identity, time.Duration) (TokenAnswer, error) {
 	return TokenAnswer{Token: "token"}, nil
 }
-func (m *member) SetSecret(context.Context, string, SecretRequest) error { return nil }
-func (m *member) NoQuorum() string                                       { return string(m.name) + " reaches 1 of 3 voters" }
+func (m *member) SetSecret(context.Context, Identity, SecretRequest) error { return nil }
+func (m *member) NoQuorum() string                                         { return string(m.name) + " reaches 1 of 3 voters" }
 
 // Forward sends on as another member does.
 func (m *member) Forward(ctx context.Context, leader string, r *http.Request, body []byte, by Identity) (*http.Response, error) {
@@ -219,6 +219,9 @@ func TestEveryRouteChecksTheRole(t *testing.T) {
 		{"GET", "/v1/state?stale=1", "", RoleViewer, false},
 		{"GET", "/v1/definition", "", RoleViewer, false},
 		{"GET", "/v1/history", "", RoleViewer, false},
+		{"GET", "/v1/audit", "", RoleViewer, false},
+		{"GET", "/v1/audit?stale=1", "", RoleViewer, false},
+		{"GET", "/v1/whoami", "", RoleNone, false},
 		{"GET", "/v1/history?stale=1", "", RoleViewer, false},
 		{"GET", "/v1/live", "", RoleViewer, false},
 		{"POST", "/v1/wait", "{}", RoleViewer, false},
@@ -405,18 +408,19 @@ func TestWhoIsBelievedAboutOthers(t *testing.T) {
 		organisation, by, role string
 		want                   Identity
 	}{
-		"a member":                   {"belay:node", "", "", Identity{"b", RolePeer}},
-		"a member for an operator":   {"belay:node", "jo", "operator", Identity{"jo", RoleOperator}},
-		"a member for a joiner":      {"belay:node", "joiner", "none", Identity{"joiner", RolePeer}},
-		"a member for another":       {"belay:node", "c", "member", Identity{"c", RolePeer}},
-		"a person who pretends":      {"belay:viewer", "root", "admin", Identity{"b", RoleViewer}},
-		"a stranger who pretends":    {"acme:node", "root", "member", Identity{"b", RoleNone}},
-		"a role that does not exist": {"belay:node", "jo", "emperor", Identity{"jo", RolePeer}},
+		"a member":                   {"belay:node", "", "", Identity{Name: "b", Role: RolePeer}},
+		"a member for an operator":   {"belay:node", "jo", "operator", Identity{Name: "jo", Role: RoleOperator}},
+		"a member for a joiner":      {"belay:node", "joiner", "none", Identity{Name: "joiner", Role: RolePeer}},
+		"a member for another":       {"belay:node", "c", "member", Identity{Name: "c", Role: RolePeer}},
+		"a person who pretends":      {"belay:viewer", "root", "admin", Identity{Name: "b", Role: RoleViewer}},
+		"a stranger who pretends":    {"acme:node", "root", "member", Identity{Name: "b", Role: RoleNone}},
+		"a role that does not exist": {"belay:node", "jo", "emperor", Identity{Name: "jo", Role: RolePeer}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.TLS = certificate("b", c.organisation)
+			r.RemoteAddr, c.want.From = "192.0.2.7:4711", "192.0.2.7"
 			r.Header.Set(headerBy, c.by)
 			r.Header.Set(headerRole, c.role)
 			if got := CertificateIdentity(r); got != c.want {
@@ -483,7 +487,7 @@ func TestLocalSocketNamesTheCaller(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: NewServer(m, m, zap.NewNop()).Handler(LocalIdentity), ConnContext: WithPeerCredentials}
+	server := &http.Server{Handler: NewServer(m, m, zap.NewNop()).Handler(LocalIdentity("a")), ConnContext: WithPeerCredentials}
 	go server.Serve(listener) //nolint:errcheck // ends with Close
 	defer server.Close()
 	if _, err := NewLocalClient(path).Command(t.Context(), &state.NodeStandby{Node: "a"}); err != nil {
@@ -492,7 +496,7 @@ func TestLocalSocketNamesTheCaller(t *testing.T) {
 	if len(m.proposed) != 1 || strings.HasPrefix(m.proposed[0], "local ") {
 		t.Errorf("proposed: %v", m.proposed)
 	}
-	if who := LocalIdentity(httptest.NewRequest("GET", "/", nil)); who.Role != RoleNone {
+	if who := LocalIdentity("a")(httptest.NewRequest("GET", "/", nil)); who.Role != RoleNone {
 		t.Errorf("without credentials: %+v", who)
 	}
 }

@@ -82,7 +82,7 @@ func (n *Node) found(ctx context.Context) error {
 
 // CreateToken commits a new join token; the token's secret is in the answer and
 // nowhere else.
-func (n *Node) CreateToken(ctx context.Context, by string, ttl time.Duration) (api.TokenAnswer, error) {
+func (n *Node) CreateToken(ctx context.Context, who api.Identity, ttl time.Duration) (api.TokenAnswer, error) {
 	if ttl <= 0 {
 		ttl = time.Hour
 	}
@@ -94,7 +94,7 @@ func (n *Node) CreateToken(ctx context.Context, by string, ttl time.Duration) (a
 	if err != nil {
 		return api.TokenAnswer{}, err
 	}
-	if _, err := n.Propose(ctx, by, &state.TokenCreated{ID: record.ID, Verifier: record.Verifier, ExpiresAt: record.Expires}); err != nil {
+	if _, err := n.Propose(ctx, who, &state.TokenCreated{ID: record.ID, Verifier: record.Verifier, ExpiresAt: record.Expires}); err != nil {
 		return api.TokenAnswer{}, err
 	}
 	return api.TokenAnswer{Token: token.Reveal(), ExpiresAt: record.Expires}, nil
@@ -104,7 +104,7 @@ func (n *Node) CreateToken(ctx context.Context, by string, ttl time.Duration) (a
 func secretName(name string) string { return "secret/" + name }
 
 // SetSecret seals a secret and commits it.
-func (n *Node) SetSecret(ctx context.Context, by string, request api.SecretRequest) error {
+func (n *Node) SetSecret(ctx context.Context, who api.Identity, request api.SecretRequest) error {
 	command := &state.SecretSet{Secret: request.Secret}
 	if request.Secret == "" {
 		return &api.Error{Code: api.CodeInvalid, Text: "a secret needs a name"}
@@ -116,7 +116,7 @@ func (n *Node) SetSecret(ctx context.Context, by string, request api.SecretReque
 		}
 		command.Sealed = sealed
 	}
-	_, err := n.Propose(ctx, by, command)
+	_, err := n.Propose(ctx, who, command)
 	return err
 }
 
@@ -179,7 +179,7 @@ func (n *Node) Join(ctx context.Context, body json.RawMessage) (any, error) {
 		command := &state.MemberJoined{
 			Node: resources.NodeName(request.Node), Address: request.Address, Voter: true, Serial: serial, Token: request.TokenID, Digest: request.Digest(), Witness: request.Witness,
 		}
-		if _, err := n.Propose(ctx, request.Node, command); err != nil {
+		if _, err := n.Propose(ctx, api.Identity{Name: request.Node, From: request.Address}, command); err != nil {
 			return nil, err
 		}
 	}

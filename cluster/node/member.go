@@ -176,7 +176,7 @@ func (m *Member) Run(ctx context.Context) error {
 		server   *http.Server
 		listener net.Listener
 	}{
-		{&http.Server{Handler: handlers.Handler(api.LocalIdentity), ConnContext: api.WithPeerCredentials, ReadHeaderTimeout: 5 * time.Second}, local},
+		{&http.Server{Handler: handlers.Handler(api.LocalIdentity(m.parts.Host.Node)), ConnContext: api.WithPeerCredentials, ReadHeaderTimeout: 5 * time.Second}, local},
 		{&http.Server{Handler: handlers.Handler(m.identify), ReadHeaderTimeout: 5 * time.Second}, m.mux.API()},
 		{&http.Server{Handler: handlers.JoinHandler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second}, m.mux.Join()},
 	}

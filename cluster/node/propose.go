@@ -18,20 +18,24 @@ const proposeTimeout = 10 * time.Second
 
 // propose commits a command in the cluster's own name.
 func (n *Node) propose(ctx context.Context, command state.Command) (state.Result, error) {
-	return n.Propose(ctx, state.ByCluster, command)
+	return n.Propose(ctx, api.Identity{Name: state.ByCluster}, command)
 }
 
 // Propose commits a command and returns when this member, the leader, has
 // applied it. A rejected command is an error of type *state.Rejection; any
 // other is an *api.Error that says whether the outcome is known.
-func (n *Node) Propose(ctx context.Context, by string, command state.Command) (state.Result, error) {
+func (n *Node) Propose(ctx context.Context, who api.Identity, command state.Command) (state.Result, error) {
 	if err := n.refuse(command); err != nil {
 		return state.Result{}, err
 	}
-	if err := tooNew(n.machine.current.Load(), command); err != nil {
+	current := n.machine.current.Load()
+	if err := tooNew(current, command); err != nil {
 		return state.Result{}, err
 	}
-	data, err := state.Encode(command, time.Now(), by)
+	if current.Version < state.VersionAdmin {
+		who.From = "" // a member of an earlier release could not read it
+	}
+	data, err := state.EncodeFrom(command, time.Now(), who.Name, who.From)
 	if err != nil {
 		return state.Result{}, err
 	}

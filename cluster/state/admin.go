@@ -152,7 +152,15 @@ func (c *NodeAttribute) apply(t *tx) error {
 		attributes[c.Key] = *c.Value
 	}
 	n.Attributes = attributes
+	t.line("%s of %s", c.assignment(), c.Node)
 	return nil
+}
+
+func (c *NodeAttribute) assignment() string {
+	if c.Value == nil {
+		return c.Key + " removed"
+	}
+	return c.Key + "=" + *c.Value
 }
 
 // ResourceMoved wishes a resource to a node (To) or away from one (From) until

@@ -54,13 +54,17 @@ func Apply(s *State, index, term uint64, entry []byte) (*State, Result) {
 	if err != nil {
 		panic(fmt.Sprintf("state: index %d: %v", index, err))
 	}
-	return ApplyCommand(s, index, term, envelope.At, envelope.By, command)
+	return apply(s, index, term, envelope, command)
 }
 
 // ApplyCommand is Apply for a command that is already decoded, for simulations.
 func ApplyCommand(s *State, index, term uint64, at time.Time, by string, command Command) (*State, Result) {
-	next := *s
-	t := &tx{s: &next, at: at, by: by, result: Result{Index: index}}
+	return apply(s, index, term, Envelope{At: at, By: by}, command)
+}
+
+func apply(s *State, index, term uint64, envelope Envelope, command Command) (*State, Result) {
+	next, at := *s, envelope.At
+	t := &tx{s: &next, at: at, by: envelope.By, from: envelope.From, result: Result{Index: index}}
 	t.s.Index, t.s.Term, t.s.At = index, term, at
 	if err := command.apply(t); err != nil {
 		var rejection *Rejection
@@ -73,6 +77,7 @@ func ApplyCommand(s *State, index, term uint64, at time.Time, by string, command
 	}
 	t.settleMigrations()
 	t.settleNotices()
+	t.audit(command, envelope.Data)
 	return t.s, t.result
 }
 
@@ -81,7 +86,10 @@ type tx struct {
 	s      *State
 	at     time.Time
 	by     string
+	from   string
 	result Result
+	// lines is what the command has recorded for people.
+	lines []string
 
 	ownNodes      bool
 	ownNode       map[resources.NodeName]bool

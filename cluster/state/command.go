@@ -25,8 +25,10 @@ type Envelope struct {
 	Name string `json:"name"`
 	// At is the proposer's clock.
 	At time.Time `json:"at"`
-	// By is who asked: "cluster", or a person as the API knew them.
+	// By is who asked: "cluster", or a person as the API knew them; From is where
+	// they were. Members before VersionAdmin cannot read From.
 	By   string          `json:"by"`
+	From string          `json:"from,omitempty"`
 	Data json.RawMessage `json:"data"`
 }
 
@@ -76,11 +78,17 @@ var registry = map[string]func() Command{
 // Encode writes a command for the log. at is the proposer's clock, by is who
 // asked.
 func Encode(c Command, at time.Time, by string) ([]byte, error) {
+	return EncodeFrom(c, at, by, "")
+}
+
+// EncodeFrom is Encode that also says where they are who asked. The state's
+// version must be at least VersionAdmin unless from is empty.
+func EncodeFrom(c Command, at time.Time, by, from string) ([]byte, error) {
 	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", c.name(), err)
 	}
-	return json.Marshal(Envelope{Name: c.name(), At: at.UTC(), By: by, Data: data})
+	return json.Marshal(Envelope{Name: c.name(), At: at.UTC(), By: by, From: from, Data: data})
 }
 
 // Decode reads a log entry. An unknown name, an unknown field or trailing data

@@ -67,6 +67,7 @@ func (t *tx) detail(kind string, node resources.NodeName, resource resources.Res
 // record dates an event and keeps it where its kind belongs.
 func (t *tx) record(e Event) {
 	e.Index, e.At, e.By = t.s.Index, t.at, t.by
+	t.lines = append(t.lines, e.subject()+e.Text)
 	switch {
 	case !t.keepsHistory():
 		e.Instance, e.Op, e.Outcome, e.Took, e.Evidence = "", "", nil, 0, nil

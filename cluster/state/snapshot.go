@@ -60,6 +60,9 @@ func ReadSnapshot(r io.Reader) (*State, error) {
 	if s.Index != header.Index || s.Definition == nil {
 		return nil, fmt.Errorf("snapshot at index %d is inconsistent: its state says index %d", header.Index, s.Index)
 	}
+	if err := s.Audit.Verify(); err != nil {
+		return nil, fmt.Errorf("snapshot at index %d was tampered with: %w", header.Index, err)
+	}
 	return s, nil
 }
 

@@ -66,7 +66,9 @@ type State struct {
 	// Events is the recent history for people, oldest first, at most MaxHistory
 	// (MaxEvents before VersionHistory). From VersionHistory on, Performed holds the
 	// plans and operations, at most MaxPerformed.
-	Events    []Event `json:"events"`
+	Events []Event `json:"events"`
+	// Audit is who changed what, chained; nil before the first record.
+	Audit     *Audit  `json:"audit,omitempty"`
 	Performed []Event `json:"performed,omitempty"`
 }
 

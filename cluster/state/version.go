@@ -14,6 +14,7 @@ import "github.com/belay-ha/belay/resources"
 //	4  a longer history, with operations apart (State.Performed); maintenance of
 //	   more than nodes (maintenance.set/1, maintenance.ended/1)
 //	4  a live migration that was given up is remembered until its source was looked at
+//	4  the audit, and from where a command was asked for (Envelope.From)
 const Version = 4
 
 const (
@@ -28,7 +29,7 @@ const (
 	// VersionHistory is the first command set whose members keep operations apart
 	// from other events, with their duration, and the evidence of verdicts.
 	VersionHistory = 4
-	// VersionAdmin is the first command set with scopes of maintenance.
+	// VersionAdmin is the first command set with scopes of maintenance and the audit.
 	VersionAdmin = 4
 	// VersionLooks is the first command set that orders the looks after a live
 	// migration that was given up.

@@ -29,6 +29,7 @@ type Cluster interface {
 	Wait(context.Context, api.WaitRequest) (api.WaitAnswer, error)
 	CheckFences(context.Context, api.FenceCheckRequest) (api.FenceCheckAnswer, error)
 	SetSecret(context.Context, api.SecretRequest) error
+	Audit(ctx context.Context, stale bool) (api.AuditAnswer, error)
 	CreateToken(context.Context, time.Duration) (api.TokenAnswer, error)
 }
 

@@ -12,7 +12,8 @@ var readers = []string{
 	"status", "history", "explain", "wait", "plan", "validate", "export", "simulate", "version", "completion",
 	"config history", "config show", "config diff", "resource show", "resource list", "resource agents", "resource describe", "constraint list", "node list",
 	"attribute list", "property list", "defaults list", "fence check", "fence history", "fence list", "fence agents", "secret list", "galera status",
-	"state save", "maintenance list", "import cib", "convert pcs", "tag list", "ticket list", "help errors",
+	"state save", "import cib", "convert pcs", "tag list", "ticket list", "help errors",
+	"maintenance list", "audit list", "audit verify", "audit export",
 }
 
 // waitless change what no service waits for, or wait in any case.

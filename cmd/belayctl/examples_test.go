@@ -125,7 +125,8 @@ func TestExamples(t *testing.T) {
 	parts := strings.SplitN(baseFile, "[[resource]]", 2)
 	for name, text := range map[string]string{
 		"cluster.toml": baseFile + "[[ticket]]\nticket = \"geo\"\nresource = \"reader\"\n", "base.toml": parts[0], "site.toml": "[[resource]]" + parts[1], "password-file": "hunter2\n", "token": "belay-token\n", "cluster.xml": baseCIB,
-		"setup.sh": "pcs resource create web systemd:web --clone\n", "constraints.sh": "pcs constraint order web-clone then webb-clone\n",
+		"audit.json": `{"cluster_id": "id", "records": []}`,
+		"setup.sh":   "pcs resource create web systemd:web --clone\n", "constraints.sh": "pcs constraint order web-clone then webb-clone\n",
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -250,6 +250,16 @@ func (f *fakeCluster) CheckFences(_ context.Context, request api.FenceCheckReque
 	return answer, f.err
 }
 
+func (f *fakeCluster) Audit(context.Context, bool) (api.AuditAnswer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	answer := api.AuditAnswer{Cluster: "overcloud", ID: "id", Audit: state.Audit{Records: []state.AuditRecord{}}}
+	if f.state.Audit != nil {
+		answer.Audit = *f.state.Audit
+	}
+	return answer, f.err
+}
+
 func (f *fakeCluster) SetSecret(_ context.Context, request api.SecretRequest) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -43,17 +43,17 @@ func (s *served) Live() api.Live                             { return api.Live{}
 func (s *served) Electing() bool                             { return false }
 func (s *served) NoQuorum() string                           { return "" }
 func (s *served) Plan(*state.State) transition.Transition    { return transition.Transition{} }
-func (s *served) CreateToken(context.Context, string, time.Duration) (api.TokenAnswer, error) {
+func (s *served) CreateToken(context.Context, api.Identity, time.Duration) (api.TokenAnswer, error) {
 	return api.TokenAnswer{}, nil
 }
-func (s *served) SetSecret(context.Context, string, api.SecretRequest) error { return nil }
+func (s *served) SetSecret(context.Context, api.Identity, api.SecretRequest) error { return nil }
 func (s *served) Forward(context.Context, string, *http.Request, []byte, api.Identity) (*http.Response, error) {
 	return nil, errors.New("it leads")
 }
 
-func (s *served) Propose(_ context.Context, by string, command state.Command) (state.Result, error) {
+func (s *served) Propose(_ context.Context, who api.Identity, command state.Command) (state.Result, error) {
 	s.entries = append(s.entries, command)
-	next, result := state.ApplyCommand(s.state, s.state.Index+1, 1, epoch, by, command)
+	next, result := state.ApplyCommand(s.state, s.state.Index+1, 1, epoch, who.Name, command)
 	s.state = next
 	return result, result.Err
 }
