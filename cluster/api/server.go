@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/belay-ha/belay/cluster/doctor"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
@@ -51,6 +52,8 @@ type Cluster interface {
 	CheckFences(context.Context, FenceCheckRequest) (FenceCheckAnswer, error)
 	// Forward sends a request to the leader.
 	Forward(ctx context.Context, leader string, r *http.Request, body []byte, by Identity) (*http.Response, error)
+	// Doctor has every member examine itself; it needs no leader.
+	Doctor(context.Context) (DoctorAnswer, error)
 	// NoQuorum explains why there is no leader, as far as this member knows.
 	NoQuorum() string
 }
@@ -65,6 +68,8 @@ type Member interface {
 	// GrantLease lets a member feed its watchdog for a lease more, counted from when
 	// it asked. Only the leader may, once a majority has said that it still is.
 	GrantLease(ctx context.Context, node resources.NodeName, incarnation string) error
+	// Examine looks at this member, its host and its ways to the others.
+	Examine(context.Context) doctor.Examination
 	// Join admits a node. The request and the answer are between the joiner and
 	// the member's key store; the API only carries them.
 	Join(context.Context, json.RawMessage) (any, error)
@@ -112,6 +117,9 @@ func (s *Server) Handler(identify func(*http.Request) Identity) http.Handler {
 	leader("POST /v1/secrets", RoleAdmin, s.secret)
 	leader("POST /v1/tokens", RoleAdmin, s.token)
 	leader("POST /v1/fence/check", RoleOperator, s.checkFences) // it logs in with the cluster's accounts
+	route("GET /v1/doctor", RoleOperator, s.doctor)             // it writes to disks and dials
+	route("GET /v1/peer/examine", RolePeer, s.examine)
+	route("POST /v1/peer/echo", RolePeer, s.echo)
 	leader("POST /v1/peer/propose", RolePeer, s.peerPropose)
 	route("POST /v1/peer/order", RolePeer, s.order)
 	route("POST /v1/peer/cancel", RolePeer, s.cancel)

@@ -21,6 +21,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/belay-ha/belay/cluster/doctor"
 	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
@@ -120,6 +121,8 @@ func (m *member) Wait(_ context.Context, r WaitRequest) (WaitAnswer, error) {
 	return WaitAnswer{Settled: r.Timeout.Std() <= MaxWait}, nil
 }
 
+func (m *member) Doctor(context.Context) (DoctorAnswer, error) { return DoctorAnswer{}, nil }
+func (m *member) Examine(context.Context) doctor.Examination   { return doctor.Examination{Node: m.name} }
 func (m *member) CreateToken(context.Context, Identity, time.Duration) (TokenAnswer, error) {
 	return TokenAnswer{Token: "token"}, nil
 }
@@ -229,6 +232,9 @@ func TestEveryRouteChecksTheRole(t *testing.T) {
 		{"POST", "/v1/commands", removal, RoleAdmin, false},
 		{"POST", "/v1/secrets", "{}", RoleAdmin, false},
 		{"POST", "/v1/tokens", "{}", RoleAdmin, false},
+		{"GET", "/v1/doctor", "", RoleOperator, false},
+		{"GET", "/v1/peer/examine", "", RolePeer, true},
+		{"POST", "/v1/peer/echo", "{}", RolePeer, true},
 		{"POST", "/v1/peer/propose", report, RolePeer, true},
 		{"POST", "/v1/peer/order", "{}", RolePeer, true},
 		{"POST", "/v1/peer/cancel", `"1.0"`, RolePeer, true},

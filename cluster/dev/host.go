@@ -16,7 +16,9 @@ import (
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/agents/simulated"
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/doctor"
 	"github.com/belay-ha/belay/cluster/enroll"
+	"github.com/belay-ha/belay/cluster/examine"
 	"github.com/belay-ha/belay/cluster/node"
 )
 
@@ -100,6 +102,8 @@ func (h *Host) daemon(ctx context.Context, bootID string, changed <-chan struct{
 		Fault:        func(err error) { h.log.Error("fault", zap.Error(err)); cut(err) },
 		OpenWatchdog: h.openWatchdog,
 		Suicide:      func() { h.machine.SetPower(false) },
+		Version:      "dev",
+		Examine:      h.examine,
 		Log:          h.log,
 	})
 	if err != nil {
@@ -116,6 +120,11 @@ func (h *Host) daemon(ctx context.Context, bootID string, changed <-chan struct{
 		}
 	}
 	return nil
+}
+
+// examine looks at the real host, but for the services, which are simulated.
+func (h *Host) examine(ctx context.Context, _ doctor.Wants) doctor.Host {
+	return examine.Host(ctx, examine.Options{DataDir: h.Settings.DataDir, TLSDir: filepath.Join(h.Settings.DataDir, node.TLSDir), Simulated: true})
 }
 
 // restartPause is the pause before a daemon that ended by itself starts again,

@@ -20,6 +20,7 @@ import (
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/doctor"
 	"github.com/belay-ha/belay/cluster/membership"
 	"github.com/belay-ha/belay/cluster/raftlog"
 	"github.com/belay-ha/belay/cluster/security"
@@ -45,6 +46,9 @@ type Parts struct {
 	// Fault and Suicide are Config's.
 	Fault   func(error)
 	Suicide func()
+	// Version and Examine are Config's.
+	Version string
+	Examine func(context.Context, doctor.Wants) doctor.Host
 	Log     *zap.Logger
 }
 
@@ -144,7 +148,8 @@ func (m *Member) config(authority *security.CA, keys *security.Keyring, gossipKe
 			Stream:           raftlog.NewStream(host.Address, m.mux.Raft(), security.RaftDialer{Credentials: m.creds}),
 			HeartbeatTimeout: host.HeartbeatTimeout,
 		},
-		Gossip: gossip, DialHost: m.parts.DialHost, OpenWatchdog: m.parts.OpenWatchdog, Fault: m.parts.Fault, Suicide: m.parts.Suicide, Log: m.parts.Log,
+		Gossip: gossip, DialHost: m.parts.DialHost, OpenWatchdog: m.parts.OpenWatchdog, Fault: m.parts.Fault, Suicide: m.parts.Suicide,
+		Version: m.parts.Version, Examine: m.parts.Examine, Log: m.parts.Log,
 	}, nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/doctor"
 	"github.com/belay-ha/belay/cluster/localexec"
 	"github.com/belay-ha/belay/cluster/member"
 	"github.com/belay-ha/belay/cluster/membership"
@@ -60,6 +61,10 @@ type Config struct {
 	OpenWatchdog func(device string, timeout time.Duration) (Watchdog, error)
 	// Suicide ends this host at once; the no-quorum policy may call it.
 	Suicide func()
+	// Version is this program's release, for people. Examine looks at this host for
+	// the doctor; nil leaves that out.
+	Version string
+	Examine func(context.Context, doctor.Wants) doctor.Host
 	Log     *zap.Logger
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/doctor"
+	"github.com/belay-ha/belay/cluster/examine"
 	"github.com/belay-ha/belay/fencing"
 )
 
@@ -28,8 +30,10 @@ type app struct {
 	readSecret func(prompt string) (string, error)
 	dial       func(addr string, getenv func(string) string) (Cluster, error)
 	enroller   Enroller
-	agents     agents.Registry
-	fences     fencing.Registry
+	// examine looks at this host.
+	examine func(context.Context, examine.Options) doctor.Host
+	agents  agents.Registry
+	fences  fencing.Registry
 
 	addr, output string
 	reached      string // the address in use, for errors
@@ -85,7 +89,7 @@ its code in brackets: belayctl help errors CODE tells what it means.`
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkOutput() }
 	root.AddCommand(
 		a.maintenanceCommand(), a.auditCommand(),
-		a.statusCommand(), a.historyCommand(), a.explainCommand(), a.waitCommand(), a.planCommand(), a.applyCommand(), a.configCommand(), a.validateCommand(), a.exportCommand(),
+		a.statusCommand(), a.historyCommand(), a.doctorCommand(), a.explainCommand(), a.waitCommand(), a.planCommand(), a.applyCommand(), a.configCommand(), a.validateCommand(), a.exportCommand(),
 		a.resourceCommand(), a.constraintCommand(), a.tagCommand(), a.ticketCommand(), a.nodeCommand(), a.attributeCommand(), a.propertyCommand(), a.defaultsCommand(),
 		a.fenceCommand(), a.secretCommand(), a.galeraCommand(), a.clusterCommand(), a.simulateCommand(), a.stateCommand(), a.importCommand(), a.convertCommand(), a.versionCommand(), a.completionCommand(), help,
 	)

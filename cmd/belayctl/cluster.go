@@ -28,6 +28,7 @@ type Cluster interface {
 	Command(context.Context, state.Command) (api.CommandAnswer, error)
 	Wait(context.Context, api.WaitRequest) (api.WaitAnswer, error)
 	CheckFences(context.Context, api.FenceCheckRequest) (api.FenceCheckAnswer, error)
+	Doctor(context.Context) (api.DoctorAnswer, error)
 	SetSecret(context.Context, api.SecretRequest) error
 	Audit(ctx context.Context, stale bool) (api.AuditAnswer, error)
 	CreateToken(context.Context, time.Duration) (api.TokenAnswer, error)

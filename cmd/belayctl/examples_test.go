@@ -97,6 +97,8 @@ func runExample(t *testing.T, line string) {
 			c.app.interactive = true // it is typed
 		case strings.HasPrefix(part, "maintenance end"):
 			c.fake.state.Maintenance = map[state.Scope]*state.Maintenance{"resource/galera": {By: "alice"}}
+		case strings.HasPrefix(part, "doctor"):
+			c.fit()
 		case strings.HasPrefix(part, "config "):
 			c.fake.state.Revisions = []state.Revision{{Index: 12, Definition: &resources.Definition{Name: "overcloud"}}, {Index: 15, Definition: c.fake.state.Definition}}
 		case strings.HasPrefix(part, "node remove"):

@@ -40,6 +40,7 @@ const (
 	codeNeedsYes         failureCode = "needs_yes"
 	codeUnreachable      failureCode = "unreachable"
 	codeNotAsAsked       failureCode = "not_as_asked"
+	codeDoctorFindings   failureCode = "doctor_findings"
 	codeFenceCheckFailed failureCode = "fence_check_failed"
 	codeTimedOut         failureCode = "timed_out"
 	codeInterrupted      failureCode = "interrupted"

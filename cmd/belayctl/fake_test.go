@@ -16,6 +16,8 @@ import (
 	"github.com/belay-ha/belay/agents/simulated"
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/catalog"
+	"github.com/belay-ha/belay/cluster/doctor"
+	"github.com/belay-ha/belay/cluster/examine"
 	"github.com/belay-ha/belay/cluster/node"
 	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
@@ -41,6 +43,9 @@ type fakeCluster struct {
 	// broken devices answer with a failure.
 	broken  map[string]string
 	checked [][]string
+	// examined and silent are what the doctor hears of members.
+	examined map[resources.NodeName]doctor.Examination
+	silent   []doctor.Silent
 	// before is called before each command, to change something in between.
 	before func(*fakeCluster)
 	err    error
@@ -291,11 +296,13 @@ type console struct {
 	enroller *fakeEnroller
 	out, err bytes.Buffer
 	clock    time.Time
+	host     doctor.Host // what this host is found to be
+	looked   examine.Options
 }
 
 func newConsole(t *testing.T) *console {
 	t.Helper()
-	c := &console{fake: newFake(t, baseFile), enroller: &fakeEnroller{}, clock: epoch}
+	c := &console{host: doctor.Host{Name: "here", Root: true, Systemd: true}, fake: newFake(t, baseFile), enroller: &fakeEnroller{}, clock: epoch}
 	param := func(name string, kind agents.Kind, required bool) agents.Param {
 		return agents.Param{Name: name, Kind: kind, Required: required, Description: "what it is"}
 	}
@@ -310,6 +317,7 @@ func newConsole(t *testing.T) *console {
 		now:        func() time.Time { c.clock = c.clock.Add(time.Second); return c.clock },
 		readSecret: func(string) (string, error) { return "typed", nil },
 		dial:       func(string, func(string) string) (Cluster, error) { return c.fake, nil }, enroller: c.enroller,
+		examine: func(_ context.Context, o examine.Options) doctor.Host { c.looked = o; return c.host },
 		agents: agents.NewRegistry(
 			agent(agents.Spec{Name: "galera", Summary: "a database", Promotable: true, Params: []agents.Param{param("enable_creation", agents.KindBool, false)}}),
 			agent(agents.Spec{Name: "haproxy", Summary: "a balancer", Params: []agents.Param{param("listen.*.backend", agents.KindResource, true)}}),

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/belay-ha/belay/cluster/catalog"
+	"github.com/belay-ha/belay/cluster/examine"
 )
 
 func main() {
@@ -29,7 +30,7 @@ func newApp() *app {
 	return &app{
 		out: os.Stdout, errOut: os.Stderr, in: os.Stdin, getenv: os.Getenv, now: time.Now, pause: pause,
 		terminal: isTerminal(os.Stdout), interactive: isTerminal(os.Stdin), readSecret: readSecret,
-		dial: dial, enroller: enroller{}, agents: catalog.Agents(zap.NewNop()), fences: catalog.Fences(),
+		dial: dial, enroller: enroller{}, examine: examine.Host, agents: catalog.Agents(zap.NewNop()), fences: catalog.Fences(),
 	}
 }
 

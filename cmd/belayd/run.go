@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/belay-ha/belay/cluster/catalog"
+	"github.com/belay-ha/belay/cluster/doctor"
+	"github.com/belay-ha/belay/cluster/examine"
 	"github.com/belay-ha/belay/cluster/node"
 	"github.com/belay-ha/belay/fencing/watchdog"
 )
@@ -68,6 +71,10 @@ func run(ctx context.Context, configFile string) error {
 				return nil, err
 			}
 			return timer, nil
+		},
+		Version: version,
+		Examine: func(ctx context.Context, wants doctor.Wants) doctor.Host {
+			return examine.Host(ctx, examine.Options{DataDir: host.DataDir, TLSDir: filepath.Join(host.DataDir, node.TLSDir), Wants: wants})
 		},
 	})
 	if err != nil {

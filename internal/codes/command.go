@@ -106,6 +106,14 @@ var commandCodes = []Entry{
 		Example: "belayctl fence check bmc-0",
 	},
 	{
+		Code: "doctor_findings", Family: Command, Exit: 4,
+		Short:   "the doctor has found something that is to be cured",
+		Cause:   "A member, its host, or a way between two of them is not fit: each finding is shown with its cure.",
+		Cure:    "Cure what is critical first, then ask again.",
+		Next:    "belayctl status",
+		Example: "belayctl doctor",
+	},
+	{
 		Code: "timed_out", Family: Command, Exit: 5,
 		Short:   "the wait ended before it came true",
 		Cause:   "The change is made and the cluster is still at it; the lines below say with what.",
