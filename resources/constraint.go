@@ -11,7 +11,8 @@ import (
 type Location struct {
 	ID string `json:"id"`
 	// Resource, Selector or Sets says what is placed; Selector matches agents by a
-	// shell pattern ("systemd:*").
+	// shell pattern ("systemd:*"). The name of a remote node as Resource places what
+	// counts for that node where resources are spread evenly.
 	Resource ResourceID    `json:"resource,omitempty"`
 	Selector *Selector     `json:"selector,omitempty"`
 	Sets     []ResourceSet `json:"sets,omitempty"`

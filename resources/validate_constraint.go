@@ -102,6 +102,10 @@ func (v *validator) locations() {
 			v.selector(at+".resources", l.Selector)
 		case len(l.Sets) > 0:
 			v.sets(at, l.Sets, locationSetFields, map[string]bool{"resource": l.Resource != "", "role": l.Role != RoleUnknown})
+		case v.def.Remote(NodeName(l.Resource)) && !v.exists(l.Resource) && v.alias[l.Resource] == nil:
+			if l.Role != RoleUnknown {
+				v.add(ProblemConflict, at+".role", "leave the role out", "%q is a remote node, which has no role", l.Resource)
+			}
 		default:
 			v.placedRole(at+".role", l.Resource, l.Role, v.constraintRef(at+".resource", l.Resource))
 		}

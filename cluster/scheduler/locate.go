@@ -65,7 +65,7 @@ func (p *planner) locationScores(l *resources.Location, matched []bool) []policy
 // located returns what a location places.
 func (p *planner) located(l *resources.Location) []string {
 	if l.Selector == nil {
-		if p.members(l.Resource) == nil {
+		if p.members(l.Resource) == nil && !p.def.Remote(resources.NodeName(l.Resource)) {
 			return nil
 		}
 		return []string{string(l.Resource)}

@@ -10,7 +10,8 @@ import (
 // A remote node of a definition is a member like any other but for its vote. In
 // Pacemaker it is reached by a connection that is a resource of one of the cluster
 // nodes, and that counts there when resources are spread evenly. The policy engine
-// is told of such connections, so that everything goes where it would go there.
+// is told of such connections, so that everything goes where it would go there. A
+// location may be about one, by the node's name.
 
 // connectRemotes tells the engine of the remote nodes that are there. Where no
 // other node takes resources, nothing could connect them: Belay's need nobody to,

@@ -34,7 +34,7 @@ func Import(src io.Reader, name string) (*Imported, error) {
 		return nil, err
 	}
 	m := &importer{r: r, in: r.in, def: &resources.Definition{},
-		named: map[string]resources.ResourceID{}, gone: map[string]string{}, fences: map[string]*fenceConfig{}, origin: map[string]place{}, ids: map[string]bool{},
+		named: map[string]resources.ResourceID{}, gone: map[string]string{}, fences: map[string]*fenceConfig{}, origin: map[string]place{}, ruled: map[string]bool{}, ids: map[string]bool{},
 		listed: map[string]*policy.NodeConfig{}, around: map[string][]*policy.ResourceConfig{}}
 	m.run()
 	return &Imported{Definition: m.def, Left: sorted(m.left), Notes: sorted(m.notes), Setup: m.setup}, nil
@@ -69,9 +69,13 @@ type importer struct {
 	// pairs is how many constraints sets stood for so far.
 	pairs int
 
+	// ruled are the blocks with a rule whose values are written where they hold.
+	ruled map[string]bool
+
 	// unpromotable says that what is being taken is never promoted.
 	unpromotable bool
 
+	contained   []containment
 	left, notes []Problem
 	setup       Setup
 }
@@ -114,6 +118,7 @@ func (m *importer) run() {
 	for i := range m.in.TicketUses {
 		m.ticket(&m.in.TicketUses[i])
 	}
+	m.containers()
 	m.others()
 	m.validate()
 	m.prepare()
@@ -180,11 +185,24 @@ type setting struct {
 // they are configured. Blocks that hold only sometimes are left out, and told.
 func (m *importer) settings(sets []policy.AttributeSet, first string) []setting {
 	for i := range sets {
-		if sets[i].Rule != nil {
+		if sets[i].Rule == nil || m.ruled[sets[i].ID] {
+			continue
+		}
+		if decidesNothing(&sets[i]) {
+			m.note(m.at(sets[i].ID), "the values of %q, which hold by a rule, are not needed: Belay does this by itself (docs/import.md)", sets[i].ID)
+		} else {
 			m.lose(m.at(sets[i].ID), "the values of %q hold by a rule, which cannot be represented", sets[i].ID)
 		}
 	}
 	return m.constant(sets, first)
+}
+
+// decidesNothing reports whether a block holds nothing but cluster options that
+// definitions need not have.
+func decidesNothing(set *policy.AttributeSet) bool {
+	return !slices.ContainsFunc(set.Pairs, func(p policy.Pair) bool {
+		return !slices.Contains(tuning, p.Name) && !slices.Contains(bookkeeping, p.Name)
+	})
 }
 
 // constant is what blocks give that hold always.

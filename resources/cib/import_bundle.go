@@ -44,6 +44,13 @@ func (m *importer) bundle(c *policy.ResourceConfig) {
 		b.Resource = resources.ResourceID(inside.ID)
 		m.note(m.at(inside.ID), "resource %q: Belay manages nothing inside of containers: the definition can be planned with; before you apply it, let the container run it, or the nodes", inside.ID)
 	}
+	if b.Resource == "" && b.PromotedMax != nil {
+		m.note(at, "bundle %q promotes nothing, as nothing is in it: promoted-max only says how many replicas there are", c.ID)
+		if b.Replicas == nil {
+			b.Replicas = b.PromotedMax
+		}
+		b.PromotedMax = nil
+	}
 	m.def.Bundles = append(m.def.Bundles, b)
 }
 

@@ -3,6 +3,7 @@ package cib
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/belay-ha/belay/cluster/policy"
@@ -16,7 +17,9 @@ func (m *importer) target(kind, constraint, id string, at place) (resources.Reso
 		return known, true
 	}
 	if why, gone := m.gone[id]; gone {
-		if why == connection && kind == "order" {
+		if why == connection && kind == "location" && m.def.Remote(resources.NodeName(id)) {
+			return resources.ResourceID(id), true // its node's name
+		} else if why == connection && kind == "order" {
 			m.note(at, "%s %q is about %q, %s, which its daemon makes by itself: it is left out", kind, constraint, id, why)
 		} else if why == fenceDevice && kind != "colocation" {
 			m.note(at, "%s %q is about fence device %q, which every member can always use: it is left out", kind, constraint, id)
@@ -223,6 +226,10 @@ func (m *importer) colocation(c *policy.ColocationConfig) {
 		return
 	}
 	score := m.scoreOf(c.Score, c.ID)
+	if m.amongFenceDevices(c) {
+		m.note(m.at(c.ID), "colocation %q is about fence devices alone, which every member can always use: it is left out", c.ID)
+		return
+	}
 	if len(c.Sets) == 0 {
 		m.colocate(c, c.Dependent, c.Primary, c.DependentRole, c.PrimaryRole, score)
 		return
@@ -257,6 +264,18 @@ func (m *importer) addColocation(c *policy.ColocationConfig, out resources.Coloc
 	out.ID = m.uniqueID(c.ID)
 	m.origin["colocation["+out.ID+"]"] = m.at(c.ID)
 	m.def.Colocations = append(m.def.Colocations, out)
+}
+
+// amongFenceDevices reports whether a colocation places nothing but fence devices.
+func (m *importer) amongFenceDevices(c *policy.ColocationConfig) bool {
+	named := []string{c.Dependent, c.Primary}
+	if len(c.Sets) > 0 {
+		named = nil
+		for i := range c.Sets {
+			named = append(named, c.Sets[i].Resources...)
+		}
+	}
+	return !slices.ContainsFunc(named, func(id string) bool { return m.gone[id] != fenceDevice })
 }
 
 func (m *importer) colocate(c *policy.ColocationConfig, dependent, primary, role, withRole string, score resources.Score) {

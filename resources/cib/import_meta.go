@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/belay-ha/belay/cluster/policy"
@@ -117,6 +118,12 @@ func (m *importer) operation(c *policy.ResourceConfig, r *resources.Resource, op
 		if !m.opValue(c, &out, s) {
 			return
 		}
+	}
+	if slices.ContainsFunc(r.Ops, func(o resources.Operation) bool {
+		return o.Name == out.Name && o.Interval == out.Interval && (out.Name != resources.OpMonitor || o.Role == out.Role)
+	}) {
+		m.note(at, "operation %s of %q is there already: the first holds, as in Pacemaker", op.Name, c.ID)
+		return
 	}
 	for _, s := range m.settings(op.Params, "") {
 		m.lose(s.at, "parameter %s of operation %s of %q cannot be represented", s.name, op.Name, c.ID)

@@ -60,7 +60,9 @@ func (m *importer) clone(c *policy.ResourceConfig) {
 // and those that its copies take over.
 func (m *importer) cloneOf(c *policy.ResourceConfig, meta *resources.Meta) *resources.Clone {
 	clone := &resources.Clone{}
+	said := false
 	for _, s := range m.settings(c.Meta, "") {
+		said = said || s.name == "globally-unique"
 		if !m.cloneMeta(clone, s) && !m.meta(meta, s) {
 			m.otherMeta(c.ID, s)
 		}
@@ -69,8 +71,16 @@ func (m *importer) cloneOf(c *policy.ResourceConfig, meta *resources.Meta) *reso
 		clone.PromotedMax, clone.PromotedNodeMax = nil, nil
 	}
 	if !clone.GloballyUnique && resources.Or(clone.NodeMax, 1) > 1 {
-		m.lose(m.at(c.ID), "clone %q may have several copies on a node that are not told apart (globally-unique), which cannot be represented", c.ID)
-		clone.NodeMax = nil
+		if said {
+			m.note(m.at(c.ID), "clone %q has one copy on a node, as its copies are not told apart (globally-unique)", c.ID)
+			clone.NodeMax = nil
+		} else {
+			clone.GloballyUnique = true // what several on a node imply
+		}
+	}
+	if most := max(1, resources.Or(clone.NodeMax, 1)); resources.Or(clone.PromotedNodeMax, 1) > most {
+		m.note(m.at(c.ID), "clone %q has no more promoted copies on a node than copies: %d", c.ID, most)
+		clone.PromotedNodeMax = &most
 	}
 	return clone
 }
@@ -209,6 +219,8 @@ func (m *importer) otherMeta(id string, s setting) {
 	switch {
 	case strings.HasPrefix(s.name, "remote-"):
 		m.note(s.at, "meta-attribute %s of %q is left out: it says how the guest node is reached, not what runs where", s.name, id)
+	case s.name == "container":
+		m.contained = append(m.contained, containment{id, s})
 	case slices.Contains(known, s.name):
 		m.lose(s.at, "meta-attribute %s of %q cannot be represented", s.name, id)
 	case id == "":
@@ -220,4 +232,4 @@ func (m *importer) otherMeta(id string, s setting) {
 
 // known are the meta-attributes that mean something to Pacemaker and nothing to
 // Belay.
-var known = []string{"provides", "container", "resource-failure-stickiness", "restart-type", "isolation"}
+var known = []string{"provides", "resource-failure-stickiness", "restart-type", "isolation"}

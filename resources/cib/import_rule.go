@@ -94,8 +94,8 @@ var comparisons = map[string]string{"lt": "<", "lte": "<=", "gt": ">", "gte": ">
 
 func (m *importer) comparisonText(a *policy.AttributeExpression, at place) (string, bool) {
 	at = m.within(a.ID, at)
-	if name, found := m.nodeByID(a); found {
-		a = &policy.AttributeExpression{ID: a.ID, Attribute: "#uname", Operation: a.Operation, Value: name}
+	if text, found := m.nodesByID(a); found {
+		return text, true
 	}
 	if a.Source == "param" || a.Source == "meta" {
 		m.lose(at, "expression %q compares with a %s of the resource, which cannot be represented", a.ID, a.Source)
@@ -124,17 +124,24 @@ func (m *importer) comparisonText(a *policy.AttributeExpression, at place) (stri
 	return name + " " + sign + " " + quoteText(a.Value), true
 }
 
-// nodeByID returns the name of the node that an expression means by its id.
-func (m *importer) nodeByID(a *policy.AttributeExpression) (string, bool) {
-	if a.Attribute != "#id" || a.Operation != "eq" && a.Operation != "ne" || a.Source == "param" || a.Source == "meta" {
+// nodesByID writes the names of the nodes that an expression means by their ids.
+func (m *importer) nodesByID(a *policy.AttributeExpression) (string, bool) {
+	if _, known := comparisons[a.Operation]; a.Attribute != "#id" || !known || a.Source == "param" || a.Source == "meta" {
 		return "", false
 	}
+	var names []string
 	for i := range m.in.Nodes {
-		if strings.EqualFold(m.in.Nodes[i].ID, a.Value) {
-			return m.in.Nodes[i].Name, true
+		if n := &m.in.Nodes[i]; resources.CompareAttribute(n.ID, true, a.Value, true, a.Operation, strings.ToLower(a.Type)) {
+			names = append(names, "#uname == "+quoteText(n.Name))
 		}
 	}
-	return "", false
+	switch len(names) {
+	case 0:
+		return "not_defined #uname", true // no node at all
+	case 1:
+		return names[0], true
+	}
+	return "(" + strings.Join(names, " or ") + ")", true
 }
 
 func contains(words []string, word string) bool {

@@ -129,7 +129,7 @@ func (m *importer) truth(s setting) *bool {
 func (m *importer) length(s setting) *resources.Duration {
 	d, err := policy.ParseInterval(s.value)
 	if err != nil {
-		m.lose(s.at, "%s: %v", s.name, err)
+		m.note(s.at, "%s %q is no length of time: the default holds, as in Pacemaker", s.name, s.value)
 		return nil
 	}
 	length := resources.Duration(d)
@@ -176,7 +176,7 @@ func (m *importer) nodes() {
 			continue
 		}
 		if n.Score != 0 {
-			m.lose(at, "the score %s of node %q cannot be represented", n.Score, n.Name)
+			m.nodeScore(n, at)
 		}
 		node := resources.Node{Name: resources.NodeName(n.Name)}
 		for _, s := range m.settings(n.Attributes, "") {
@@ -186,6 +186,13 @@ func (m *importer) nodes() {
 		m.origin["node["+n.Name+"]"] = at
 		m.def.Nodes = append(m.def.Nodes, node)
 	}
+}
+
+// nodeScore writes what a node is worth to everything as a location.
+func (m *importer) nodeScore(n *policy.NodeConfig, at place) {
+	l := resources.Location{ID: m.uniqueID(n.Name + "-score"), Selector: &resources.Selector{ID: "."}, Node: resources.NodeName(n.Name), Score: n.Score}
+	m.origin["location["+l.ID+"]"] = at
+	m.def.Locations = append(m.def.Locations, l)
 }
 
 // utilization reads amounts.

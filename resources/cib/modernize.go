@@ -1,6 +1,9 @@
 package cib
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // modernize brings obsolete spellings to those of today, as Pacemaker does when
 // it upgrades a configuration.
@@ -8,7 +11,9 @@ func (r *reader) modernize(e *element) {
 	if strings.HasPrefix(r.schema, "pacemaker-0.") || strings.HasPrefix(r.schema, "transitional-0.") {
 		modernize06(e)
 	}
-	r.moveOptions(e)
+	if !r.since3() {
+		r.moveOptions(e)
+	}
 	dropUnsupported(e)
 	e.walk(func(e *element) {
 		switch e.name {
@@ -20,6 +25,15 @@ func (r *reader) modernize(e *element) {
 			e.unset("score-attribute-mangle")
 		}
 	})
+}
+
+// since3 reports whether the configuration says that it follows a schema from 3.0
+// on: what these no longer have means nothing in it.
+func (r *reader) since3() bool {
+	version, found := strings.CutPrefix(r.schema, "pacemaker-")
+	major, _, _ := strings.Cut(version, ".")
+	n, err := strconv.Atoi(major)
+	return found && err == nil && n >= 3
 }
 
 // walk calls do for the element and all below it.

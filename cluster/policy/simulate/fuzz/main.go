@@ -32,6 +32,7 @@ type fuzzer struct {
 	pacemaker *pacemaker
 	levels    []string
 	shrink    bool
+	wide      bool
 	keep      string
 	show      int
 
@@ -56,6 +57,7 @@ func run(ctx context.Context, args []string) error {
 	program := flags.String("crm_simulate", "crm_simulate", "Pacemaker's simulator")
 	levels := flags.String("levels", "core,plan,exec,order", "what is compared: "+strings.Join(simulate.Levels, ", "))
 	flags.BoolVar(&f.shrink, "shrink", true, "make clusters with a difference as small as possible")
+	flags.BoolVar(&f.wide, "wide", true, "also make rarer things: rules, tickets, migrations under way (of a release from 3.0 on)")
 	flags.StringVar(&f.keep, "keep", "", "a directory for clusters with a difference")
 	flags.IntVar(&f.show, "show", 5, "how many differences to show; the rest is counted")
 	if err := flags.Parse(args); err != nil {
@@ -95,7 +97,11 @@ func run(ctx context.Context, args []string) error {
 
 // try compares one cluster.
 func (f *fuzzer) try(ctx context.Context, seed uint64) error {
-	cluster := newGenerator(seed, f.pacemaker.old).cib()
+	g := newGenerator(seed, f.pacemaker.old)
+	cluster := g.cib()
+	if f.wide && !f.pacemaker.old {
+		g.widen(seed, cluster)
+	}
 	agreement, err := f.compare(ctx, cluster)
 	var refused *refusedError
 	switch {
