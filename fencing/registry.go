@@ -58,6 +58,13 @@ type Spec struct {
 	// Watchdog is a target's own hardware watchdog, which the target's daemon feeds:
 	// its parameters are "device", a path, and "timeout".
 	Watchdog bool
+	// Dumps devices hear of crashed kernels only: their silence proves nothing, so
+	// they alone can fence nobody.
+	Dumps bool
+	// Cuts devices switch no power: they cut a node off from its storage or network,
+	// and it lives on. Those that Unfence have to let it in again whenever it has
+	// started.
+	Cuts, Unfence bool
 	// Open is set when parameters beyond Params are passed on as they are.
 	Open bool
 	// Check finds what Params alone cannot say; it may be nil and does no I/O.

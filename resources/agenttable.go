@@ -105,6 +105,10 @@ type FenceTable struct {
 	// Watchdog reports whether the agent is a node's own hardware watchdog. Set
 	// whenever Check is.
 	Watchdog func(agent string) bool
+	// Dumps reports whether the agent only hears of crashed kernels, Cuts whether
+	// it cuts nodes off from something rather than from their power, and Unfences
+	// whether it has to let them in again. Set whenever Check is.
+	Dumps, Cuts, Unfences func(agent string) bool
 }
 
 // WithForeign returns a table that also takes fence agents of other cluster

@@ -69,7 +69,20 @@ type FenceDevice struct {
 	// UnsafeCycle switches the power off and on by one request and takes the
 	// device's word for it: nothing of that can be read back.
 	UnsafeCycle bool `json:"unsafe_cycle,omitempty"`
+	// Provides is what else the device does: see ProvidesUnfencing.
+	Provides Provides `json:"provides,omitempty"`
+	// UnsafeCut takes a node that this device has cut off for a dead one, although
+	// it may live and do whatever the device does not guard.
+	UnsafeCut bool `json:"unsafe_cut,omitempty"`
 }
+
+// Provides is what a fence device does besides fencing.
+type Provides string
+
+// ProvidesUnfencing is a device that cuts a node off from something, such as its
+// shared storage, rather than from its power, and has to let it in again after
+// each start: that is done before anything starts there that requires unfencing.
+const ProvidesUnfencing Provides = "unfencing"
 
 // ParamsFor returns the parameters that the device is used with for a target.
 // hostParam is the agent's own choice of the parameter that HostMap sets. The
@@ -120,10 +133,11 @@ const (
 )
 
 // Actions that no property may name: what the cluster or an operator did to a
-// node that was fenced too often.
+// node that was fenced too often, or has come back.
 const (
 	FencingHold    FencingAction = "hold"    // off, and left off until it is released
 	FencingRelease FencingAction = "release" // switched on again, and not counted any more
+	FencingUnfence FencingAction = "unfence" // let in again by what has cut it off
 )
 
 // PlacementStrategy says what utilization means (Pacemaker Explained,

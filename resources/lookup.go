@@ -76,6 +76,29 @@ func (d *Definition) FencesOf(name NodeName) []FenceDevice {
 	return devices
 }
 
+// UnfencedBy returns the devices that unfence the node, in the order of FencesOf.
+func (d *Definition) UnfencedBy(name NodeName) []FenceDevice {
+	return slices.DeleteFunc(d.FencesOf(name), func(f FenceDevice) bool { return f.Provides != ProvidesUnfencing })
+}
+
+// Cuts reports whether the device of that id cuts nodes off from something
+// instead of their power.
+func (d *Definition) Cuts(device string) bool {
+	return slices.ContainsFunc(d.Fences, func(f FenceDevice) bool { return f.ID == device && f.Provides == ProvidesUnfencing })
+}
+
+// Unfences reports whether some resource requires unfencing, or some device
+// provides it: then every resource requires it that does not say otherwise, as in
+// Pacemaker.
+func (d *Definition) Unfences() bool {
+	requires := func(m *Meta) bool { return Or(m.Requires, "") == RequiresUnfencing }
+	return slices.ContainsFunc(d.Fences, func(f FenceDevice) bool { return f.Provides == ProvidesUnfencing }) ||
+		requires(&d.Defaults.Resource) ||
+		slices.ContainsFunc(d.Resources, func(r Resource) bool { return requires(&r.Meta) }) ||
+		slices.ContainsFunc(d.Groups, func(g Group) bool { return requires(&g.Meta) }) ||
+		slices.ContainsFunc(d.Bundles, func(b Bundle) bool { return requires(&b.Meta) })
+}
+
 // Fenced reports whether a fence device of that id is defined for the node.
 func (d *Definition) Fenced(device string, node NodeName) bool {
 	return slices.ContainsFunc(d.Fences, func(f FenceDevice) bool { return f.ID == device && slices.Contains(f.Targets, node) })

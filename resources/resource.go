@@ -58,6 +58,9 @@ const (
 	RequiresNothing Requires = "nothing"
 	RequiresQuorum  Requires = "quorum"
 	RequiresFencing Requires = "fencing" // default: quorum, and every lost node proven dead
+	// RequiresUnfencing: as fencing, and the node that it starts on unfenced since
+	// it started. The default where a device provides that.
+	RequiresUnfencing Requires = "unfencing"
 )
 
 // MultipleActive says what to do with a resource that is found active on more

@@ -15,6 +15,7 @@ func Validate(def *Definition, agents AgentTable, fences FenceTable) []Problem {
 	v.cluster()
 	v.nodes()
 	v.fenceDevices()
+	v.fenceLevels()
 	v.defaults()
 	v.templates()
 	v.resources()

@@ -34,7 +34,24 @@ func (v *validator) fenceDevices() {
 		}
 		v.hostMap(path, &f)
 		v.watchdog(path, &f)
+		v.cutting(path, &f)
 		v.fenceAgent(path, f)
+	}
+}
+
+// cutting reports what does not fit a device that cuts nodes off from something.
+func (v *validator) cutting(path string, f *FenceDevice) {
+	unfences := v.fences.Unfences != nil && v.fences.Unfences(f.Agent)
+	switch {
+	case f.Provides != "" && f.Provides != ProvidesUnfencing:
+		v.add(ProblemInvalid, path+".provides", `write provides = "unfencing", or leave it out`, "%q is nothing that a fence device provides", f.Provides)
+	case unfences && f.Provides == "":
+		v.add(ProblemMissing, path, `add provides = "unfencing"`,
+			"%s cuts a node off and switches no power: somebody has to let the node in again after each start", f.Agent)
+	case f.Provides != "" && (f.UnsafeCycle || v.fences.Watchdog != nil && (v.fences.Watchdog(f.Agent) || v.fences.Dumps(f.Agent))):
+		v.add(ProblemConflict, path+".provides", "take it out", "only a device that cuts a node off from something lets it in again")
+	case f.UnsafeCut && f.Provides == "" && v.fences.Cuts != nil && !v.fences.Cuts(f.Agent):
+		v.add(ProblemConflict, path+".unsafe_cut", "take it out", "unsafe_cut says nothing of a device that switches power")
 	}
 }
 

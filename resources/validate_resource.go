@@ -26,7 +26,7 @@ func (v *validator) defaults() {
 
 func (v *validator) meta(path string, m Meta) {
 	if m.Requires != nil {
-		oneOf(v, path+".requires", *m.Requires, RequiresNothing, RequiresQuorum, RequiresFencing)
+		oneOf(v, path+".requires", *m.Requires, RequiresNothing, RequiresQuorum, RequiresFencing, RequiresUnfencing)
 	}
 	if m.MultipleActive != nil {
 		oneOf(v, path+".multiple_active", *m.MultipleActive, MultipleActiveStopStart, MultipleActiveStopOnly, MultipleActiveBlock)

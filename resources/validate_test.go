@@ -291,7 +291,7 @@ func TestValidate(t *testing.T) {
 		}, []string{
 			`invalid_value defaults.op.name: defaults hold for every operation and name none`,
 			`invalid_value defaults.op.on_fail: "fense" is not one of ignore, block, demote, stop, restart, standby, fence (did you mean "fence"?)`,
-			`invalid_value resource[vip].meta.requires: "fencin" is not one of nothing, quorum, fencing (did you mean "fencing"?)`,
+			`invalid_value resource[vip].meta.requires: "fencin" is not one of nothing, quorum, fencing, unfencing (did you mean "fencing"?)`,
 			`invalid_value resource[vip].meta.migration_threshold: -3 is negative`,
 			`invalid_value resource[vip].meta.resource_stickiness: -1 is negative: a resource would run away from where it runs`,
 		}},

@@ -202,12 +202,15 @@ type FenceOrder struct {
 	Fence      string             `json:"fence"`
 	Node       resources.NodeName `json:"node"`
 	On         bool               `json:"on,omitempty"` // else off, proven
-	Timeout    resources.Duration `json:"timeout"`
+	// Unfence has the node let in again by what cuts it off; the member may be the
+	// node itself.
+	Unfence bool               `json:"unfence,omitempty"`
+	Timeout resources.Duration `json:"timeout"`
 }
 
 // FenceAnswer is what came of it.
 type FenceAnswer struct {
-	Proven bool              `json:"proven"` // off read back; or, with On, on
+	Proven bool              `json:"proven"` // off read back; or, with On or Unfence, on
 	Steps  []state.FenceStep `json:"steps"`
 	Error  string            `json:"error,omitempty"`
 	// Proof is how it was proven, when not by power (state.OffProof.By).

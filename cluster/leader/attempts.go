@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
 )
 
 // defaultFenceTimeout is Properties.FencingTimeout's default.
 const defaultFenceTimeout = 60 * time.Second
 
-// attempt is one attempt to switch a node's power, or its report.
+// attempt is one attempt to switch a node's power or to unfence it, or its report.
 type attempt struct {
 	asked  Attempt
-	digest string  // of the devices when it was asked (State.FencingDigest)
+	digest string  // of the devices when it was asked (State.FencingDigest, UnfencingDigest)
 	report *report // nil until it is answered
 }
 
@@ -29,20 +30,13 @@ func (c *Core) followAttempts() {
 	}
 	open := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.s.Fencing)) {
-		f := c.s.Fencing[name]
-		if f.Phase != state.FencingRunning && f.Phase != state.FencingOff {
-			continue
+		if f := c.s.Fencing[name]; f.Phase == state.FencingRunning || f.Phase == state.FencingOff {
+			open[c.followAttempt(f, c.s.FencingDigest(name))] = true
 		}
-		key := attemptKey(f)
-		open[key] = true
-		a := c.attempts[key]
-		if a == nil {
-			a = &attempt{asked: c.newAttempt(key, f), digest: c.s.FencingDigest(f.Node)}
-			c.attempts[key] = a
-			c.out.Attempts = append(c.out.Attempts, a.asked)
-		}
-		if a.report != nil {
-			c.pushReport(a.report)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.s.Unfencing)) {
+		if f := c.s.Unfencing[name]; f.Phase == state.FencingRunning {
+			open[c.followAttempt(f, c.s.UnfencingDigest(name))] = true
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.attempts)) {
@@ -56,6 +50,22 @@ func (c *Core) followAttempts() {
 	}
 }
 
+// followAttempt begins with an attempt, or reports it, and returns its key. digest
+// is of the devices that it is to use.
+func (c *Core) followAttempt(f *state.Fencing, digest string) string {
+	key := attemptKey(f)
+	a := c.attempts[key]
+	if a == nil {
+		a = &attempt{asked: c.newAttempt(key, f), digest: digest}
+		c.attempts[key] = a
+		c.out.Attempts = append(c.out.Attempts, a.asked)
+	}
+	if a.report != nil {
+		c.pushReport(a.report)
+	}
+	return key
+}
+
 func attemptKey(f *state.Fencing) string {
 	if f.Phase == state.FencingRunning {
 		return fmt.Sprintf("%s attempt %d", f.ID, f.Attempts)
@@ -64,7 +74,7 @@ func attemptKey(f *state.Fencing) string {
 }
 
 func (c *Core) newAttempt(key string, f *state.Fencing) Attempt {
-	a := Attempt{Key: key, Fencing: f, Executor: f.Executor, On: f.Phase == state.FencingOff, Term: c.config.Term, Index: c.s.Index}
+	a := Attempt{Key: key, Fencing: f, Executor: f.Executor, On: f.Phase == state.FencingOff, Unfence: f.Action == resources.FencingUnfence, Term: c.config.Term, Index: c.s.Index}
 	if a.On {
 		a.Executor = Executor(c.s, c.config.Self, &state.Fencing{Node: f.Node})
 	}
@@ -78,6 +88,9 @@ func (c *Core) newAttempt(key string, f *state.Fencing) Attempt {
 // attempt: the next one reads the power first.
 func (c *Core) powerReport(a *attempt, answer Fenced) *report {
 	f := a.asked.Fencing
+	if a.asked.Unfence {
+		return c.unfenceReport(a, answer)
+	}
 	if a.asked.On {
 		if answer.Unanswered != "" {
 			answer.Error = answer.Unanswered

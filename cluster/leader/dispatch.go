@@ -16,6 +16,7 @@ func (c *Core) dispatch() {
 		op, isOperation := action.Kind.Op()
 		if !isOperation {
 			c.requestFencing(action)
+			c.startUnfencing(action)
 			continue
 		}
 		// The same action again and again: slower each time.

@@ -184,8 +184,8 @@ type Ordered struct {
 	Reason   string          // of Refused: one line for people
 }
 
-// Attempt asks Executor to switch a node's power off and to prove it, or to
-// switch it on. The executor obeys only when it finds the fencing open in its own
+// Attempt asks Executor to switch a node's power off and to prove it, to switch it
+// on, or to unfence the node. The executor obeys only when it finds the fencing open in its own
 // state at Index or later, and ends when it is not open any more.
 type Attempt struct {
 	// Key names the attempt; Fenced repeats it.
@@ -193,6 +193,7 @@ type Attempt struct {
 	Fencing  *state.Fencing
 	Executor resources.NodeName
 	On       bool
+	Unfence  bool
 	Term     uint64
 	Index    uint64
 	Timeout  time.Duration
@@ -202,7 +203,7 @@ type Attempt struct {
 type Fenced struct {
 	Key string
 	// Proven says that the node is certainly dead, as Proof says
-	// (state.FenceReported.Proof).
+	// (state.FenceReported.Proof), or that it is unfenced.
 	Proven bool
 	Proof  string
 	Steps  []state.FenceStep

@@ -53,6 +53,14 @@ func JudgeReading(before, after *state.State, device string, target resources.No
 	if result.Failure != "" || result.Power != fencing.PowerOff.String() || !aliveThroughout(before, after, target) {
 		return result
 	}
+	if after.Definition.Cuts(device) {
+		if before.UnfencingDue(target) != "" || after.UnfencingDue(target) != "" {
+			return result // it is not let in yet
+		}
+		result.Failure = state.FailureCutOff
+		result.Text = fmt.Sprintf("device %s reads off although it has let %s in: `belayctl fence unfence %s`", device, target, target)
+		return result
+	}
 	result.Failure = state.FailureWrongHost
 	result.Text = fmt.Sprintf("device %s reads off although %s is alive: it may switch another host, or a feed without current", device, target)
 	return result

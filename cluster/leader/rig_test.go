@@ -153,6 +153,9 @@ func (r *rig) do(out Output) {
 		if a.On {
 			what = "on by " + string(a.Executor)
 		}
+		if a.Unfence {
+			what = fmt.Sprintf("unfence %s attempt %d by %s", a.Fencing.Node, a.Fencing.Attempts, a.Executor)
+		}
 		r.attempts = append(r.attempts, what)
 		answer := Fenced{Proven: true}
 		if r.fence != nil {

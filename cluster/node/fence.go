@@ -18,7 +18,7 @@ const confirmInterval = 200 * time.Millisecond
 // fenceByMember has an executor switch a node's power.
 func (n *Node) fenceByMember(ctx context.Context, attempt leader.Attempt) leader.Fenced {
 	order := api.FenceOrder{
-		LeaderTerm: attempt.Term, Index: attempt.Index, Fence: attempt.Fencing.ID, Node: attempt.Fencing.Node, On: attempt.On, Timeout: resources.Duration(attempt.Timeout),
+		LeaderTerm: attempt.Term, Index: attempt.Index, Fence: attempt.Fencing.ID, Node: attempt.Fencing.Node, On: attempt.On, Unfence: attempt.Unfence, Timeout: resources.Duration(attempt.Timeout),
 	}
 	ctx, cancel := context.WithTimeout(ctx, attempt.Timeout+5*time.Second)
 	defer cancel()
@@ -45,7 +45,7 @@ func (n *Node) fenceByMember(ctx context.Context, attempt leader.Attempt) leader
 // there is a late one, for a fencing that was withdrawn or is over. It ends when
 // the fencing does.
 func (n *Node) Fence(ctx context.Context, order api.FenceOrder) (api.FenceAnswer, error) {
-	if order.Node == n.config.Name {
+	if order.Node == n.config.Name && !order.Unfence {
 		return api.FenceAnswer{}, &api.Error{Code: api.CodeRefused, Text: "a node does not fence itself by its own power controller"}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, order.Timeout.Std(), fmt.Errorf("the fencing took longer than %s", order.Timeout))
@@ -59,6 +59,9 @@ func (n *Node) Fence(ctx context.Context, order api.FenceOrder) (api.FenceAnswer
 	defer watch.Wait()
 	defer withdraw(nil)
 	watch.Go(func() { n.endWithFencing(ctx, order, withdraw) })
+	if order.Unfence {
+		return n.unfence(ctx, s, order), nil
+	}
 	return n.fence(ctx, s, order)
 }
 
@@ -89,8 +92,12 @@ func (n *Node) fencingOf(ctx context.Context, order api.FenceOrder) (*state.Stat
 const fenceCatchUp = 5 * time.Second
 
 // fencingOpen reports whether the state grants this member what the order asks:
-// to switch the node off, or on again after its power was proven off.
+// to switch the node off, or on again after its power was proven off, or to unfence
+// it.
 func fencingOpen(s *state.State, order api.FenceOrder, self resources.NodeName) bool {
+	if order.Unfence {
+		return s.MayUnfence(self, order.Node, order.Fence)
+	}
 	return s.MaySwitch(self, order.Node, order.Fence, order.On)
 }
 

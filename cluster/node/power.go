@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,11 +48,11 @@ func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) 
 }
 
 // able returns whether a device has a part in switching off, or on: what only
-// listens switches nothing on.
+// listens switches nothing on, and what cuts a node off lets it in when it is back.
 func (n *Node) able(on bool) func(resources.FenceDevice) bool {
 	return func(f resources.FenceDevice) bool {
 		spec, found := n.config.Fences.Find(f.Agent)
-		return !on || !found || !spec.Passive
+		return !on || f.Provides == "" && (!found || !spec.Passive)
 	}
 }
 
@@ -74,17 +75,33 @@ func fenceLevels(devices []resources.FenceDevice, only int, able func(resources.
 }
 
 // useLevel uses the devices of one level, until one of them fails. The proof is
-// "" when each of them read the power as off, else that of the one that did not.
+// "" when each of them read the power as off, else that of the one that did not;
+// what only cuts the node off has to succeed, and proves nothing beside another.
 func (n *Node) useLevel(ctx context.Context, s *state.State, devices []resources.FenceDevice, order api.FenceOrder) (proof string, steps []state.FenceStep, err error) {
+	if slices.IndexFunc(devices, func(f resources.FenceDevice) bool { return f.UnsafeCut || !n.cuts(f) }) < 0 {
+		return "", nil, fmt.Errorf("%s: it only cuts %s off, which may live: give its level a device that switches the power, or a watchdog", devices[0].ID, order.Node)
+	}
+	cut := true
 	for _, f := range devices {
 		by, taken, err := n.useDevice(ctx, s, f, order)
 		steps = append(steps, taken...)
 		if err != nil {
 			return "", steps, fmt.Errorf("%s: %w", f.ID, err)
 		}
-		proof = cmp.Or(proof, by)
+		if !n.cuts(f) {
+			proof, cut = cmp.Or(proof, by), false
+		}
+	}
+	if cut {
+		proof = state.ProofCut
 	}
 	return proof, steps, nil
+}
+
+// cuts reports whether a device cuts nodes off from something other than power.
+func (n *Node) cuts(f resources.FenceDevice) bool {
+	spec, _ := n.config.Fences.Find(f.Agent)
+	return spec.Cuts || f.Provides != ""
 }
 
 // useDevice uses one device. proof is "" for a power state that was read back.

@@ -94,6 +94,11 @@ func (p plug) Cycle(context.Context) (fencing.Evidence, error) {
 	return fencing.Evidence{}, p.b.takes
 }
 
+// local is a device that lets in who asks.
+type local struct{ plug }
+
+func (local) OnTarget(context.Context) (bool, error) { return true, nil }
+
 type plug struct {
 	b    *bmc
 	name string
@@ -165,6 +170,7 @@ func (m *testMember) restart(runDir, bootID string) {
 	node, err := New(Config{
 		Name: "a", Address: "192.0.2.1:7450", BootID: bootID, DataDir: m.t.TempDir(), RunDir: runDir, Agents: agents.NewRegistry(m.agent),
 		Fences: fencing.NewRegistry([]fencing.Spec{{Name: "plug", Host: "outlet", Open: true, New: newPlug(m)},
+			{Name: "local", New: func(name string, _ fencing.Params) (fencing.Device, error) { return local{plug{m.bmc, name}}, nil }},
 			{Name: "dumper", Passive: true, New: func(name string, _ fencing.Params) (fencing.Device, error) { return dumper{plug{m.bmc, name}}, nil }}}),
 		Raft: raftlog.Config{Transport: transport}, Fault: func(error) {}, Log: zap.NewNop(),
 		Gossip:  membership.Config{Key: make([]byte, membership.KeySize), Label: "test", Transport: memnet.New(1).Transport("192.0.2.1:7451"), BindAddr: "192.0.2.1", Port: 7451},

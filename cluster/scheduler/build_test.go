@@ -21,6 +21,8 @@ type cluster struct {
 	opts  scheduler.Options
 	now   time.Time
 	blind map[string]bool // "rsc@node" or "*@node": nobody has looked
+	// unfenced are the nodes that were let in by the devices that are defined.
+	unfenced []string
 }
 
 func newCluster(nodes ...string) *cluster {
@@ -65,6 +67,9 @@ func (c *cluster) Down(name string) *cluster {
 // build fills in what was not said and returns the state.
 func (c *cluster) build() *state.State {
 	c.s.Definition = c.d
+	for _, name := range c.unfenced {
+		c.s.Nodes[resources.NodeName(name)].Unfenced = &state.Unfenced{Digest: c.s.UnfencingDigest(resources.NodeName(name))}
+	}
 	for _, n := range c.s.Nodes {
 		all := c.d.Everything()
 		for i := range all {
@@ -245,6 +250,12 @@ func (c *cluster) line(words []string) error {
 		})
 	case "fencing":
 		return c.fencing(plain, set)
+	case "cuts":
+		c.cuts(plain)
+	case "unfenced":
+		c.unfenced = plain
+	case "unfencing":
+		return c.unfencing(plain, set)
 	case "move":
 		c.s.Moves[resources.ResourceID(plain[0])] = &state.Move{
 			Resource: resources.ResourceID(plain[0]), To: resources.NodeName(set["to"]), From: resources.NodeName(set["from"]), By: "admin", Until: at(set["until"]),

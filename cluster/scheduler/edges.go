@@ -14,6 +14,7 @@ func (p *planner) orderActions() {
 	var rising []int // of one primitive: the instances that are started or promoted
 	for qi := range p.prims {
 		q := &p.prims[qi]
+		p.probeUnfenced(q)
 		rising = rising[:0]
 		for _, k := range q.insts {
 			if i := &p.insts[k]; i.acts[actStart] >= 0 || i.acts[actPromote] >= 0 {
@@ -25,6 +26,7 @@ func (p *planner) orderActions() {
 		}
 		p.afterProbes(q, rising)
 		p.afterFencing(q, rising)
+		p.afterUnfencing(q, rising)
 		if q.unit >= 0 {
 			p.withinLimits(q, rising)
 		}
@@ -62,7 +64,7 @@ func (p *planner) afterProbes(q *prim, rising []int) {
 // promoted before that node is proven dead, unless the resource opts out
 // (requires quorum or nothing).
 func (p *planner) afterFencing(q *prim, rising []int) {
-	if q.requires != resources.RequiresFencing || mutant.Is(mutant.RecoverUnproven) {
+	if q.requires != resources.RequiresFencing && q.requires != resources.RequiresUnfencing || mutant.Is(mutant.RecoverUnproven) {
 		return
 	}
 	for _, lk := range q.insts {

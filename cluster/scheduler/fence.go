@@ -149,7 +149,7 @@ func (p *planner) fenceBudget() (left int, grows time.Time) {
 	count := func(f *state.Fencing) {
 		end := f.RequestedAt.Add(p.budgetWindow())
 		withdrawn := f.Phase == state.FencingWithdrawn && f.Attempts == 0
-		if f.By != ByCluster || withdrawn || !end.After(p.now) {
+		if f.By != ByCluster || f.Action == resources.FencingUnfence || withdrawn || !end.After(p.now) {
 			return
 		}
 		left--

@@ -38,7 +38,7 @@ func (p *planner) fencedWithin(name resources.NodeName, window time.Duration) in
 	times := 0
 	for _, f := range slices.Backward(p.s.FenceHistory) {
 		switch {
-		case f.Node != name:
+		case f.Node != name || f.Action == resources.FencingUnfence:
 		case f.Action == resources.FencingRelease:
 			return times
 		case f.By == ByCluster && f.Phase == state.FencingDone && f.RequestedAt.Add(window).After(p.now):

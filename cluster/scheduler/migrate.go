@@ -192,7 +192,7 @@ func (p *planner) addMigration(m migration) {
 		from, to := &p.insts[m.from], &p.insts[m.to]
 		last = p.addStep(m.from, resources.OpMigrateTo, from.fly)
 		p.acts[last].Peer, p.acts[last].Reason = p.nodes[to.node].name, "moves live to "+string(p.nodes[to.node].name)
-		for _, before := range []int32{from.acts[actProbe], to.fly, to.acts[actProbe]} {
+		for _, before := range []int32{from.acts[actProbe], to.fly, to.acts[actProbe], p.unfencingOf(&p.prims[to.prim], to.node)} {
 			p.edge(before, last, false)
 		}
 	case state.MigrationLeaving:

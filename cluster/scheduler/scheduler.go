@@ -77,10 +77,12 @@ func (p *planner) plan() transition.Transition {
 	p.judgeFailures()
 	p.judgeTickets()
 	p.decideFencing()
+	p.decideUnfencing()
 	p.judgeMultiple()
 	p.compareDigests()
 
 	p.unpackColocations()
+	p.banCutOff()
 	p.placeAll()
 	p.setTargets()
 	p.unpackOrders()

@@ -31,6 +31,10 @@ type node struct {
 	// waited for instead.
 	fence int
 	hold  string
+	// unfence is the index of its unfence action, or -1; cutOff says that unfencing
+	// it has failed.
+	unfence int
+	cutOff  bool
 }
 
 // usable reports whether new instances may be put on the node.
@@ -45,7 +49,7 @@ func (p *planner) unpackNodes() {
 	for i, name := range names {
 		st := p.s.Nodes[name]
 		n := &p.nodes[i]
-		*n = node{name: name, st: st, fence: -1}
+		*n = node{name: name, st: st, fence: -1, unfence: -1}
 		p.byNode[name] = i
 		n.attrs = map[string]string{"#uname": string(name), "#kind": "cluster", "#cluster-name": p.def.Name, "#is_dc": strconv.FormatBool(name == p.opts.Leader)}
 		if _, inner := p.inner[name]; inner {
@@ -214,7 +218,7 @@ func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit,
 		id: r.ID, res: r, unit: index, facts: p.opts.Facts(r.Agent),
 		stickiness:     meta(m.Stickiness, parent.Stickiness, d.Stickiness, sticky),
 		targetRole:     meta(m.TargetRole, parent.TargetRole, d.TargetRole, resources.RolePromoted),
-		requires:       meta(m.Requires, parent.Requires, d.Requires, resources.RequiresFencing),
+		requires:       meta(m.Requires, parent.Requires, d.Requires, p.usualRequires()),
 		threshold:      meta(m.MigrationThreshold, parent.MigrationThreshold, d.MigrationThreshold, 0),
 		failureTimeout: meta(m.FailureTimeout, parent.FailureTimeout, d.FailureTimeout, 0).Std(),
 		multiple:       meta(m.MultipleActive, parent.MultipleActive, d.MultipleActive, resources.MultipleActiveStopStart),

@@ -198,7 +198,7 @@ func (c *checks) requested(e *entry, command *state.FenceRequested, before *stat
 		free := f.Phase == state.FencingWithdrawn && f.Attempts == 0
 		// The wall clock of the leader that planned may differ from this entry's by
 		// the time that a commit takes.
-		if f.By == state.ByCluster && !free && f.RequestedAt.Add(window).After(e.envelope.At) {
+		if f.By == state.ByCluster && f.Action != resources.FencingUnfence && !free && f.RequestedAt.Add(window).After(e.envelope.At) {
 			spent++
 		}
 	}

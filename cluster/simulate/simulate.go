@@ -199,6 +199,10 @@ func (r *run) begin(a transition.Action) []resources.ActionID {
 			r.step(Step{Key: a.Key, Kind: a.Kind, Node: a.Node, Reason: a.Reason})
 			r.apply(&state.FencePoweredOn{Fence: f.ID, Node: a.Node})
 		}
+	case a.Kind == transition.KindUnfence:
+		r.step(Step{Key: a.Key, Kind: a.Kind, Node: a.Node, Reason: a.Reason})
+		id := r.apply(&state.UnfenceStarted{Node: a.Node, Executor: a.Node, Reason: a.Reason}).Fence
+		r.apply(&state.UnfenceReported{ID: id, Node: a.Node, Done: true, Digest: r.s.UnfencingDigest(a.Node)})
 	case r.s.Fencing[a.Node] == nil:
 		how := r.s.Definition.Properties.FencingAction
 		if how == "" {

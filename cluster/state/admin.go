@@ -25,7 +25,11 @@ type DefinitionSet struct {
 // name is the older one unless the command says what only newer members
 // understand.
 func (c *DefinitionSet) name() string {
-	if definitionNeeds(c.Definition) >= VersionMore || c.Owner != "" || c.Note != "" || c.Owners != nil {
+	needs := definitionNeeds(c.Definition)
+	if needs >= VersionUnfencing {
+		return "definition.set/3"
+	}
+	if needs >= VersionMore || c.Owner != "" || c.Note != "" || c.Owners != nil {
 		return "definition.set/2"
 	}
 	return "definition.set/1"
@@ -47,6 +51,7 @@ func (c *DefinitionSet) apply(t *tx) error {
 	t.remember(c)
 	t.forgetUndefined()
 	t.forgetChecks()
+	t.forgetUnfencing()
 	t.event("definition", "", "", "revision %d%s", t.s.Revision, t.about(c))
 	return nil
 }

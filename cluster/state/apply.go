@@ -96,6 +96,7 @@ type tx struct {
 	ownInstance   map[*Instance]bool
 	ownOperations bool
 	ownFencing    bool
+	ownUnfenced   bool
 }
 
 // node returns a copy of the node that the command may change.

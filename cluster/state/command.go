@@ -46,6 +46,7 @@ var registry = map[string]func() Command{
 	"member.watchdog/1":     func() Command { return new(MemberWatchdog) },
 	"definition.set/1":      func() Command { return new(DefinitionSet) },
 	"definition.set/2":      func() Command { return new(DefinitionSet) }, // with what VersionMore added
+	"definition.set/3":      func() Command { return new(DefinitionSet) }, // with what VersionUnfencing added
 	"operations.started/1":  func() Command { return new(OperationsStarted) },
 	"operations.started/2":  func() Command { return new(OperationsStarted) }, // with notices
 	"operations.started/3":  func() Command { return new(OperationsStarted) }, // with migrations
@@ -62,6 +63,9 @@ var registry = map[string]func() Command{
 	"fence.released/1":      func() Command { return new(FenceReleased) },
 	"fence.powered_on/1":    func() Command { return new(FencePoweredOn) },
 	"fence.confirmed/1":     func() Command { return new(FenceConfirmed) },
+	"unfence.requested/1":   func() Command { return new(UnfenceRequested) },
+	"unfence.started/1":     func() Command { return new(UnfenceStarted) },
+	"unfence.reported/1":    func() Command { return new(UnfenceReported) },
 	"node.standby/1":        func() Command { return new(NodeStandby) },
 	"node.maintenance/1":    func() Command { return new(NodeMaintenance) },
 	"maintenance.set/1":     func() Command { return new(MaintenanceSet) },

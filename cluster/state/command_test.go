@@ -40,6 +40,9 @@ func samples() []Command {
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Fences: []resources.FenceDevice{{
 			ID: "pdu", Agent: "fence_apc", Targets: []resources.NodeName{"a"}, HostMap: map[resources.NodeName]string{"a": "7"}, HostParam: "port", DelayMax: resources.Duration(time.Second), UnsafeCycle: true,
 		}}}},
+		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Fences: []resources.FenceDevice{{
+			ID: "scsi", Agent: "fence_scsi", Targets: []resources.NodeName{"a"}, Provides: resources.ProvidesUnfencing, UnsafeCut: true,
+		}}}},
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud"}, Owner: "files", Note: "rollback to 5", Owners: &Owners{"resource[vip]": "files"}},
 		&OperationsStarted{Operations: []Intent{{Node: "a", Instance: "vip", Op: resources.OpStart, Incarnation: "i", Timeout: resources.Duration(time.Second), Digest: "d", Reason: "r"}}},
 		&OperationsStarted{Operations: []Intent{
@@ -62,6 +65,9 @@ func samples() []Command {
 		&FenceReleased{Node: "a", Reason: "mended"},
 		&FencePoweredOn{Fence: "f1", Node: "a", Steps: []FenceStep{step}, Error: "e"},
 		&FenceConfirmed{Node: "a", Reason: "unplugged"},
+		&UnfenceRequested{Node: "a", Reason: "storage moved"},
+		&UnfenceStarted{Node: "a", Executor: "b", Reason: "not unfenced since it started or was fenced"},
+		&UnfenceReported{ID: "u1", Node: "a", Done: true, Digest: "d", Steps: []FenceStep{step}, Error: "e", RetryAt: epoch},
 		&NodeStandby{Node: "a", Standby: true},
 		&NodeMaintenance{Node: "a", On: true, Reason: "r", Until: epoch},
 		&MaintenanceSet{Scope: "agent/systemd:*", Owner: "network team", Reason: "r", Until: epoch},

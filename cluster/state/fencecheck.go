@@ -40,6 +40,9 @@ type FenceCheckResult struct {
 const (
 	// FailureWrongHost: the device reads off although its target is alive.
 	FailureWrongHost = "wrong host"
+	// FailureCutOff: the device reads off although it has let its target in and
+	// nobody has cut it off since.
+	FailureCutOff = "cut off"
 	// FailureUnfed: the target's own watchdog is not fed by its daemon.
 	FailureUnfed = "no watchdog"
 	// FailureLogin is fencing.KindAuth's word: the device refuses the login.

@@ -12,7 +12,7 @@ import (
 // neither is the newest of its fencings.
 func (s *State) HeldOff(node resources.NodeName) *Fencing {
 	for _, f := range slices.Backward(s.FenceHistory) {
-		if f.Node != node || f.Phase != FencingDone {
+		if f.Node != node || f.Phase != FencingDone || f.Action == resources.FencingUnfence {
 			continue
 		}
 		if f.Action == resources.FencingHold || f.Action == resources.FencingRelease && f.Error != "" {

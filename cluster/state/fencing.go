@@ -92,6 +92,7 @@ func (c *FenceStarted) apply(t *tx) error {
 		n.Liveness, n.Since = LivenessDead, t.at
 		n.Evidence = []Evidence{{At: t.at, Observer: c.Executor, Source: "operator", Text: "is being fenced: " + f.Reason}}
 	}
+	t.cutOff(n)
 	f.Phase, f.Executor, f.RetryAt, f.Refused = FencingRunning, c.Executor, time.Time{}, ""
 	f.BootID = n.BootID
 	f.Attempts++
@@ -189,6 +190,7 @@ const (
 	// ProofWatchdog: it had no lease for so long that its own watchdog has reset it,
 	// or that it has stopped everything.
 	ProofWatchdog = "watchdog"
+	ProofCut      = "cut"   // cut off from what its devices guard, read back twice; it may live: a definition said that it is enough
 	ProofCycle    = "cycle" // a device took the request to cycle the power: no proof, but a definition said that it is enough
 )
 
@@ -197,6 +199,7 @@ var proofWords = map[string]string{
 	ProofPower:    "power is off, read back twice",
 	ProofWatchdog: "its watchdog has reset it, or it has stopped everything: it had no lease for long enough",
 	ProofKdump:    "its kernel has crashed and saves its memory",
+	ProofCut:      "is cut off, read back twice, and may live (unsafe)",
 	ProofCycle:    "a device took the request to cycle its power; nothing was read back (unsafe)",
 }
 
@@ -267,6 +270,7 @@ func (c *FenceConfirmed) apply(t *tx) error {
 	}
 	t.dropOperations(n)
 	t.forgetRunning(n)
+	t.cutOff(n)
 	n.Liveness, n.Off = LivenessDead, &OffProof{At: t.at, By: ProofConfirm, Fence: f.ID}
 	f.OffAt = t.at
 	f.addSteps([]FenceStep{{At: t.at, Device: "operator", Step: "confirm", Answer: t.by + ": " + c.Reason, Power: "off"}})

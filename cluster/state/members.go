@@ -188,6 +188,7 @@ func (c *MemberRemoved) apply(t *tx) error {
 	if f, open := t.fencing(c.Node); open {
 		t.closeFencing(f, FencingWithdrawn)
 	}
+	t.withdrawUnfencing(c.Node)
 	if n.Serial != "" {
 		t.s.Revoked = maps.Clone(t.s.Revoked)
 		t.s.Revoked[n.Serial] = c.Node
@@ -222,6 +223,7 @@ func (c *MemberBooted) apply(t *tx) error {
 	if rebooted {
 		t.forgetRunning(n)
 		n.BootedAt, n.Watchdog = t.at, nil
+		t.cutOff(n)
 		t.event("member", c.Node, "", "host started")
 	} else {
 		t.event("member", c.Node, "", "daemon restarted; its services went on")
@@ -280,8 +282,10 @@ func (c *MemberVerdict) apply(t *tx) error {
 	switch c.Liveness {
 	case LivenessDead:
 		t.dropOperations(n)
+		t.withdrawUnfencing(n.Name)
 	case LivenessLeft:
 		t.dropOperations(n)
+		t.withdrawUnfencing(n.Name)
 		t.forgetRunning(n)
 	case LivenessAlive:
 		f, open := t.fencing(c.Node)

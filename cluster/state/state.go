@@ -46,6 +46,9 @@ type State struct {
 	// oldest first, at most MaxFenceHistory.
 	Fencing      map[resources.NodeName]*Fencing `json:"fencing"`
 	FenceHistory []*Fencing                      `json:"fence_history"`
+	// Unfencing holds the open unfencing of each node; closed ones are in the
+	// history with the fencings.
+	Unfencing map[resources.NodeName]*Fencing `json:"unfencing,omitempty"`
 	// FenceChecks is whether each fence device would do its work, by
 	// FenceCheckKey: one for each target of each defined device, at most.
 	FenceChecks map[string]*FenceCheck `json:"fence_checks,omitempty"`
@@ -135,6 +138,9 @@ type Node struct {
 	BootedAt    time.Time `json:"booted_at,omitzero"`
 	// Watchdog is what the member's daemon feeds; nil for none.
 	Watchdog *Watchdog `json:"watchdog,omitempty"`
+	// Unfenced says that the node was let in by the devices that cut it off from
+	// something, since its host started and since it was last fenced.
+	Unfenced *Unfenced `json:"unfenced,omitempty"`
 	// Software is the newest command set that its daemon understands.
 	Software int `json:"software,omitempty"`
 
@@ -154,7 +160,7 @@ type OffProof struct {
 	At time.Time `json:"at"`
 	// By is power (read back as off), confirm (an operator's word), kdump (the
 	// host said that its kernel has crashed), watchdog (its own must have reset it),
-	// or cycle (a device's unproven word).
+	// cycle (a device's unproven word), or cut (it may live, cut off).
 	By    string `json:"by"`
 	Fence string `json:"fence,omitempty"` // id of the fencing
 }
@@ -255,7 +261,8 @@ type Fencing struct {
 	// nothing of a later start of the host.
 	BootID string `json:"boot_id,omitempty"`
 	// Refused is the digest of the node's devices with which the newest attempt
-	// was refused the login (FencingDigest), else empty.
+	// was refused the login (FencingDigest), else empty. Of an unfencing it is that
+	// of those with which the newest attempt failed (UnfencingDigest).
 	Refused string `json:"refused,omitempty"`
 	// RetryAt is when a failed attempt may be repeated.
 	RetryAt time.Time   `json:"retry_at,omitzero"`

@@ -15,6 +15,7 @@ import "github.com/belay-ha/belay/resources"
 //	   more than nodes (maintenance.set/1, maintenance.ended/1)
 //	4  a live migration that was given up is remembered until its source was looked at
 //	4  the audit, and from where a command was asked for (Envelope.From)
+//	4  unfencing (unfence.*/1), and definitions that say it (definition.set/3)
 const Version = 4
 
 const (
@@ -34,6 +35,8 @@ const (
 	// VersionLooks is the first command set that orders the looks after a live
 	// migration that was given up.
 	VersionLooks = 4
+	// VersionUnfencing is the first command set with unfencing.
+	VersionUnfencing = 4
 )
 
 // newer holds the command set of each command that not every release of this
@@ -50,6 +53,10 @@ var newer = map[string]int{
 	"ticket.set/1":         VersionMore,
 	"maintenance.set/1":    VersionAdmin,
 	"maintenance.ended/1":  VersionAdmin,
+	"definition.set/3":     VersionUnfencing,
+	"unfence.requested/1":  VersionUnfencing,
+	"unfence.started/1":    VersionUnfencing,
+	"unfence.reported/1":   VersionUnfencing,
 }
 
 // Needs returns the command set that a command belongs to. Whoever proposes it
@@ -61,6 +68,9 @@ func Needs(c Command) int { return max(newer[c.name()], firstVersion) }
 func definitionNeeds(d *resources.Definition) int {
 	if d == nil {
 		return firstVersion
+	}
+	if saysUnfencing(d) {
+		return VersionUnfencing
 	}
 	if saysMore(d) || d.SaysMore() {
 		return VersionMore

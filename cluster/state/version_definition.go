@@ -2,6 +2,25 @@ package state
 
 import "github.com/belay-ha/belay/resources"
 
+// saysUnfencing reports whether a definition says what command sets before
+// VersionUnfencing cannot read.
+func saysUnfencing(d *resources.Definition) bool {
+	if d.Unfences() {
+		return true
+	}
+	for _, f := range d.Fences {
+		if f.Provides != "" || f.UnsafeCut {
+			return true
+		}
+	}
+	for i := range d.Templates {
+		if resources.Or(d.Templates[i].Meta.Requires, "") == resources.RequiresUnfencing {
+			return true
+		}
+	}
+	return false
+}
+
 // saysMore reports whether a definition's resources say what command sets before
 // VersionMore cannot read.
 func saysMore(d *resources.Definition) bool {

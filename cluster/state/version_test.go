@@ -15,10 +15,20 @@ func TestNeeds(t *testing.T) {
 		change func(*resources.Definition)
 		want   int
 	}{
-		"nothing new":   {func(*resources.Definition) {}, 1},
-		"of a resource": {func(d *resources.Definition) { d.Resources[0].Meta.AllowMigrate = &no }, VersionMore},
-		"of a group":    {func(d *resources.Definition) { d.Groups[0].Meta.AllowMigrate = &no }, VersionMore},
-		"by default":    {func(d *resources.Definition) { d.Defaults.Resource.AllowMigrate = &no }, VersionMore},
+		"nothing new":           {func(*resources.Definition) {}, 1},
+		"of a resource":         {func(d *resources.Definition) { d.Resources[0].Meta.AllowMigrate = &no }, VersionMore},
+		"of a group":            {func(d *resources.Definition) { d.Groups[0].Meta.AllowMigrate = &no }, VersionMore},
+		"by default":            {func(d *resources.Definition) { d.Defaults.Resource.AllowMigrate = &no }, VersionMore},
+		"it requires unfencing": {func(d *resources.Definition) { d.Resources[0].Meta.Requires = new(resources.RequiresUnfencing) }, VersionUnfencing},
+		"by default, unfencing": {func(d *resources.Definition) { d.Defaults.Resource.Requires = new(resources.RequiresUnfencing) }, VersionUnfencing},
+		"of a template": {func(d *resources.Definition) {
+			d.Templates = []resources.Resource{{ID: "t", Meta: resources.Meta{Requires: new(resources.RequiresUnfencing)}}}
+		}, VersionUnfencing},
+		"it requires fencing": {func(d *resources.Definition) { d.Resources[0].Meta.Requires = new(resources.RequiresFencing) }, 1},
+		"a device provides it": {func(d *resources.Definition) {
+			d.Fences = []resources.FenceDevice{{Provides: resources.ProvidesUnfencing}}
+		}, VersionUnfencing},
+		"a cut is enough": {func(d *resources.Definition) { d.Fences = []resources.FenceDevice{{UnsafeCut: true}} }, VersionUnfencing},
 	} {
 		d := plain.Clone()
 		tc.change(d)

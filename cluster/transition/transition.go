@@ -41,7 +41,7 @@ type Transition struct {
 // Kind is what an action does.
 type Kind string
 
-// The kinds. All but the last two are operations on an instance and have the
+// The kinds. All but the last three are operations on an instance and have the
 // words of resources.Op.
 const (
 	KindStart   Kind = "start"
@@ -56,6 +56,7 @@ const (
 	KindMigrateFrom Kind = "migrate_from"
 	KindFence       Kind = "fence"
 	KindPowerOn     Kind = "power_on"
+	KindUnfence     Kind = "unfence" // let in again by what cuts the node off
 )
 
 // Op returns the operation that the action asks an agent for; false for
@@ -64,7 +65,7 @@ func (k Kind) Op() (resources.Op, bool) {
 	switch k {
 	case KindStart, KindStop, KindPromote, KindDemote, KindProbe, KindReload, KindNotify, KindMigrateTo, KindMigrateFrom:
 		return resources.Op(k), true
-	case KindFence, KindPowerOn:
+	case KindFence, KindPowerOn, KindUnfence:
 		return "", false
 	default:
 		panic("transition: invalid kind " + string(k))
@@ -77,7 +78,7 @@ type Action struct {
 	// unique in its plan and the same in each plan that holds the action.
 	Key  string `json:"key"`
 	Kind Kind   `json:"kind"`
-	// Node that acts, or that is fenced.
+	// Node that acts, or that is fenced or unfenced.
 	Node     resources.NodeName   `json:"node"`
 	Instance resources.InstanceID `json:"instance,omitempty"`
 	Timeout  resources.Duration   `json:"timeout,omitempty"`
@@ -96,7 +97,7 @@ type Action struct {
 	// After holds indexes into Transition.Actions: what must be gone from the
 	// plan before this action may be dispatched. Ascending, without repeats.
 	After []int `json:"after,omitempty"`
-	// InFlight is the dispatched action, or the id of the open fencing.
+	// InFlight is the dispatched action, or the id of the open fencing or unfencing.
 	InFlight resources.ActionID `json:"in_flight,omitempty"`
 	// Wait says why the action cannot be dispatched although nothing in After
 	// holds it back; empty if it can.

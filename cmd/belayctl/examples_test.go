@@ -87,6 +87,8 @@ func runExample(t *testing.T, line string) {
 			c.fenced()
 		case strings.HasPrefix(part, "fence confirm"):
 			c.fake.state.Nodes["controller-2"].Liveness = state.LivenessDead
+		case strings.HasPrefix(part, "fence unfence"):
+			c.fake.state.Definition.Fences = append(c.fake.state.Definition.Fences, resources.FenceDevice{ID: "scsi", Agent: "fence_scsi", Targets: []resources.NodeName{"controller-1"}, Provides: resources.ProvidesUnfencing})
 		case strings.HasPrefix(part, "fence release"):
 			c.leftOff("controller-1")
 		case strings.HasPrefix(part, "tag delete"):

@@ -42,7 +42,7 @@ func (a *app) fenceCommand() *cobra.Command {
 		return a.fenceNode(cmd.Context(), &flags, args[0], off, reason)
 	}
 	cmd.AddCommand(
-		a.fenceCheckCommand(), a.fenceTestCommand(), a.fenceConfirmCommand(), a.fenceReleaseCommand(), a.fenceHistoryCommand(), a.fenceListCommand(), a.fenceAgentsCommand(),
+		a.fenceCheckCommand(), a.fenceTestCommand(), a.fenceConfirmCommand(), a.fenceReleaseCommand(), a.fenceUnfenceCommand(), a.fenceHistoryCommand(), a.fenceListCommand(), a.fenceAgentsCommand(),
 		a.editing("create ID AGENT targets=NODE[,NODE...] [level=N] [delay=TIME] [delay_max=TIME] [timeout=TIME] [host_map=NODE:VALUE;...] [host_param=NAME] [NAME=VALUE...]", "Add a fence device",
 			"  belayctl fence create bmc-1 redfish targets=controller-1 endpoint=https://198.51.100.11 username=admin password=secret://bmc-1\n  belayctl fence create pdu-b fence_apc_snmp targets=controller-0 ip=198.51.100.9 plug=4 level=2\n  belayctl fence create pdu-a fence_apc_snmp 'host_map=controller-0:7;controller-1:8' ip=198.51.100.8 delay_max=5s",
 			edit.CreateFence, all),
@@ -79,7 +79,7 @@ func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, of
 		names = append(names, string(n.Name))
 	}
 	if !slices.Contains(names, node) {
-		return unknownName("node", node, append(names, "check", "test", "confirm", "release", "history", "list", "create", "update", "delete", "level", "agents"))
+		return unknownName("node", node, append(names, "check", "test", "confirm", "release", "unfence", "history", "list", "create", "update", "delete", "level", "agents"))
 	}
 	request := &state.FenceRequested{Node: resources.NodeName(node), Action: resources.FencingReboot, Reason: reason}
 	if off {
@@ -212,7 +212,7 @@ func (a *app) ask(question, word string) error {
 func (a *app) fenceHistoryCommand() *cobra.Command {
 	var stale bool
 	cmd := &cobra.Command{
-		Use: "history [NODE]", Short: "Show open and past fencings with their evidence", Args: arguments(0, 1), Example: "  belayctl fence history\n  belayctl fence history controller-2 -o json",
+		Use: "history [NODE]", Short: "Show open and past fencings and unfencings with their evidence", Args: arguments(0, 1), Example: "  belayctl fence history\n  belayctl fence history controller-2 -o json",
 	}
 	cmd.Flags().BoolVar(&stale, "stale", false, "ask this member only, without quorum")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -223,6 +223,9 @@ func (a *app) fenceHistoryCommand() *cobra.Command {
 		all := slices.Clone(s.FenceHistory)
 		for _, name := range s.NodeNames() {
 			if f, open := s.Fencing[name]; open {
+				all = append(all, f)
+			}
+			if f, open := s.Unfencing[name]; open {
 				all = append(all, f)
 			}
 		}

@@ -44,6 +44,13 @@ var (
 // of the first by itself (device kdump); the second is an operator's word.
 var provesNothing = []string{"fence_kdump", "fence_ack_manual"}
 
+// cutting are agents that cut a node off from its storage or network and switch
+// no power ("fabric fencing" in their own metadata). Their "on" lets it in again.
+var cutting = []string{"fence_aws_vpc_net", "fence_brocade", "fence_cisco_mds", "fence_ifmib", "fence_mpath", "fence_sanbox2", "fence_scsi"}
+
+// telling are agents that only tell somebody else that a node is down.
+var telling = []string{"fence_compute", "fence_evacuate"}
+
 // Pattern makes specs for every name that begins with fence_. The agents are
 // looked for in the directories when they run, so a definition can name an
 // agent that only other members have.
@@ -67,6 +74,8 @@ func Spec(name string, dirs ...string) fencing.Spec {
 		Summary: "the fence agent " + name + "; its own documentation names its parameters",
 		Host:    "plug",
 		Open:    true,
+		Cuts:    slices.Contains(cutting, name) || slices.Contains(telling, name),
+		Unfence: slices.Contains(cutting, name),
 		Params: []fencing.ParamSpec{
 			{Name: paramTimeout, Type: fencing.TypeDuration, Default: "40s", Description: "the longest that one run of the agent may take"},
 			{Name: paramSecrets, Type: fencing.TypeString, Description: "names of further parameters that are secret, with commas between"},
@@ -148,6 +157,17 @@ func (d *device) Off(ctx context.Context) (fencing.Evidence, error) {
 // On implements fencing.Device.
 func (d *device) On(ctx context.Context) (fencing.Evidence, error) {
 	return d.switchPower(ctx, fencing.StepOn, fencing.ActionOn)
+}
+
+// OnTarget implements fencing.Local, by what the agent says of itself.
+func (d *device) OnTarget(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	m, err := ReadMetadata(ctx, d.agent, d.dirs...)
+	if err != nil {
+		return false, d.fail(fencing.KindConfig, fencing.StepOn, err.Error(), err)
+	}
+	return m.OnTarget, nil
 }
 
 // Cycle implements fencing.Cycler. Agents cycle by "reboot", which ends well when

@@ -16,6 +16,9 @@ type Metadata struct {
 	ShortDesc string
 	Params    []Param
 	Actions   []string
+	// OnTarget says that "on" works from the target alone, OnAutomatic that it is to
+	// be done whenever the target has started: the agent cuts it off from something.
+	OnTarget, OnAutomatic bool
 }
 
 // Param is one parameter of an agent.
@@ -70,7 +73,9 @@ func ParseMetadata(text []byte) (Metadata, error) {
 			} `xml:"content"`
 		} `xml:"parameters>parameter"`
 		Actions []struct {
-			Name string `xml:"name,attr"`
+			Name      string `xml:"name,attr"`
+			OnTarget  string `xml:"on_target,attr"`
+			Automatic string `xml:"automatic,attr"`
 		} `xml:"actions>action"`
 	}
 	start := strings.Index(string(text), "<resource-agent")
@@ -89,6 +94,9 @@ func ParseMetadata(text []byte) (Metadata, error) {
 	}
 	for _, a := range doc.Actions {
 		m.Actions = append(m.Actions, a.Name)
+		if a.Name == string(fencing.ActionOn) {
+			m.OnTarget, m.OnAutomatic = isTrue(a.OnTarget), isTrue(a.Automatic)
+		}
 	}
 	return m, nil
 }

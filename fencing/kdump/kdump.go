@@ -30,7 +30,7 @@ func Spec(hub *Hub) fencing.Spec {
 		Name:    Name,
 		Summary: "hears a crashed kernel's word that it is dumping (fence_kdump_send); cuts no power",
 		Host:    "address",
-		Passive: true,
+		Passive: true, Dumps: true,
 		Params: []fencing.ParamSpec{
 			{Name: "address", Type: fencing.TypeString, Required: true, Description: "the IP address, or name, that the node's crash kernel sends from"},
 			{Name: "port", Type: fencing.TypeInt, Default: "7410", Min: 1, Max: 65535, Description: "the UDP port that it sends to"},

@@ -27,17 +27,21 @@ const fenceDevice = "a fence device"
 // fenceDevice takes a resource that is a fence device.
 func (m *importer) fenceDevice(c *policy.ResourceConfig) {
 	m.gone[c.ID] = fenceDevice
+	f := &fenceConfig{id: c.ID, device: resources.FenceDevice{Agent: c.Type}, plug: "port"}
 	for _, s := range m.settings(c.Meta, "") {
 		if s.name == "target-role" && strings.EqualFold(s.value, "stopped") {
 			m.note(s.at, "fence device %q is stopped: it is left out", c.ID)
 			m.gone[c.ID] = "a stopped fence device"
 			return
 		}
-		if s.name == "provides" {
+		switch {
+		case s.name == "provides" && s.value == string(resources.ProvidesUnfencing):
+			f.device.Provides = resources.ProvidesUnfencing
+			m.note(s.at, "fence device %q cuts nodes off and lets them live, which Pacemaker takes for dead: Belay wants a device that switches power at its level, too, or unsafe_cut = true", c.ID)
+		case s.name == "provides":
 			m.lose(s.at, "%s=%s of fence device %q cannot be represented", s.name, s.value, c.ID)
 		}
 	}
-	f := &fenceConfig{id: c.ID, device: resources.FenceDevice{Agent: c.Type}, plug: "port"}
 	if !strings.HasPrefix(c.Type, "fence_") {
 		f.device.Agent = resources.ForeignFence + c.Type
 		m.note(m.at(c.ID), "fence device %q: Belay cannot run %s; the definition can be planned with, and applied once redfish, ipmi or a fence agent (fence_*) is named", c.ID, c.Type)
@@ -73,6 +77,11 @@ func (m *importer) fenceParam(f *fenceConfig, s setting) {
 	case "pcmk_host_check", "pcmk-host-check", "pcmk_action_limit", "pcmk_reboot_retries", "pcmk_off_retries", "pcmk_monitor_retries":
 	case "priority":
 		f.priority = resources.Or(m.score(s), 0)
+	case "pcmk_reboot_action":
+		// What cuts a node off lets it in again when it is back, and not before.
+		if f.device.Provides == "" || s.value != "off" {
+			m.lose(s.at, "parameter %s of fence device %q cannot be represented", s.name, f.id)
+		}
 	default:
 		if strings.HasPrefix(s.name, "pcmk_") {
 			m.lose(s.at, "parameter %s of fence device %q cannot be represented", s.name, f.id)

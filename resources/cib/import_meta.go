@@ -23,7 +23,7 @@ func (m *importer) meta(to *resources.Meta, s setting) bool {
 	case "resource-stickiness":
 		to.Stickiness = m.score(s)
 	case "requires":
-		to.Requires = word(m, s, resources.RequiresNothing, resources.RequiresQuorum, resources.RequiresFencing)
+		to.Requires = word(m, s, resources.RequiresNothing, resources.RequiresQuorum, resources.RequiresFencing, resources.RequiresUnfencing)
 	case "multiple-active":
 		s.value = strings.ReplaceAll(s.value, "-", "_")
 		to.MultipleActive = word(m, s, resources.MultipleActiveBlock, resources.MultipleActiveStopOnly, resources.MultipleActiveStopStart)

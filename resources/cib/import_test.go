@@ -103,6 +103,9 @@ func TestImport(t *testing.T) {
 			"id = \"f\"\nagent = \"fence_apc\"\ntargets = [\"alpha\"]", ""},
 		{"a device that listens for crashed kernels", "", web + `<primitive id="dump" class="stonith" type="fence_kdump"><instance_attributes id="p"><nvpair id="p1" name="pcmk_host_list" value="alpha beta"/><nvpair id="p2" name="timeout" value="30"/><nvpair id="p3" name="ipport" value="7411"/></instance_attributes></primitive>`, "",
 			"id = \"dump-beta\"\nagent = \"kdump\"\ntargets = [\"beta\"]\n[fence.params]\naddress = \"beta\"\nport = 7411\ntimeout = \"30s\"\n", ""},
+		{"a device that cuts nodes off", "", web + `<primitive id="scsi" class="stonith" type="fence_scsi"><instance_attributes id="p"><nvpair id="p1" name="pcmk_host_list" value="alpha"/><nvpair id="p2" name="pcmk_reboot_action" value="off"/></instance_attributes><meta_attributes id="m"><nvpair id="m1" name="provides" value="unfencing"/></meta_attributes></primitive>`, "",
+			"id = \"scsi\"\nagent = \"fence_scsi\"\ntargets = [\"alpha\"]\nprovides = \"unfencing\"\n", "which Pacemaker takes for dead"},
+		{"what requires unfencing", "", dummy("web", `<meta_attributes id="m"><nvpair id="m1" name="requires" value="unfencing"/></meta_attributes>`), "", "requires = \"unfencing\"", ""},
 		{"delays of a fence device", "", web + `<primitive id="pdu" class="stonith" type="fence_apc"><instance_attributes id="p"><nvpair id="p1" name="pcmk_host_list" value="alpha,beta"/><nvpair id="p2" name="pcmk_delay_base" value="alpha:0;beta:3s"/><nvpair id="p3" name="pcmk_delay_max" value="10"/></instance_attributes></primitive>`, "",
 			"targets = [\"beta\"]\ndelay = \"3s\"\ndelay_max = \"10s\"\n", ""},
 		{"parameters of a group", "", `<group id="g"><instance_attributes id="gi"><nvpair id="gi1" name="device" value="/dev/sda"/><nvpair id="gi2" name="fstype" value="xfs"/></instance_attributes>` +

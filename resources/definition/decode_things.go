@@ -121,7 +121,7 @@ func (d *decoder) fence(i *item) {
 	f := resources.FenceDevice{
 		ID: i.text("id"), Agent: i.text("agent"), Level: value(i.number("level")), Params: i.flat("params"),
 		HostParam: i.text("host_param"), Delay: value(i.duration("delay")), DelayMax: value(i.duration("delay_max")), Timeout: value(i.duration("timeout")),
-		UnsafeCycle: value(i.truth("unsafe_cycle")),
+		UnsafeCycle: value(i.truth("unsafe_cycle")), Provides: resources.Provides(i.text("provides")), UnsafeCut: value(i.truth("unsafe_cut")),
 	}
 	for name, plug := range i.flat("host_map") {
 		if f.HostMap == nil {

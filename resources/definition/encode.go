@@ -177,6 +177,8 @@ func (w *writer) fence(f resources.FenceDevice) {
 	w.duration("delay_max", f.DelayMax)
 	w.duration("timeout", f.Timeout)
 	w.flag("unsafe_cycle", f.UnsafeCycle)
+	w.text("provides", string(f.Provides))
+	w.flag("unsafe_cut", f.UnsafeCut)
 	w.text("host_param", f.HostParam)
 	plugs := resources.Params{}
 	for name, plug := range f.HostMap {

@@ -176,7 +176,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 	})
 	few("fences", func() {
 		def.Fences = append(def.Fences, resources.FenceDevice{ID: maybe(t, anyText, "id"), Agent: maybe(t, anyText, "agent"), Targets: names[resources.NodeName](t, "targets"),
-			Level: maybe(t, anyCount, "level"), Params: drawParams(t), Delay: maybe(t, anyRound, "delay"), DelayMax: maybe(t, anyRound, "delay max"), HostMap: drawHosts(t), UnsafeCycle: rapid.Bool().Draw(t, "unsafe"), HostParam: maybe(t, anyName, "host param"), Timeout: maybe(t, anyDuration, "timeout")})
+			Level: maybe(t, anyCount, "level"), Params: drawParams(t), Delay: maybe(t, anyRound, "delay"), DelayMax: maybe(t, anyRound, "delay max"), HostMap: drawHosts(t), UnsafeCycle: rapid.Bool().Draw(t, "unsafe"), UnsafeCut: rapid.Bool().Draw(t, "cut"), Provides: resources.Provides(maybe(t, anyName, "provides")), HostParam: maybe(t, anyName, "host param"), Timeout: maybe(t, anyDuration, "timeout")})
 	})
 	few("resources", func() { def.Resources = append(def.Resources, drawResource(t)) })
 	few("templates", func() {

@@ -52,6 +52,18 @@ func Fences(registry fencing.Registry) resources.FenceTable {
 		spec, _ := registry.Find(agent)
 		return spec.Watchdog
 	}
+	table.Dumps = func(agent string) bool {
+		spec, _ := registry.Find(agent)
+		return spec.Dumps
+	}
+	table.Cuts = func(agent string) bool {
+		spec, _ := registry.Find(agent)
+		return spec.Cuts
+	}
+	table.Unfences = func(agent string) bool {
+		spec, _ := registry.Find(agent)
+		return spec.Unfence
+	}
 	for _, spec := range registry.Specs() {
 		table.Names = append(table.Names, spec.Name)
 	}
