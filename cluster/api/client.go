@@ -147,6 +147,13 @@ func (c *Client) CreateToken(ctx context.Context, ttl time.Duration) (TokenAnswe
 	return answer, err
 }
 
+// IssueCertificate has a person's key signed.
+func (c *Client) IssueCertificate(ctx context.Context, request CertificateRequest) (CertificateAnswer, error) {
+	var answer CertificateAnswer
+	err := c.call(ctx, "POST", "/v1/certificates", request, &answer)
+	return answer, err
+}
+
 // Join asks a member to admit this node.
 func (c *Client) Join(ctx context.Context, request, answer any) error {
 	return c.call(ctx, "POST", "/v1/join", request, answer)
@@ -207,6 +214,7 @@ func (c *Client) Relay(ctx context.Context, r *http.Request, body []byte, by Ide
 	request.Header.Set(headerBy, by.Name)
 	request.Header.Set(headerRole, by.Role.String())
 	request.Header.Set(headerFrom, by.From)
+	request.Header.Set(headerSubject, string(by.Subject))
 	return c.http.Do(request)
 }
 

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os/user"
 	"slices"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/cluster/state"
 )
 
 // Role is what a caller may do; each role includes the ones before it.
@@ -42,6 +40,9 @@ type Identity struct {
 	Role Role
 	// From is where they are: an address, or a member's local socket.
 	From string
+	// Subject is the one that a role may be bound to: user:NAME or cert:NAME; empty
+	// for members.
+	Subject state.Subject
 }
 
 // Headers that only members are believed in.
@@ -49,13 +50,14 @@ const (
 	headerBy        = "Belay-By"
 	headerRole      = "Belay-Role"
 	headerFrom      = "Belay-From"
+	headerSubject   = "Belay-Subject"
 	headerForwarded = "Belay-Forwarded"
 )
 
 type peerKey struct{}
 
 // WithPeerCredentials keeps a Unix connection's credentials for
-// LocalIdentity; it is an http.Server's ConnContext.
+// Access.Local; it is an http.Server's ConnContext.
 func WithPeerCredentials(ctx context.Context, c net.Conn) context.Context {
 	unixConn, ok := c.(*net.UnixConn)
 	if !ok {
@@ -70,25 +72,6 @@ func WithPeerCredentials(ctx context.Context, c net.Conn) context.Context {
 		return ctx
 	}
 	return context.WithValue(ctx, peerKey{}, credentials)
-}
-
-// LocalIdentity identifies callers of a member's local socket. Its file mode says
-// who may connect at all; whoever can is an administrator.
-func LocalIdentity(member resources.NodeName) func(*http.Request) Identity {
-	return func(r *http.Request) Identity { return localIdentity(member, r) }
-}
-
-func localIdentity(member resources.NodeName, r *http.Request) Identity {
-	credentials, ok := r.Context().Value(peerKey{}).(*unix.Ucred)
-	if !ok {
-		return Identity{Name: "local", Role: RoleNone}
-	}
-	uid := strconv.FormatUint(uint64(credentials.Uid), 10)
-	name := "uid " + uid
-	if u, err := user.LookupId(uid); err == nil {
-		name = u.Username
-	}
-	return Identity{Name: name, Role: RoleAdmin, From: fmt.Sprintf("socket of %s, uid %s", member, uid)}
 }
 
 // CertificateIdentity identifies callers by their client certificate, whose
@@ -112,7 +95,11 @@ func CertificateIdentity(r *http.Request) Identity {
 			who.Role = max(who.Role, RoleViewer)
 		}
 	}
+	if who.Role != RolePeer {
+		who.Subject = "cert:" + state.Subject(who.Name)
+	}
 	if by := r.Header.Get(headerBy); who.Role == RolePeer && by != "" {
+		who.Subject = state.Subject(r.Header.Get(headerSubject))
 		who.Name = by
 		if from := r.Header.Get(headerFrom); from != "" {
 			who.From = from
@@ -124,6 +111,11 @@ func CertificateIdentity(r *http.Request) Identity {
 		}
 	}
 	return who
+}
+
+// certifiedPeer reports whether the connection is another member's.
+func certifiedPeer(r *http.Request) bool {
+	return r.TLS != nil && len(r.TLS.PeerCertificates) > 0 && slices.Contains(r.TLS.PeerCertificates[0].Subject.Organization, "belay:node")
 }
 
 // host is an address without its port.

@@ -176,6 +176,21 @@ type SecretRequest struct {
 	Value  string `json:"value,omitempty"`
 }
 
+// CertificateRequest asks for a person's certificate.
+type CertificateRequest struct {
+	Name string `json:"name"`
+	Role string `json:"role"` // viewer, operator or admin
+	// Request is the certificate request, PEM: the key stays with the person.
+	Request string `json:"request"`
+}
+
+// CertificateAnswer is the certificate and the authority that signed it, PEM.
+type CertificateAnswer struct {
+	Certificate string    `json:"certificate"`
+	Authority   string    `json:"authority"`
+	ExpiresAt   time.Time `json:"expires_at"`
+}
+
 // TokenRequest asks for a join token.
 type TokenRequest struct {
 	TTL resources.Duration `json:"ttl"`

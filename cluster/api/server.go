@@ -48,6 +48,8 @@ type Cluster interface {
 	// log.
 	CreateToken(ctx context.Context, who Identity, ttl time.Duration) (TokenAnswer, error)
 	SetSecret(ctx context.Context, who Identity, request SecretRequest) error
+	// IssueCertificate signs a person's key, and commits that it did.
+	IssueCertificate(ctx context.Context, who Identity, request CertificateRequest) (CertificateAnswer, error)
 	// CheckFences has members read fence devices now, changing nothing.
 	CheckFences(context.Context, FenceCheckRequest) (FenceCheckAnswer, error)
 	// Forward sends a request to the leader.
@@ -93,47 +95,6 @@ const (
 	MaxJoinBody = 64 << 10
 )
 
-// Handler returns the routes for callers whose identity identify finds.
-func (s *Server) Handler(identify func(*http.Request) Identity) http.Handler {
-	mux := http.NewServeMux()
-	route := func(pattern string, least Role, h func(*http.Request, []byte, Identity) (any, error)) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, MaxBody, least, identify, h) })
-	}
-	leader := func(pattern string, least Role, h func(*http.Request, []byte, Identity) (any, error)) {
-		route(pattern, least, s.atLeader(h))
-	}
-	route("GET /v1/ping", RoleNone, func(*http.Request, []byte, Identity) (any, error) { return struct{}{}, nil })
-	route("GET /v1/status", RoleViewer, s.staleOrLeader(s.status))
-	route("GET /v1/state", RoleViewer, s.staleOrLeader(s.state))
-	route("GET /v1/definition", RoleViewer, s.staleOrLeader(s.definition))
-	route("GET /v1/history", RoleViewer, s.history)
-	route("GET /v1/audit", RoleViewer, s.staleOrLeader(s.audit))
-	route("GET /v1/whoami", RoleNone, func(_ *http.Request, _ []byte, who Identity) (any, error) { return s.whoami(who), nil })
-	leader("GET /v1/revisions", RoleViewer, s.revisions)
-	leader("GET /v1/live", RoleViewer, func(*http.Request, []byte, Identity) (any, error) { return s.cluster.Live(), nil })
-	leader("GET /v1/explain", RoleViewer, s.explain)
-	leader("POST /v1/commands", RoleOperator, s.command)
-	leader("POST /v1/wait", RoleViewer, s.wait)
-	leader("POST /v1/secrets", RoleAdmin, s.secret)
-	leader("POST /v1/tokens", RoleAdmin, s.token)
-	leader("POST /v1/fence/check", RoleOperator, s.checkFences) // it logs in with the cluster's accounts
-	route("GET /v1/doctor", RoleOperator, s.doctor)             // it writes to disks and dials
-	route("GET /v1/peer/examine", RolePeer, s.examine)
-	route("POST /v1/peer/echo", RolePeer, s.echo)
-	leader("POST /v1/peer/propose", RolePeer, s.peerPropose)
-	route("POST /v1/peer/order", RolePeer, s.order)
-	route("POST /v1/peer/cancel", RolePeer, s.cancel)
-	route("POST /v1/peer/fence", RolePeer, s.fence)
-	route("POST /v1/peer/fence-check", RolePeer, s.readFence)
-	leader("POST /v1/peer/lease", RolePeer, s.lease)
-	route("GET /v1/peer/check", RolePeer, s.check)
-	leader("POST /v1/join", RolePeer, s.join) // a joiner's request that another member sends on
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, &Error{Code: CodeNotFound, Text: fmt.Sprintf("no such request: %s %s", r.Method, r.URL.Path)})
-	})
-	return mux
-}
-
 // JoinHandler returns the one route that is open to callers without a
 // certificate.
 func (s *Server) JoinHandler() http.Handler {
@@ -151,6 +112,7 @@ func (s *Server) join(r *http.Request, body []byte, _ Identity) (any, error) {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, least Role, identify func(*http.Request) Identity, h func(*http.Request, []byte, Identity) (any, error)) {
 	who := identify(r)
 	if who.Role < least {
+		s.log.Info("refused", zap.String("by", who.Name), zap.String("from", who.From), zap.Stringer("role", who.Role), zap.String("request", r.Method+" "+r.URL.Path))
 		writeError(w, &Error{Code: CodeForbidden, Text: fmt.Sprintf("%s has the role %s; %s %s needs %s", who.Name, who.Role, r.Method, r.URL.Path, least)})
 		return
 	}
@@ -299,7 +261,7 @@ func (s *Server) definition(current *state.State, _ bool) any {
 // administrators' business.
 var asked = map[string]Role{
 	"definition.set": RoleOperator, "node.standby": RoleOperator, "node.maintenance": RoleOperator, "node.attribute": RoleOperator,
-	"maintenance.set": RoleOperator, "maintenance.ended": RoleOperator,
+	"maintenance.set": RoleOperator, "maintenance.ended": RoleOperator, "role.bound": RoleAdmin,
 	"failures.cleared": RoleOperator, "fence.requested": RoleOperator, "fence.confirmed": RoleOperator, "fence.released": RoleOperator, "resource.moved": RoleOperator,
 	"resource.overridden": RoleOperator, "resource.restart": RoleOperator, "ticket.set": RoleOperator, "member.removed": RoleAdmin, "member.voting": RoleAdmin,
 }
@@ -391,6 +353,14 @@ func (s *Server) token(r *http.Request, body []byte, who Identity) (any, error) 
 		return nil, err
 	}
 	return s.cluster.CreateToken(r.Context(), who, request.TTL.Std())
+}
+
+func (s *Server) certificate(r *http.Request, body []byte, who Identity) (any, error) {
+	var request CertificateRequest
+	if err := decode(body, &request); err != nil {
+		return nil, err
+	}
+	return s.cluster.IssueCertificate(r.Context(), who, request)
 }
 
 // orderPoll bounds how long a member holds an order request open; the leader

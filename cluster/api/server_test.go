@@ -126,6 +126,10 @@ func (m *member) Examine(context.Context) doctor.Examination   { return doctor.E
 func (m *member) CreateToken(context.Context, Identity, time.Duration) (TokenAnswer, error) {
 	return TokenAnswer{Token: "token"}, nil
 }
+func (m *member) IssueCertificate(context.Context, Identity, CertificateRequest) (CertificateAnswer, error) {
+	return CertificateAnswer{}, nil
+}
+
 func (m *member) SetSecret(context.Context, Identity, SecretRequest) error { return nil }
 func (m *member) NoQuorum() string                                         { return string(m.name) + " reaches 1 of 3 voters" }
 
@@ -205,16 +209,18 @@ func command(t *testing.T, c state.Command) string {
 	return string(body)
 }
 
-func TestEveryRouteChecksTheRole(t *testing.T) {
-	roles := []string{"belay:stranger", "belay:viewer", "belay:operator", "belay:admin", "belay:node"}
+// tableRoute is a request and who may make it.
+type tableRoute struct {
+	method, path, body string
+	least              Role
+	peersOnly          bool
+}
+
+func routeTable(t *testing.T) []tableRoute {
 	standby := command(t, &state.NodeStandby{Node: "a", Standby: true})
 	removal := command(t, &state.MemberRemoved{Node: "a"})
 	report := command(t, &state.InstanceReported{Node: "x", Instance: "vip"})
-	routes := []struct {
-		method, path, body string
-		least              Role
-		peersOnly          bool
-	}{
+	return []tableRoute{
 		{"GET", "/v1/ping", "", RoleNone, false},
 		{"GET", "/v1/status", "", RoleViewer, false},
 		{"GET", "/v1/status?stale=1", "", RoleViewer, false},
@@ -235,20 +241,33 @@ func TestEveryRouteChecksTheRole(t *testing.T) {
 		{"GET", "/v1/doctor", "", RoleOperator, false},
 		{"GET", "/v1/peer/examine", "", RolePeer, true},
 		{"POST", "/v1/peer/echo", "{}", RolePeer, true},
+		{"POST", "/v1/certificates", "{}", RoleAdmin, false},
 		{"POST", "/v1/peer/propose", report, RolePeer, true},
 		{"POST", "/v1/peer/order", "{}", RolePeer, true},
 		{"POST", "/v1/peer/cancel", `"1.0"`, RolePeer, true},
 		{"POST", "/v1/peer/fence", "{}", RolePeer, true},
 		{"GET", "/v1/peer/check", "", RolePeer, true},
 		{"POST", "/v1/join", "{}", RolePeer, true},
+		{"GET", "/v1/revisions", "", RoleViewer, false},
+		{"GET", "/v1/explain?resource=vip", "", RoleViewer, false},
+		{"POST", "/v1/fence/check", "{}", RoleOperator, false},
+		{"POST", "/v1/peer/fence-check", "{}", RolePeer, true},
+		{"POST", "/v1/peer/lease", `{"node": "x"}`, RolePeer, true},
 	}
+}
+
+func TestEveryRouteChecksTheRole(t *testing.T) {
+	roles := []string{"belay:stranger", "belay:viewer", "belay:operator", "belay:admin", "belay:node"}
 	leader := newMember(t, "leader")
 	follower := newMember(t, "follower")
 	follower.leader = leader
-	for _, route := range routes {
+	for _, route := range routeTable(t) {
 		for role, organisation := range roles {
 			for _, m := range []*member{leader, follower} {
 				want := http.StatusOK
+				if strings.HasPrefix(route.path, "/v1/explain") {
+					want = http.StatusNotFound // there is no such resource
+				}
 				if Role(role) < route.least {
 					want = http.StatusForbidden
 				}
@@ -427,6 +446,9 @@ func TestWhoIsBelievedAboutOthers(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.TLS = certificate("b", c.organisation)
 			r.RemoteAddr, c.want.From = "192.0.2.7:4711", "192.0.2.7"
+			if c.organisation != "belay:node" {
+				c.want.Subject = "cert:b"
+			}
 			r.Header.Set(headerBy, c.by)
 			r.Header.Set(headerRole, c.role)
 			if got := CertificateIdentity(r); got != c.want {
@@ -493,7 +515,7 @@ func TestLocalSocketNamesTheCaller(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: NewServer(m, m, zap.NewNop()).Handler(LocalIdentity("a")), ConnContext: WithPeerCredentials}
+	server := &http.Server{Handler: NewServer(m, m, zap.NewNop()).Handler(Access{Member: "a", Roles: unbound}.Local), ConnContext: WithPeerCredentials}
 	go server.Serve(listener) //nolint:errcheck // ends with Close
 	defer server.Close()
 	if _, err := NewLocalClient(path).Command(t.Context(), &state.NodeStandby{Node: "a"}); err != nil {
@@ -502,7 +524,7 @@ func TestLocalSocketNamesTheCaller(t *testing.T) {
 	if len(m.proposed) != 1 || strings.HasPrefix(m.proposed[0], "local ") {
 		t.Errorf("proposed: %v", m.proposed)
 	}
-	if who := LocalIdentity("a")(httptest.NewRequest("GET", "/", nil)); who.Role != RoleNone {
+	if who := (Access{Roles: unbound}).Local(httptest.NewRequest("GET", "/", nil)); who.Role != RoleNone {
 		t.Errorf("without credentials: %+v", who)
 	}
 }

@@ -120,6 +120,24 @@ func (n *Node) SetSecret(ctx context.Context, who api.Identity, request api.Secr
 	return err
 }
 
+// IssueCertificate signs a person's key. The record comes first: nobody holds a
+// certificate that the audit does not know.
+func (n *Node) IssueCertificate(ctx context.Context, who api.Identity, request api.CertificateRequest) (api.CertificateAnswer, error) {
+	now := time.Now()
+	cert, err := n.config.CA.SignClient([]byte(request.Request), request.Name, security.Role(request.Role), now)
+	if err != nil {
+		return api.CertificateAnswer{}, &api.Error{Code: api.CodeInvalid, Text: err.Error()}
+	}
+	serial, expires, err := security.CertificateFacts(cert)
+	if err != nil {
+		return api.CertificateAnswer{}, err
+	}
+	if _, err := n.Propose(ctx, who, &state.CertificateIssued{Name: request.Name, Role: request.Role, Serial: serial, ExpiresAt: expires.UTC()}); err != nil {
+		return api.CertificateAnswer{}, err
+	}
+	return api.CertificateAnswer{Certificate: string(cert), Authority: string(n.config.CA.CertPEM()), ExpiresAt: expires.UTC()}, nil
+}
+
 // JoinRequest is what a joiner sends, over a connection on which it has proven
 // that the cluster is the token's.
 type JoinRequest struct {

@@ -176,12 +176,12 @@ func (m *Member) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	handlers := m.node.API()
+	handlers, access := m.node.API(), m.access()
 	servers := []struct {
 		server   *http.Server
 		listener net.Listener
 	}{
-		{&http.Server{Handler: handlers.Handler(api.LocalIdentity(m.parts.Host.Node)), ConnContext: api.WithPeerCredentials, ReadHeaderTimeout: 5 * time.Second}, local},
+		{&http.Server{Handler: handlers.Handler(access.Local), ConnContext: api.WithPeerCredentials, ReadHeaderTimeout: 5 * time.Second}, local},
 		{&http.Server{Handler: handlers.Handler(m.identify), ReadHeaderTimeout: 5 * time.Second}, m.mux.API()},
 		{&http.Server{Handler: handlers.JoinHandler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second}, m.mux.Join()},
 	}
@@ -215,7 +215,13 @@ func (m *Member) identify(r *http.Request) api.Identity {
 			return api.Identity{Name: peer.Name, Role: api.RoleNone}
 		}
 	}
-	return api.CertificateIdentity(r)
+	return m.access().Certificate(r)
+}
+
+func (m *Member) access() api.Access {
+	return api.Access{Member: m.parts.Host.Node, SocketGroup: m.parts.Host.SocketGroup, Roles: func() map[state.Subject]state.RoleBinding {
+		return m.node.machine.current.Load().Roles
+	}}
 }
 
 // cutOffRevoked closes the connections of members that were removed.

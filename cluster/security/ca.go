@@ -182,6 +182,15 @@ func (ca *CA) sign(csrPEM []byte, template *x509.Certificate, now time.Time, lif
 	return certPEM(der), nil
 }
 
+// CertificateFacts returns a certificate's serial number, in hex, and its end.
+func CertificateFacts(certPEM []byte) (serial string, expires time.Time, err error) {
+	cert, err := parseCert(certPEM)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return cert.SerialNumber.Text(16), cert.NotAfter, nil
+}
+
 // NewKeyPair makes a private key and a certificate request for it, both PEM. The
 // request names nobody.
 func NewKeyPair() (keyOut, csrOut []byte, err error) {

@@ -70,6 +70,8 @@ var registry = map[string]func() Command{
 	"node.maintenance/1":    func() Command { return new(NodeMaintenance) },
 	"maintenance.set/1":     func() Command { return new(MaintenanceSet) },
 	"maintenance.ended/1":   func() Command { return new(MaintenanceEnded) },
+	"role.bound/1":          func() Command { return new(RoleBound) },
+	"certificate.issued/1":  func() Command { return new(CertificateIssued) },
 	"node.attribute/1":      func() Command { return new(NodeAttribute) },
 	"resource.moved/1":      func() Command { return new(ResourceMoved) },
 	"resource.advised/1":    func() Command { return new(ResourceAdvised) },

@@ -72,6 +72,8 @@ func samples() []Command {
 		&NodeMaintenance{Node: "a", On: true, Reason: "r", Until: epoch},
 		&MaintenanceSet{Scope: "agent/systemd:*", Owner: "network team", Reason: "r", Until: epoch},
 		&MaintenanceEnded{Scope: "agent/systemd:*", Expired: true},
+		&RoleBound{Subject: "group:ops", Role: RoleOperator},
+		&CertificateIssued{Name: "alice", Role: RoleViewer, Serial: "0a", ExpiresAt: epoch},
 		&NodeAttribute{Node: "a", Key: "k", Value: &value},
 		&ResourceMoved{Resource: "vip", To: "b", From: "a", Until: epoch},
 		&ResourceAdvised{Resource: "galera", Advice: agents.Advice{Instances: map[resources.NodeName]map[string]string{"a": {"mode": "bootstrap"}}, Promotion: map[resources.NodeName]resources.Score{"a": 100}, Reason: "r", Table: [][]string{{"node"}, {"a"}}, Blocked: true}},

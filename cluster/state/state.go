@@ -60,6 +60,8 @@ type State struct {
 	Overrides map[resources.ResourceID]map[string]string `json:"overrides"`
 	// Tickets say what this site may run; at most MaxTickets.
 	Tickets map[resources.TicketName]*Ticket `json:"tickets,omitempty"`
+	// Roles are what people may do, where it was bound.
+	Roles map[Subject]RoleBinding `json:"roles,omitempty"`
 	// Maintenance is what is left alone, by scope; a node's own is with the node.
 	Maintenance map[Scope]*Maintenance `json:"maintenance,omitempty"`
 	Tokens      map[string]*Token      `json:"tokens"`

@@ -16,6 +16,7 @@ import "github.com/belay-ha/belay/resources"
 //	4  a live migration that was given up is remembered until its source was looked at
 //	4  the audit, and from where a command was asked for (Envelope.From)
 //	4  unfencing (unfence.*/1), and definitions that say it (definition.set/3)
+//	4  roles (role.bound/1, certificate.issued/1)
 const Version = 4
 
 const (
@@ -57,6 +58,8 @@ var newer = map[string]int{
 	"unfence.requested/1":  VersionUnfencing,
 	"unfence.started/1":    VersionUnfencing,
 	"unfence.reported/1":   VersionUnfencing,
+	"role.bound/1":         VersionAdmin,
+	"certificate.issued/1": VersionAdmin,
 }
 
 // Needs returns the command set that a command belongs to. Whoever proposes it

@@ -31,6 +31,8 @@ type Cluster interface {
 	Doctor(context.Context) (api.DoctorAnswer, error)
 	SetSecret(context.Context, api.SecretRequest) error
 	Audit(ctx context.Context, stale bool) (api.AuditAnswer, error)
+	IssueCertificate(context.Context, api.CertificateRequest) (api.CertificateAnswer, error)
+	WhoAmI(context.Context) (api.WhoAmIAnswer, error)
 	CreateToken(context.Context, time.Duration) (api.TokenAnswer, error)
 }
 

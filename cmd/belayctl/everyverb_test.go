@@ -13,11 +13,11 @@ var readers = []string{
 	"config history", "config show", "config diff", "resource show", "resource list", "resource agents", "resource describe", "constraint list", "node list",
 	"attribute list", "property list", "defaults list", "fence check", "fence history", "fence list", "fence agents", "secret list", "galera status",
 	"state save", "import cib", "convert pcs", "tag list", "ticket list", "help errors",
-	"maintenance list", "audit list", "audit verify", "audit export",
+	"maintenance list", "audit list", "audit verify", "audit export", "role list", "role whoami",
 }
 
 // waitless change what no service waits for, or wait in any case.
-var waitless = []string{"secret set", "secret delete", "fence test"}
+var waitless = []string{"role certificate", "secret set", "secret delete", "fence test"}
 
 // local make this host a member, or make a token: nothing in the definition or
 // of what runs changes.

@@ -97,6 +97,8 @@ func runExample(t *testing.T, line string) {
 			c.fake.state.Tickets = map[resources.TicketName]*state.Ticket{"geo": {Granted: true}}
 		case part == "secret set bmc-0" && !fed:
 			c.app.interactive = true // it is typed
+		case strings.HasPrefix(part, "role unbind"):
+			c.fake.state.Roles = map[state.Subject]state.RoleBinding{"group:support": {Role: "viewer"}}
 		case strings.HasPrefix(part, "maintenance end"):
 			c.fake.state.Maintenance = map[state.Scope]*state.Maintenance{"resource/galera": {By: "alice"}}
 		case strings.HasPrefix(part, "doctor"):

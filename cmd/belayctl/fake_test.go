@@ -40,6 +40,7 @@ type fakeCluster struct {
 	waited   []api.WaitRequest
 	commands []state.Command
 	secrets  map[string]string
+	issued   []api.CertificateRequest
 	// broken devices answer with a failure.
 	broken  map[string]string
 	checked [][]string
@@ -263,6 +264,17 @@ func (f *fakeCluster) Audit(context.Context, bool) (api.AuditAnswer, error) {
 		answer.Audit = *f.state.Audit
 	}
 	return answer, f.err
+}
+
+func (f *fakeCluster) IssueCertificate(_ context.Context, request api.CertificateRequest) (api.CertificateAnswer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.issued = append(f.issued, request)
+	return api.CertificateAnswer{Certificate: "certificate\n", Authority: "authority\n", ExpiresAt: epoch.Add(time.Hour)}, f.err
+}
+
+func (f *fakeCluster) WhoAmI(context.Context) (api.WhoAmIAnswer, error) {
+	return api.WhoAmIAnswer{Name: "tester", Role: "admin", From: "socket of controller-0, uid 0", Member: "controller-0"}, f.err
 }
 
 func (f *fakeCluster) SetSecret(_ context.Context, request api.SecretRequest) error {

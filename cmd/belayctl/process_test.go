@@ -46,6 +46,10 @@ func (s *served) Plan(*state.State) transition.Transition    { return transition
 func (s *served) CreateToken(context.Context, api.Identity, time.Duration) (api.TokenAnswer, error) {
 	return api.TokenAnswer{}, nil
 }
+func (s *served) IssueCertificate(context.Context, api.Identity, api.CertificateRequest) (api.CertificateAnswer, error) {
+	return api.CertificateAnswer{}, nil
+}
+
 func (s *served) SetSecret(context.Context, api.Identity, api.SecretRequest) error { return nil }
 func (s *served) Forward(context.Context, string, *http.Request, []byte, api.Identity) (*http.Response, error) {
 	return nil, errors.New("it leads")

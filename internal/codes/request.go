@@ -37,8 +37,8 @@ var requestCodes = []Entry{
 		Code: "forbidden", Family: Request, Exit: 1,
 		Short:   "you may not do that",
 		Cause:   "The role of this user or certificate is too small for the request, or a join token is wrong, used or expired.",
-		Cure:    "Ask somebody with the role that the message names; for joining make a new token.",
-		Next:    "belayctl cluster token create",
+		Cure:    "Ask somebody with the role that the message names, or root on a member; for joining make a new token.",
+		Next:    "belayctl role whoami",
 		Example: "belayctl: ops has the role viewer; POST /v1/commands needs operator [forbidden]",
 	},
 	{
