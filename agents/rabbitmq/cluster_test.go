@@ -77,12 +77,46 @@ func TestFirstBootFormsOneCluster(t *testing.T) {
 func TestJoinOutlivesAnotherJoin(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		c := newCluster(t, "n1", "n2", "n3")
-		c.host("n3").unlucky = 2
+		c.host("n3").unlucky = 1
 		c.startAll(agents.Advice{})
 		c.whole()
-		want := []string{"rabbit@n3 stop_app", "rabbit@n3 reset", "rabbit@n3 join_cluster rabbit@n1", "rabbit@n3 start_app", "rabbit@n3 start_app", "rabbit@n3 start_app"}
+		want := []string{"rabbit@n3 stop_app", "rabbit@n3 reset", "rabbit@n3 join_cluster rabbit@n1", "rabbit@n3 start_app", "rabbit@n3 start_app"}
 		if diff := cmp.Diff(c.host("n3").ran(), want); diff != "" {
 			t.Errorf("surgery on n3 (-got +want):\n%s", diff)
+		}
+	})
+}
+
+// What it has copied may be useless then, however often it is started: it joins
+// anew, from nothing.
+func TestJoinBeginsAgain(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		c := newCluster(t, "n1", "n2", "n3")
+		c.host("n3").torn = true
+		c.startAll(agents.Advice{})
+		c.whole()
+		want := []string{
+			"rabbit@n3 stop_app", "rabbit@n3 reset", "rabbit@n3 join_cluster rabbit@n1", "rabbit@n3 start_app", "rabbit@n3 start_app",
+			"rabbit@n3 stop_app", "rabbit@n1 forget_cluster_node rabbit@n3", "rabbit@n3 force_reset", "rabbit@n3 join_cluster rabbit@n1", "rabbit@n3 start_app",
+		}
+		if diff := cmp.Diff(c.host("n3").ran(), want); diff != "" {
+			t.Errorf("surgery on n3 (-got +want):\n%s", diff)
+		}
+	})
+}
+
+// It does not begin again for ever.
+func TestJoinGivesUp(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		c := newCluster(t, "n1", "n2")
+		c.host("n1").ok(resources.OpStart)
+		c.host("n2").unlucky = 1000
+		c.host("n2").advice = map[string]string{adviceMode: modeJoin, adviceTargets: "rabbit@n1"}
+		if result := c.host("n2").do(resources.OpStart); result.Outcome != agents.OutcomeFailed {
+			t.Errorf("got %+v", result)
+		}
+		if got := 1000 - c.host("n2").unlucky; got < 2 || got > 10 {
+			t.Errorf("started %d times", got)
 		}
 	})
 }

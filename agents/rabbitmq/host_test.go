@@ -55,6 +55,7 @@ type fakeHost struct {
 	greets     error
 	hangs      bool // rabbitmqctl gets no answer
 	unlucky    int  // so many start_app fail
+	torn       bool // its tables do not fit the others' until it is emptied and joins anew
 	commands   []string
 }
 
@@ -194,6 +195,9 @@ func (h *fakeHost) ctl(ctx context.Context, c agents.Command) (agents.Exit, erro
 	return broker.obeys(h, verb, args[3:])
 }
 
+// mnesiaKilled is what start_app says when Mnesia does not start.
+const mnesiaKilled = "{:rabbit, {{:badmatch, {:error, {:normal, {:mnesia_app, :start, [:normal, []]}}}}, {:rabbit, :start, [:normal, []]}}}"
+
 func (h *fakeHost) obeys(caller *fakeHost, verb string, args []string) (agents.Exit, error) {
 	refuse := func(text string) (agents.Exit, error) {
 		return agents.Exit{Code: 69, Stderr: "Error:\n" + text + "\n"}, nil
@@ -206,9 +210,18 @@ func (h *fakeHost) obeys(caller *fakeHost, verb string, args []string) (agents.E
 	case "start_app":
 		if h.unlucky > 0 {
 			h.unlucky--
-			return refuse("{:rabbit, {{:badmatch, {:error, {:normal, {:mnesia_app, :start, [:normal, []]}}}}, {:rabbit, :start, [:normal, []]}}}")
+			return refuse(mnesiaKilled)
+		}
+		if h.torn && len(h.members()) > 1 {
+			return refuse(mnesiaKilled)
 		}
 		h.app = true
+	case "force_reset":
+		if h.app {
+			return refuse("this command requires the 'rabbit' app to be stopped")
+		}
+		h.torn = false
+		h.virgin()
 	case "reset":
 		if h.app {
 			return refuse("this command requires the 'rabbit' app to be stopped")

@@ -49,10 +49,33 @@ func (c *call) join(ctx context.Context, here local, copied string) agents.Resul
 	return result
 }
 
-// enter runs the classic sequence. A member of this node's name that the
-// cluster still knows is a former self without its data: it is forgotten first,
-// else the join is refused as inconsistent.
+// enterAttempts bounds how often a join is begun from nothing.
+const enterAttempts = 3
+
+// enter makes this node, which has nothing of its own, a member. Another one that
+// joins at the same time changes Mnesia's schema, too, and what this node has
+// copied then may never fit the others' again ("Failed to merge schema"): it is
+// thrown away, and the join begun anew.
 func (c *call) enter(ctx context.Context, target string) error {
+	reset := "reset"
+	for attempt := 1; ; attempt++ {
+		if err := c.copyFrom(ctx, target, reset); err != nil {
+			return err
+		}
+		err := c.stepAgain(ctx, startAttempts, "start_app")
+		if err == nil || attempt == enterAttempts || ctx.Err() != nil {
+			return err
+		}
+		// Tables that cannot be loaded cannot be left in order, either.
+		reset = "force_reset"
+	}
+}
+
+// copyFrom stops this node's broker, empties it by the command reset, and copies
+// the tables of a member. A member of this node's name that the cluster still
+// knows is a former self without its data: it is forgotten first, else the join
+// is refused as inconsistent.
+func (c *call) copyFrom(ctx context.Context, target, reset string) error {
 	if err := c.step(ctx, c.name, "stop_app"); err != nil {
 		return err
 	}
@@ -65,25 +88,25 @@ func (c *call) enter(ctx context.Context, target string) error {
 			return err
 		}
 	}
-	if err := c.step(ctx, c.name, "reset"); err != nil {
+	if err := c.step(ctx, c.name, reset); err != nil {
 		return err
 	}
-	if err := c.stepAgain(ctx, "join_cluster", target); err != nil {
-		return err
-	}
-	return c.stepAgain(ctx, "start_app")
+	return c.stepAgain(ctx, joinAttempts, "join_cluster", target)
 }
 
-// joinAttempts bounds how often a step is tried that another node, which is just
-// joining too, can be in the way of: join_cluster is refused then, and Mnesia
-// may be killed in the middle of start_app, while both change its schema.
-const joinAttempts = 5
+// How often a step is tried that another node, which is just joining too, can be
+// in the way of: join_cluster is refused then, and Mnesia may be killed in the
+// middle of start_app.
+const (
+	joinAttempts  = 5
+	startAttempts = 2
+)
 
-// stepAgain runs one command of a join on this node until it succeeds. Doing it
-// twice does no harm.
-func (c *call) stepAgain(ctx context.Context, args ...string) error {
+// stepAgain runs one command of a join on this node until it succeeds, so many
+// times. Doing it twice does no harm.
+func (c *call) stepAgain(ctx context.Context, attempts int, args ...string) error {
 	var err error
-	for range joinAttempts {
+	for range attempts {
 		if err = c.step(ctx, c.name, args...); err == nil || ctx.Err() != nil {
 			return err
 		}
