@@ -84,11 +84,14 @@ func runChaos(cmd *cobra.Command, o chaosOptions) error {
 	o.plan.Keep, o.plan.Length = keep, time.Duration(o.minutes)*time.Minute
 	return withStage(cmd, o.show, func(ctx context.Context, s *stage.Stage) error {
 		s.Say("seed %d; rounds, journals and evidence are kept in %s", o.plan.Seed, keep.Dir())
+		if err := s.Brace(ctx); err != nil {
+			return err
+		}
 		result, err := s.Storm(ctx, o.plan)
 		if err != nil {
 			return fmt.Errorf("the chaos test of seed %d could not go on: %w", o.plan.Seed, err)
 		}
-		result.Command = fmt.Sprintf("make test-chaos MINUTES=%d SEED=%d", o.minutes, o.plan.Seed)
+		result.Command = o.command()
 		result.Version, result.Evidence = cmd.Root().Version, keep.Dir()
 		result.Reproduce = result.Command
 		if n := len(result.Outcomes); n > 0 && len(result.Problems()) > 0 {
@@ -101,6 +104,14 @@ func runChaos(cmd *cobra.Command, o chaosOptions) error {
 		}
 		return errors.Join(err, writeReport(o.report, report))
 	})
+}
+
+// command is how to do the same again.
+func (o chaosOptions) command() string {
+	if o.plan.From == 0 && o.plan.Rounds == 0 {
+		return fmt.Sprintf("make test-chaos MINUTES=%d SEED=%d", o.minutes, o.plan.Seed)
+	}
+	return fmt.Sprintf("bin/belay-rig chaos --minutes %d --seed %d --from %d --rounds %d", o.minutes, o.plan.Seed, o.plan.From, o.plan.Rounds)
 }
 
 // writeReport puts a report into a document; "" is none.

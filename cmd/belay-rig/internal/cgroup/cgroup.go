@@ -122,12 +122,8 @@ const weight = 40
 // weigh sets the weight, best effort: version 1 counts 1024 for a process,
 // version 2 counts 100.
 func (t Tree) weigh() {
-	file, one := filepath.Join(t.unified, "cpu.weight"), 100
-	for _, dir := range t.legacy {
-		if filepath.Base(filepath.Dir(dir)) == "cpu" {
-			file, one = filepath.Join(dir, "cpu.shares"), 1024
-		}
-	}
+	dir, name, one := t.processors()
+	file := filepath.Join(dir, name)
 	if _, err := os.Stat(file); err == nil {
 		_ = os.WriteFile(file, []byte(strconv.Itoa(weight*one)), 0o644)
 	}

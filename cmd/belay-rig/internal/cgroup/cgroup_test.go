@@ -112,3 +112,18 @@ func TestFirstPID(t *testing.T) {
 		t.Error("a missing file held a process")
 	}
 }
+
+func TestGroupOf(t *testing.T) {
+	const hybrid = "9:name=systemd:/a\n4:memory:/b\n1:cpu,cpuacct:/c/d\n0::/e\n"
+	for _, c := range []struct {
+		legacy bool
+		want   string
+	}{{true, "/c/d"}, {false, "/e"}} {
+		if got, err := groupOf(hybrid, c.legacy); got != c.want || err != nil {
+			t.Errorf("legacy %v: got %q, %v, want %q", c.legacy, got, err, c.want)
+		}
+	}
+	if _, err := groupOf("3:cpuset:/\n", true); err == nil {
+		t.Error("a process without a group that divides processors")
+	}
+}

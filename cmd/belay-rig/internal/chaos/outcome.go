@@ -34,7 +34,7 @@ type Outcome struct {
 	Restarted []int   `json:"restarted"`
 	// Overran says that a fault was there for longer than its promise is for.
 	Overran bool `json:"overran,omitempty"`
-	// Notes tell of faults that could not be had, as their host was off.
+	// Notes tell of faults that had no effect: their host was off, say.
 	Notes []string `json:"notes,omitempty"`
 	// WriteGap is the longest time without an acknowledged write.
 	WriteGap time.Duration `json:"write_gap"`

@@ -21,7 +21,8 @@ type Result struct {
 	// Watched is what the observer knows things by.
 	Watched             []string
 	Looks               int
-	Gap, Blind          time.Duration
+	Gap                 time.Duration
+	Blind               []Blind
 	Doubles, Undecided  []Double
 	Failure             string // what ended the run early; empty if nothing did
 	Evidence, Reproduce string
@@ -68,8 +69,8 @@ func (r Result) Problems() []string {
 	if r.Looks == 0 {
 		problems = append(problems, "nobody looked at the hosts")
 	}
-	if float64(r.Blind) > blindShare*float64(r.Lasted)*watchedHosts {
-		problems = append(problems, fmt.Sprintf("hosts were not looked at for %.1f s", r.Blind.Seconds()))
+	if blind := r.blind(); float64(blind) > blindShare*float64(r.Lasted)*watchedHosts {
+		problems = append(problems, fmt.Sprintf("hosts were not looked at for %.1f s", blind.Seconds()))
 	}
 	if len(r.Outcomes) == 0 {
 		problems = append(problems, "no round was run")
@@ -77,7 +78,16 @@ func (r Result) Problems() []string {
 	return problems
 }
 
-// watchedHosts is how many hosts Blind adds up.
+// blind adds up the times in which nobody looked at a host.
+func (r Result) blind() time.Duration {
+	var sum time.Duration
+	for _, b := range r.Blind {
+		sum += b.To.Sub(b.From)
+	}
+	return sum
+}
+
+// watchedHosts is how many hosts blind adds up.
 const watchedHosts = 3
 
 // Report writes the result as Markdown.
@@ -89,7 +99,7 @@ func (r Result) Report() string {
 	r.times(&text)
 	r.written(&text)
 	fmt.Fprintf(&text, "\nThe observer looked %d times at a host, %.0f ms apart at most (longer than %s: %.1f s in all), for: %s. %s\n",
-		r.Looks, r.Gap.Seconds()*1000, MaxGap, r.Blind.Seconds(), strings.Join(r.Watched, ", "), r.undecided())
+		r.Looks, r.Gap.Seconds()*1000, MaxGap, r.blind().Seconds(), strings.Join(r.Watched, ", "), r.undecided())
 	if problems := r.Problems(); len(problems) > 0 {
 		fmt.Fprintf(&text, "\n**Failed:**\n\n- %s\n\nAgain: `%s`\n", strings.Join(problems, "\n- "), r.Reproduce)
 	}
@@ -101,7 +111,7 @@ func (r Result) undecided() string {
 	if len(r.Undecided) == 0 {
 		return "Every move was seen to leave one host before it reached the next."
 	}
-	return fmt.Sprintf("In %d moves it had left one host and reached the next between two looks, which proves neither.", len(r.Undecided))
+	return fmt.Sprintf("In %d moves the looks do not tell whether it had left one host before it reached the other.", len(r.Undecided))
 }
 
 func (r Result) faults() int {

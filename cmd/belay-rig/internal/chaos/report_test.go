@@ -119,7 +119,7 @@ func TestProblems(t *testing.T) {
 		{"a wrongful fencing", func(r *Result) { r.Outcomes[0] = fenced(r.Outcomes[0], 1) }, "round 0: host 1 was to be fenced"},
 		{"an early end", func(r *Result) { r.Failure = "round 4 has not settled" }, "round 4 has not settled"},
 		{"nobody looked", func(r *Result) { r.Looks = 0 }, "nobody looked"},
-		{"nobody looked for long", func(r *Result) { r.Blind = 10 * time.Second }, "not looked at for 10.0 s"},
+		{"nobody looked for long", func(r *Result) { r.Blind = []Blind{{Host: 1, From: dawn, To: dawn.Add(10 * time.Second)}} }, "not looked at for 10.0 s"},
 		{"no round", func(r *Result) { r.Outcomes = nil }, "no round was run"},
 	}
 	for _, c := range cases {

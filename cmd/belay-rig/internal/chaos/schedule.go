@@ -38,6 +38,21 @@ func Draw(seed uint64, number int) Round {
 	return round
 }
 
+// GentleRounds returns one round of each gentle kind.
+func GentleRounds() []Round {
+	var rounds []Round
+	for _, f := range []Fault{
+		{Kind: Pause, Target: Leader, Peer: 1, Lasts: 900 * time.Millisecond},
+		{Kind: Loss, Peer: 1, Lasts: 5 * time.Second},
+		{Kind: DiskStall, Target: Holder, Peer: 1, Lasts: 5 * time.Second},
+		{Kind: Overload, Target: Other, Peer: 1, Lasts: 10 * time.Second},
+		{Kind: DaemonKill, Target: Leader, Peer: 1},
+	} {
+		rounds = append(rounds, Round{Number: len(rounds), Faults: []Fault{f}})
+	}
+	return rounds
+}
+
 // draw returns the faults that make up one of a kind: what a BMC does wrong is
 // seen when its host has to be fenced.
 func draw(r *rand.Rand, kind Kind) []Fault {
@@ -85,6 +100,8 @@ func lasts(r *rand.Rand, kind Kind) time.Duration {
 		return between(r, 3*time.Second, 15*time.Second)
 	case BMCHang, BMCLogin:
 		return between(r, 8*time.Second, 20*time.Second)
+	case BMCLie:
+		return 20 * time.Second // longer than whatever has its host fenced
 	case Outage:
 		return between(r, time.Second, 5*time.Second)
 	}

@@ -73,6 +73,9 @@ func checkRound(t *testing.T, round Round) {
 	if first := round.Faults[0]; first.Kind.bmc() && (len(round.Faults) < 2 || round.Faults[1].Target != first.Target || round.Faults[1].Peer != first.Peer) {
 		t.Errorf("%s: nobody needs that BMC", round)
 	}
+	if first := round.Faults[0]; first.Kind == BMCLie && round.Faults[1].After+round.Faults[1].Lasts > first.Lasts {
+		t.Errorf("%s: the truth is told before the end", round)
+	}
 	if round.Faults[0].Kind.Gentle() && len(round.Faults) > 1 {
 		t.Errorf("%s: a fault on top of a gentle one", round)
 	}
@@ -133,5 +136,21 @@ func TestNames(t *testing.T) {
 	}
 	if !(Round{Faults: []Fault{{Kind: Pause}}}).Gentle() {
 		t.Error("a short pause alone must fence nobody")
+	}
+}
+
+func TestGentleRounds(t *testing.T) {
+	seen := map[Kind]bool{}
+	for n, round := range GentleRounds() {
+		if !round.Gentle() || round.Number != n {
+			t.Errorf("round %d: %s", round.Number, round)
+		}
+		checkRound(t, round)
+		seen[round.Faults[0].Kind] = true
+	}
+	for _, kind := range deck {
+		if kind.Gentle() && !seen[kind] {
+			t.Errorf("no round of %q", kind)
+		}
 	}
 }

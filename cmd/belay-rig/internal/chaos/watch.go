@@ -37,7 +37,13 @@ type Watch struct {
 	last  map[int]Look
 	looks int
 	gap   time.Duration
-	blind time.Duration
+	blind []Blind
+}
+
+// Blind is a time in which nobody looked at a host.
+type Blind struct {
+	Host     int
+	From, To time.Time
 }
 
 type place struct {
@@ -56,7 +62,7 @@ func (w *Watch) Add(look Look) {
 		gap := look.Began.Sub(before.Ended)
 		w.gap = max(w.gap, gap)
 		if gap > MaxGap {
-			w.blind += gap
+			w.blind = append(w.blind, Blind{look.Host, before.Ended, look.Began})
 		}
 	}
 	joins := known && before.Boot == look.Boot && look.Began.Sub(before.Ended) <= MaxGap
@@ -78,8 +84,10 @@ func (w *Watch) Add(look Look) {
 func (w *Watch) Boot(host int) int { return w.last[host].Boot }
 
 // Looks returns how many looks there were, the longest time between two at one
-// host, and how long hosts were not looked at for more than MaxGap.
-func (w *Watch) Looks() (looks int, gap, blind time.Duration) { return w.looks, w.gap, w.blind }
+// host, and the times for more than MaxGap.
+func (w *Watch) Looks() (looks int, gap time.Duration, blind []Blind) {
+	return w.looks, w.gap, slices.Clone(w.blind)
+}
 
 // Spans returns all spans, in the order in which they began.
 func (w *Watch) Spans() []Span { return slices.Clone(w.spans) }

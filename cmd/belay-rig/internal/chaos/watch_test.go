@@ -99,8 +99,8 @@ func TestBlindness(t *testing.T) {
 	for _, look := range []Look{at(0, 0, 10), at(0, 60, 70), at(1, 0, 10), at(1, 3010, 3011), at(0, 120, 130)} {
 		watch.Add(look)
 	}
-	if looks, gap, blind := watch.Looks(); looks != 5 || gap != 3*time.Second || blind != 3*time.Second {
-		t.Errorf("got %d looks, %s, %s", looks, gap, blind)
+	if looks, gap, blind := watch.Looks(); looks != 5 || gap != 3*time.Second || len(blind) != 1 || blind[0].Host != 1 || blind[0].To.Sub(blind[0].From) != 3*time.Second {
+		t.Errorf("got %d looks, %s, %v", looks, gap, blind)
 	}
 	if watch.Boot(1) != 101 || watch.Boot(2) != 0 {
 		t.Errorf("boots %d and %d", watch.Boot(1), watch.Boot(2))

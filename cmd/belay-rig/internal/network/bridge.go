@@ -204,14 +204,19 @@ func (ns Namespace) HealAll(ctx context.Context) error {
 	return ns.nft(ctx, "flush set bridge belay_rig cut")
 }
 
-// Lose drops a share of what is forwarded from now on, packet by packet and at
-// random; 0 percent undoes it. The namespace's own traffic is not concerned.
-func (ns Namespace) Lose(ctx context.Context, percent int) error {
-	rules := "flush chain bridge belay_rig losing"
-	if percent > 0 {
-		rules += fmt.Sprintf("\nadd rule bridge belay_rig losing numgen random mod 100 < %d counter drop", percent)
+// Lose drops a percentage of what is forwarded from now on, packet by packet and
+// at random; 0 undoes it. The namespace's own traffic is not concerned.
+func (ns Namespace) Lose(ctx context.Context, percent int) error { return ns.nft(ctx, losing(percent)) }
+
+func losing(percent int) string {
+	const flush, add = "flush chain bridge belay_rig losing", "add rule bridge belay_rig losing "
+	switch {
+	case percent <= 0:
+		return flush
+	case percent >= 100: // which nft does not take for a share
+		return flush + "\n" + add + "counter drop"
 	}
-	return ns.nft(ctx, rules)
+	return flush + "\n" + add + fmt.Sprintf("numgen random mod 100 < %d counter drop", percent)
 }
 
 func elements(verb string, pairs []Pair) string {

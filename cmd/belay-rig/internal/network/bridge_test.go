@@ -13,6 +13,18 @@ func TestElements(t *testing.T) {
 	}
 }
 
+func TestLosing(t *testing.T) {
+	for percent, want := range map[int]string{
+		0:   "flush chain bridge belay_rig losing",
+		30:  "flush chain bridge belay_rig losing\nadd rule bridge belay_rig losing numgen random mod 100 < 30 counter drop",
+		100: "flush chain bridge belay_rig losing\nadd rule bridge belay_rig losing counter drop",
+	} {
+		if got := losing(percent); got != want {
+			t.Errorf("%d: got %q, want %q", percent, got, want)
+		}
+	}
+}
+
 func TestDialWantsAnAddress(t *testing.T) {
 	_, err := Namespace("none").DialContext(context.Background(), "tcp", "example.org:80")
 	if err == nil || !strings.Contains(err.Error(), "not an IP address") {

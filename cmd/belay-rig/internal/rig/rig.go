@@ -219,6 +219,16 @@ func (r *Rig) DestroyAll(ctx context.Context) error {
 	return nil
 }
 
+// Favour gives this process more of the processors than the hosts have together,
+// where they are scarce. leave undoes it, before Down.
+func (r *Rig) Favour() (leave func() error, err error) {
+	tree, err := cgroup.Detect(r.options.Name)
+	if err != nil {
+		return nil, err
+	}
+	return tree.Favour()
+}
+
 // DialContext connects to a host or BMC from inside the rig's namespace. The
 // address is IP:PORT or HOSTNAME:PORT. It fits http.Transport.DialContext.
 func (r *Rig) DialContext(ctx context.Context, network, address string) (net.Conn, error) {

@@ -87,6 +87,24 @@ func (b breakage) damage(ctx context.Context) error {
 	return fmt.Errorf("nobody knows how to do %q", b.fault.Kind)
 }
 
+// vain says why a fault had no effect; empty if it had. A BMC that was not asked
+// to switch anything off has told no lie.
+func (b breakage) vain(ctx context.Context) string {
+	if b.fault.Kind != chaos.BMCLie {
+		return ""
+	}
+	all, err := b.rig.BMCs(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	for _, status := range all {
+		if status.Host == b.host && status.Behaviour.LieOnce {
+			return "nobody asked it to switch off"
+		}
+	}
+	return ""
+}
+
 // end undoes it. A host that has lost its power, or is between two starts, has
 // nothing of it left, or will have none soon: it is tried again.
 func (b breakage) end(ctx context.Context) error {
@@ -168,7 +186,7 @@ func (b breakage) others(do func(rig.Host) error) error {
 // overload starts twice as many busy processes in the host as the machine has
 // processors, for as long as the fault lasts. They end by themselves.
 func (b breakage) overload(ctx context.Context) error {
-	const burn = `for n in $(seq "$1"); do timeout -s KILL "$2" sh -c 'while :; do :; done' >/dev/null 2>&1 & done`
+	const burn = `exec >/dev/null 2>&1; for n in $(seq "$1"); do timeout -s KILL "$2" sh -c 'while :; do :; done' & done`
 	seconds := strconv.FormatFloat(b.fault.Lasts.Seconds(), 'f', 1, 64)
 	return b.run(ctx, b.host, "sh", "-c", burn, "sh", strconv.Itoa(2*runtime.NumCPU()), seconds)
 }

@@ -25,6 +25,7 @@ func Checks() []Check {
 	return []Check{
 		{Name: "a killed daemon stops nothing and fences nobody", Run: killedDaemon},
 		{Name: "a power cut is detected, fenced and recovered, with no write lost", Run: powerCut},
+		{Name: "a pause, lost packets, a stalled disk and a busy host fence nobody and lose nothing", Run: gentleFaults},
 		{Name: "a resource that dies is restarted where it was", Run: killedService},
 		{Name: "a definition with mistakes changes nothing, and each mistake has its place", Run: badDefinition},
 		{Name: "a program that is missing on one host is told, and heals when it is back", Run: missingProgram},

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,15 +50,17 @@ func (s *Stage) followJournal(ctx context.Context, host rig.Host, path string) {
 	_ = command.Run() // it ends with the host
 }
 
-// evidence keeps what the whole run has seen, and how things are now.
-func (r *storm) evidence(ctx context.Context) {
+// keepSeen keeps what the lookout has seen where and when, and when it could not
+// look.
+func (r *storm) keepSeen() error {
+	var all []error
 	for _, span := range r.watch.spans() {
-		if err := r.Keep.Line("seen.jsonl", span); err != nil {
-			r.Say("what was seen cannot be kept: %v", err)
-			return
-		}
+		all = append(all, r.Keep.Line("seen.jsonl", span))
 	}
-	r.keepEvidence(ctx, "the end")
+	for _, blind := range r.result.Blind {
+		all = append(all, r.Keep.Line("blind.jsonl", blind))
+	}
+	return errors.Join(all...)
 }
 
 // keepEvidence keeps what the hosts and the cluster say now.

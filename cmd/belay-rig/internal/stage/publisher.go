@@ -96,27 +96,37 @@ func (p *Publisher) missing(ctx context.Context) (int, error) {
 // drain takes out everything that is in the queue and compares. Only after stop,
 // and once.
 func (p *Publisher) drain(ctx context.Context) (chaos.Account, error) {
-	client, err := p.stage.amqpAny(ctx)
+	bodies, err := p.stage.empty(ctx, p.queue)
 	if err != nil {
 		return chaos.Account{}, err
 	}
-	defer client.Close()
 	var read []int64
-	for ctx.Err() == nil {
-		body, found, err := client.Get(p.queue)
-		if err != nil {
-			return chaos.Account{}, err
-		}
-		if !found {
-			break
-		}
+	for _, body := range bodies {
 		number, err := strconv.ParseInt(string(body), 10, 64)
 		if err != nil {
 			return chaos.Account{}, fmt.Errorf("queue %s holds a message that nobody wrote: %q", p.queue, body)
 		}
 		read = append(read, number)
 	}
-	return p.ledger.Check(p.ledger.Due(), read), ctx.Err()
+	return p.ledger.Check(p.ledger.Due(), read), nil
+}
+
+// empty takes everything out of a queue.
+func (s *Stage) empty(ctx context.Context, queue string) ([][]byte, error) {
+	client, err := s.amqpAny(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	var bodies [][]byte
+	for ctx.Err() == nil {
+		body, found, err := client.Get(queue)
+		if err != nil || !found {
+			return bodies, err
+		}
+		bodies = append(bodies, body)
+	}
+	return bodies, ctx.Err()
 }
 
 // amqpAny logs in to the broker of any host.

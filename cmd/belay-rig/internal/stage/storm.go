@@ -19,7 +19,9 @@ import (
 
 // Storm says what a chaos test is.
 type Storm struct {
+	// Seed draws the rounds, unless Plan names them.
 	Seed uint64
+	Plan []chaos.Round
 	// Length is how long new rounds begin. The last one is waited for.
 	Length time.Duration
 	// From is the number of the first round, Rounds how many there are at most; 0
@@ -52,9 +54,11 @@ type storm struct {
 func (s *Stage) Storm(ctx context.Context, plan Storm) (result chaos.Result, err error) {
 	r := &storm{Stage: s, Storm: plan}
 	r.result = chaos.Result{Seed: plan.Seed, CPUs: runtime.NumCPU()}
-	if err := s.brace(ctx); err != nil {
-		return r.result, err
+	leave, err := s.rig.Favour()
+	if err != nil {
+		return r.result, fmt.Errorf("let the watchers go first: %w", err)
 	}
+	defer func() { err = errors.Join(err, leave()) }()
 	journals := s.followJournals(ctx, plan.Keep)
 	defer journals()
 	if err := r.begin(ctx); err != nil {
@@ -71,9 +75,9 @@ func (s *Stage) Storm(ctx context.Context, plan Storm) (result chaos.Result, err
 		r.result.Failure = problem.Error()
 	}
 	if len(r.result.Problems()) > 0 && ctx.Err() == nil {
-		r.evidence(ctx) // while everything is as it was found
+		r.keepEvidence(ctx, "the end") // while everything is as it was found
 	}
-	return r.result, ctx.Err()
+	return r.result, errors.Join(r.keepSeen(), ctx.Err())
 }
 
 // begin starts the clients and the lookout, and waits until all are answered.
@@ -85,6 +89,10 @@ func (r *storm) begin(ctx context.Context) (err error) {
 		return err
 	}
 	for _, queue := range keptQueues {
+		if _, err := r.empty(ctx, queue); err != nil { // of what an earlier run has left
+			r.stop()
+			return err
+		}
 		r.brokers = append(r.brokers, r.publish(ctx, queue))
 	}
 	r.watch = r.lookOut(ctx)
@@ -127,7 +135,7 @@ func (r *storm) stop() {
 func (r *storm) rounds(ctx context.Context) error {
 	end := time.Now().Add(r.Length)
 	for n := r.From; ctx.Err() == nil && time.Now().Before(end) && (r.Rounds == 0 || n < r.From+r.Rounds); n++ {
-		outcome, err := r.round(ctx, chaos.Draw(r.Seed, n))
+		outcome, err := r.round(ctx, r.draw(n))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -147,6 +155,14 @@ func (r *storm) rounds(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// draw returns a round.
+func (r *storm) draw(number int) chaos.Round {
+	if r.Plan != nil {
+		return r.Plan[number%len(r.Plan)]
+	}
+	return chaos.Draw(r.Seed, number)
 }
 
 // unharmed is an error if something was in two places or an acknowledged write
@@ -260,9 +276,12 @@ func (r *storm) play(ctx context.Context, breaks []breakage, outcome *chaos.Outc
 			all = append(all, err)
 			mu.Unlock()
 			sleep(ctx, b.fault.Lasts-time.Since(began))
+			vain := b.vain(ctx)
 			err = b.end(ctx)
 			mu.Lock()
-			all = append(all, err)
+			if all = append(all, err); vain != "" {
+				outcome.Notes = append(outcome.Notes, fmt.Sprintf("%s: %s", b.fault, vain))
+			}
 			outcome.Overran = outcome.Overran || b.fault.Overran(time.Since(began))
 			mu.Unlock()
 		})
@@ -344,9 +363,10 @@ func notes(outcome chaos.Outcome) string {
 	return " (" + strings.Join(outcome.Notes, "; ") + ")"
 }
 
-// brace applies the definition as the chaos test needs it: with one more
-// exclusive resource, and without what counts faults of a whole day.
-func (s *Stage) brace(ctx context.Context) error {
+// Brace applies the deployed definition as Storm needs it for more than a few
+// rounds: without what counts the faults of a whole day, and with one more
+// exclusive resource.
+func (s *Stage) Brace(ctx context.Context) error {
 	err := s.applyEdited(ctx, s.definition, "chaos", func(def *resources.Definition) error {
 		def.Properties.FenceBudget, def.Properties.FenceLimit = manyFences, manyFences
 		forgotten := resources.Duration(forgetAfter)
