@@ -21,7 +21,7 @@ const (
 func (c *Core) announce() {
 	c.announcing = c.announcing && !c.in.Announced
 	self, known := c.s.Nodes[c.config.Self]
-	if !known || self.Incarnation == c.incarnation || c.announcing {
+	if !known || self.Incarnation == c.incarnation || c.announcing || c.stopping != nil {
 		return
 	}
 	c.wakeAt(c.now.Add(announceInterval))
@@ -35,5 +35,8 @@ func (c *Core) announce() {
 	c.announcing, c.announceAfter, c.announcedFrom = true, c.now.Add(announceInterval), c.s
 	c.out.Announce = &state.MemberBooted{
 		Node: c.config.Self, Incarnation: c.incarnation, BootID: c.config.BootID, Address: c.config.Address, Software: state.Version,
+	}
+	if c.s.Version >= state.VersionLooks {
+		c.out.Announce.Stopped = c.stopped
 	}
 }

@@ -51,6 +51,11 @@ type Core struct {
 	idle      bool      // suspended, and everything is proven stopped
 	stopping  *stopping // nil when nothing is
 
+	// ran is the newest state that did not count this start of the host as off.
+	// stopped is the newest fencing that did, after which everything was stopped.
+	ran     *state.State
+	stopped string
+
 	announcing    bool
 	announceAfter time.Time
 	announcedFrom *state.State

@@ -64,23 +64,46 @@ func (c *Core) loseQuorum(s *state.State) {
 	case resources.NoQuorumSuicide:
 		c.out.Die = "the no-quorum policy is to end this host"
 	default:
-		c.stopEverything(s, policy == resources.NoQuorumDemote, false)
+		c.stopEverything(s, policy == resources.NoQuorumDemote, "")
 	}
 }
 
-// checkGivenAway looks whether the cluster counts this run of the member as
-// proven off. Then its services have been given to others: an operator has
-// confirmed the wrong node, or a power controller is another host's. Whatever
-// runs here runs twice, so it is stopped at once; the member announces itself
-// anew after that.
+// checkGivenAway looks whether the cluster counts this start of the host as proven
+// off. Then its services have been given to others: an operator has confirmed the
+// wrong node, or a power controller is another host's. Whatever runs here runs
+// twice, so it is stopped before this member takes part in anything again, and before
+// it announces itself. It does not matter which run of the daemon that was.
 func (c *Core) checkGivenAway() {
-	self, current := c.self()
-	if !current || self.Off == nil || c.suspended {
+	self, known := c.s.Nodes[c.config.Self]
+	if !known || self.Off == nil || self.BootID != c.config.BootID || mutant.Is(mutant.BackUnasked) {
+		c.ran = c.s
 		return
 	}
-	c.note(Note{Error: true, Text: fmt.Sprintf("the cluster holds this host for off (%s, fencing %s), but it is not: stopping everything here", self.Off.By, self.Off.Fence)})
-	c.suspended = true
-	c.stopEverything(c.s, false, true)
+	switch {
+	case c.stopping != nil, c.stopped == self.Off.Fence:
+	case c.idle: // since before it was counted as off, or after
+		c.stopped = self.Off.Fence
+	default:
+		c.note(Note{Error: true, Text: fmt.Sprintf("the cluster holds this host for off (%s, fencing %s), but it is not: stopping everything here", self.Off.By, self.Off.Fence)})
+		c.suspended = true
+		c.stopEverything(c.lastRan(), false, self.Off.Fence)
+	}
+}
+
+// lastRan returns the newest state that says what runs here: one that counts this
+// host as off has forgotten it.
+func (c *Core) lastRan() *state.State {
+	newest := c.s
+	for _, s := range []*state.State{c.ran, c.in.Left} {
+		if s == nil {
+			continue
+		}
+		self, known := s.Nodes[c.config.Self]
+		if known && self.BootID == c.config.BootID && (newest == c.s || s.Index > newest.Index) {
+			newest = s
+		}
+	}
+	return newest
 }
 
 // resume ends the suspension under a new incarnation, so that orders from before

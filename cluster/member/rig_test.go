@@ -36,6 +36,7 @@ type rig struct {
 	inside  map[resources.InstanceID]int
 	reports []Report
 	told    []string // incarnations announced
+	stopped []string // MemberBooted.Stopped of each
 	died    []string
 	notes   []Note
 	outputs []Output
@@ -158,7 +159,7 @@ func (r *rig) do(out Output) {
 		r.after(r.takes, func() { r.in.Reported = append(r.in.Reported, Reported{report.ID, !r.refuse}) })
 	}
 	if c := out.Announce; c != nil {
-		r.told = append(r.told, c.Incarnation)
+		r.told, r.stopped = append(r.told, c.Incarnation), append(r.stopped, c.Stopped)
 		r.after(r.takes, func() {
 			if !r.deafTo {
 				r.apply(c)

@@ -13,10 +13,11 @@ import (
 
 // stopping is the work of stopping, or demoting, everything here.
 type stopping struct {
-	left      int // instances that are not done
-	failed    []resources.InstanceID
-	givenAway bool // it is resumed from when all is stopped
-	demotion  bool // what is not promoted goes on
+	left     int // instances that are not done
+	failed   []resources.InstanceID
+	demotion bool // what is not promoted goes on
+	// givenAway is the fencing that holds this host for off, "" for none.
+	givenAway string
 }
 
 // lowering is the way of one instance down.
@@ -32,7 +33,7 @@ type lowering struct {
 // this member's state, or what an earlier run of the daemon left for it. If
 // something cannot be proven stopped, this host ends, so that the others may go
 // on.
-func (c *Core) stopEverything(s *state.State, demoteOnly, givenAway bool) {
+func (c *Core) stopEverything(s *state.State, demoteOnly bool, givenAway string) {
 	maybe := c.maybeActive(s.Nodes[c.config.Self])
 	c.stopping = &stopping{left: len(maybe), givenAway: givenAway, demotion: demoteOnly}
 	for _, recorded := range maybe {
@@ -136,8 +137,10 @@ func (c *Core) endStopping() {
 	case len(s.failed) > 0:
 		slices.Sort(s.failed)
 		c.out.Die = fmt.Sprintf("could not stop everything (%v): ending this host, so that the others may go on", s.failed)
-	case s.givenAway:
-		c.resume()
+	case s.givenAway != "":
+		if c.stopped = s.givenAway; !c.lost {
+			c.resume() // else when there is a leader again
+		}
 	}
 	c.wakeAt(c.now.Add(time.Millisecond)) // there may be a leader by now
 }

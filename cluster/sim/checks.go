@@ -64,6 +64,7 @@ func (c *checks) command(e *entry, before, after *state.State, result state.Resu
 		c.finished(command, before)
 	case *state.MemberBooted:
 		c.forget(command.Node, before, after)
+		c.back(command)
 	case *state.OperationsStarted:
 		c.intents(command, before, result)
 	case *state.FenceRequested:
@@ -74,6 +75,9 @@ func (c *checks) command(e *entry, before, after *state.State, result state.Resu
 		c.proven(before, after, command.Node)
 		c.forget(command.Node, before, after)
 	case *state.FenceConfirmed:
+		if h := c.w.host(command.Node); command.Reason == mistaken && h.powered && after.Nodes[command.Node].BootID == h.bootID() {
+			h.wronged = c.w.now
+		}
 		c.proven(before, after, command.Node)
 		c.forget(command.Node, before, after)
 	}
@@ -86,9 +90,25 @@ func (c *checks) proven(before, after *state.State, name resources.NodeName) {
 	if n == nil || n.Off == nil || before.Nodes[name].Off != nil || h == nil {
 		return
 	}
-	if h.powered && h.bootID() == n.BootID {
+	if h.powered && h.bootID() == n.BootID && h.wronged == 0 {
 		c.w.violate("2", "%s counts as off, by %s, and runs", name, n.Off.By)
 	}
+}
+
+// back holds that a host which was wrongly taken for off takes part again only
+// when nothing runs there that was given to others.
+func (c *checks) back(command *state.MemberBooted) {
+	h := c.w.host(command.Node)
+	if h == nil || h.wronged == 0 || command.BootID != h.bootID() {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(h.procs)) {
+		if h.procs[id].since <= h.wronged {
+			c.w.violate("2", "%s counted as off, takes part again, and still runs %s", h.name, id)
+		}
+	}
+	h.wronged = 0
+	c.w.truth.dirty = true
 }
 
 // place is an instance on a node.
@@ -136,6 +156,9 @@ func (c *checks) intents(command *state.OperationsStarted, before *state.State, 
 		}
 		c.starts++
 		r := intent.Instance.Resource()
+		if own := before.Nodes[intent.Node].Instances[intent.Instance]; own != nil && own.Role.Active() && !own.Probed {
+			c.w.violate("4", "%s of %s at %s is ordered although nobody knows what runs there", intent.Op, intent.Instance, intent.Node)
+		}
 		if c.unknown[place{intent.Node, intent.Instance}] {
 			c.w.violate("4", "%s of %s at %s is ordered although nobody knows what came of its last operation, and nobody has looked", intent.Op, intent.Instance, intent.Node)
 		}
@@ -151,8 +174,9 @@ func (c *checks) intents(command *state.OperationsStarted, before *state.State, 
 			if i.Role.Active() && n.Lost() {
 				c.w.violate("2", "%s is started on %s although %s may run it, is lost and is not proven dead", intent.Instance, intent.Node, name)
 			}
-			if i.Role.Active() && n.Online() {
-				c.w.violate("1", "%s is started on %s although it runs on %s", intent.Instance, intent.Node, name)
+			op, busy := before.Operations[i.Action]
+			if n.Online() && (i.Role.Active() || busy && raises(op.Op)) {
+				c.w.violate("1", "%s is started on %s although it runs on %s, or is about to", intent.Instance, intent.Node, name)
 			}
 		}
 	}

@@ -73,7 +73,8 @@ func faultKinds() map[string]kind {
 		"fence": {weight: 2, begin: func(w *world, f Fault, h, _ *host) func() {
 			return w.ask(h, &state.FenceRequested{Node: h.name, Action: resources.FencingReboot, Reason: "asked for"})
 		}},
-		"cleanup": {weight: 3, begin: func(w *world, f Fault, h, _ *host) func() { return w.ask(h, &state.FailuresCleared{}) }},
+		"wrong_word": {weight: 3, least: 15 * s, most: 40 * s, begin: wrongWord},
+		"cleanup":    {weight: 3, begin: func(w *world, f Fault, h, _ *host) func() { return w.ask(h, &state.FailuresCleared{}) }},
 		"join":    {weight: 3, begin: func(w *world, f Fault, h, _ *host) func() { w.operator.joins++; return nil }},
 		"remove":  {weight: 2, begin: func(w *world, f Fault, h, _ *host) func() { w.operator.remove(h); return nil }},
 	}

@@ -178,3 +178,33 @@ func (o *operator) removeNow(h *host) {
 	})
 	o.w.after(4*proposeTimeout, func() { o.busy[h] = false })
 }
+
+// wrongWord is a host that nobody reaches and whose power controller hangs; and an
+// operator who says that it is off, although it runs.
+func wrongWord(w *world, f Fault, h, _ *host) func() {
+	w.each(h, true, true, func(l *link) { l.cut = true })
+	h.bmc.hang = true
+	w.after(12*time.Second, func() { w.operator.mistake(h) })
+	return func() {
+		h.bmc.hang = false
+		w.each(h, true, true, func(l *link) { l.cut = false })
+	}
+}
+
+// mistaken is the reason of an operator's wrong word.
+const mistaken = "a mistake"
+
+// mistake confirms that a host is off which is not. A live migration from or to it
+// would make its services run on others.
+func (o *operator) mistake(h *host) {
+	d := o.anyDaemon()
+	if d == nil || d.h == h || !h.powered || o.w.quiet || d.state.Version < state.VersionLooks || len(d.state.Migrations) > 0 {
+		return
+	}
+	n := d.state.Nodes[h.name]
+	if n == nil || !n.Lost() || n.BootID != h.bootID() {
+		return
+	}
+	o.w.note(h, "operator takes it for off, wrongly")
+	d.tell(operatorName, &state.FenceConfirmed{Node: h.name, Reason: mistaken}, func(state.Result, error) {})
+}

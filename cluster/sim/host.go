@@ -43,6 +43,9 @@ type host struct {
 	lastHeard time.Duration
 	// troubledUntil is until when a fault touches this host or its links.
 	troubledUntil time.Duration
+	// wronged is when an operator said of this start of the host, which runs, that it
+	// is off; 0: nobody did.
+	wronged time.Duration
 	// orderTerm is the newest term of an order that this host has obeyed.
 	orderTerm uint64
 }
@@ -85,7 +88,7 @@ func (h *host) powerOff(why string) {
 	h.w.note(h, "power off: %s", why)
 	h.endDaemon()
 	h.powered = false
-	h.frozenUntil = 0
+	h.frozenUntil, h.wronged = 0, 0
 	clear(h.procs)
 	h.runDir = runDir{}
 	h.disk.powerLost(h.w.chance)

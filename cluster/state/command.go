@@ -42,6 +42,7 @@ var registry = map[string]func() Command{
 	"member.voting/1":       func() Command { return new(MemberVoting) },
 	"member.removed/1":      func() Command { return new(MemberRemoved) },
 	"member.booted/1":       func() Command { return new(MemberBooted) },
+	"member.booted/2":       func() Command { return new(MemberBooted) }, // of a host that counted as off
 	"member.verdict/1":      func() Command { return new(MemberVerdict) },
 	"member.watchdog/1":     func() Command { return new(MemberWatchdog) },
 	"definition.set/1":      func() Command { return new(DefinitionSet) },

@@ -34,6 +34,7 @@ func samples() []Command {
 		&MemberVoting{Node: "b", Voter: true},
 		&MemberRemoved{Node: "b", Force: true},
 		&MemberBooted{Node: "b", Incarnation: "i", BootID: "boot", Address: "192.0.2.2:7450", Software: 1},
+		&MemberBooted{Node: "b", Incarnation: "i", BootID: "boot", Address: "192.0.2.2:7450", Software: 1, Stopped: "f7"},
 		&MemberVerdict{Node: "b", Liveness: LivenessDead, Incarnation: "i", Evidence: []Evidence{{At: epoch, Observer: "a", Source: "ping", Text: "silent"}}},
 		&MemberWatchdog{Node: "a", Incarnation: "i", Watchdog: &Watchdog{Device: "/dev/watchdog", Timeout: resources.Duration(time.Second), Lease: resources.Duration(time.Second)}},
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Resources: []resources.Resource{{ID: "vip", Agent: "vip", Params: resources.Params{"address": "192.0.2.9/24"}}}}},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -204,9 +205,17 @@ type MemberBooted struct {
 	BootID      string             `json:"boot_id"`
 	Address     string             `json:"address,omitempty"`
 	Software    int                `json:"software"`
+	// Stopped is the fencing by which this start of the host counted as off, and
+	// after which the member has stopped everything. With it the command is version 2.
+	Stopped string `json:"stopped,omitempty"`
 }
 
-func (*MemberBooted) name() string { return "member.booted/1" }
+func (c *MemberBooted) name() string {
+	if c.Stopped != "" {
+		return "member.booted/2"
+	}
+	return "member.booted/1"
+}
 
 func (c *MemberBooted) apply(t *tx) error {
 	n, err := t.node(c.Node)
@@ -215,6 +224,10 @@ func (c *MemberBooted) apply(t *tx) error {
 	}
 	if n.Incarnation == c.Incarnation {
 		return nil // said twice
+	}
+	if off := n.Off; off != nil && n.BootID == c.BootID && c.Stopped != off.Fence && t.s.Version >= VersionLooks && !mutant.Is(mutant.BackUnasked) {
+		// What it ran was given to others: it has to know, and to have stopped it.
+		return reject(Conflict, "node %s counts as off (%s, fencing %s): it has to stop everything first", c.Node, off.By, off.Fence)
 	}
 	rebooted := n.BootID != c.BootID
 	watched := n.Watchdog != nil

@@ -54,7 +54,7 @@ func (c *OperationsStarted) apply(t *tx) error {
 		}
 		_, existed := n.Instances[intent.Instance]
 		i := t.instance(n, intent.Instance)
-		if i.Action != "" || !takes(i, &intent) || !t.configure(i, intent.Op) || !t.migrates(n, i, &intent) {
+		if i.Action != "" || !takes(i, &intent) || !t.stands(n, i, &intent) || !t.configure(i, intent.Op) || !t.migrates(n, i, &intent) {
 			if !existed {
 				delete(n.Instances, intent.Instance)
 			}

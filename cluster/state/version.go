@@ -17,6 +17,7 @@ import "github.com/belay-ha/belay/resources"
 //	4  the audit, and from where a command was asked for (Envelope.From)
 //	4  unfencing (unfence.*/1), and definitions that say it (definition.set/3)
 //	4  roles (role.bound/1, certificate.issued/1)
+//	4  a host that counted as off says that it has stopped everything (member.booted/2)
 const Version = 4
 
 const (
@@ -34,7 +35,8 @@ const (
 	// VersionAdmin is the first command set with scopes of maintenance and the audit.
 	VersionAdmin = 4
 	// VersionLooks is the first command set that orders the looks after a live
-	// migration that was given up.
+	// migration that was given up, and takes back no host that counted as off before
+	// that has stopped everything.
 	VersionLooks = 4
 	// VersionUnfencing is the first command set with unfencing.
 	VersionUnfencing = 4
@@ -52,6 +54,7 @@ var newer = map[string]int{
 	"member.watchdog/1":    VersionMore,
 	"member.joined/2":      VersionMore,
 	"ticket.set/1":         VersionMore,
+	"member.booted/2":      VersionLooks,
 	"maintenance.set/1":    VersionAdmin,
 	"maintenance.ended/1":  VersionAdmin,
 	"definition.set/3":     VersionUnfencing,

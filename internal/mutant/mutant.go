@@ -27,11 +27,12 @@ const (
 	PartialSnapshot   Name = "partial-snapshot"    // 7: a snapshot leaves something out
 	WallClock         Name = "wall-clock"          // 8: the leader measures time by the wall clock
 	LooksAtOnce       Name = "looks-at-once"       // 4: both nodes of a live migration that was given up are looked at at once
+	BackUnasked       Name = "back-unasked"        // 2: a host that counted as off and runs comes back without having stopped anything
 	RestartIsDeath    Name = "restart-is-death"    // 9: a daemon that restarts gets its node fenced
 )
 
 // All lists every mutant.
 var All = []Name{
 	StartBeforeStop, RecoverUnproven, OneRead, OlderTerm, RunTwice, UnknownIsNotDone, NoLease, FenceWithoutRight, NoBudget, NoShare,
-	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, LooksAtOnce, RestartIsDeath,
+	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, LooksAtOnce, BackUnasked, RestartIsDeath,
 }
