@@ -75,8 +75,8 @@ func faultKinds() map[string]kind {
 		}},
 		"wrong_word": {weight: 3, least: 15 * s, most: 40 * s, begin: wrongWord},
 		"cleanup":    {weight: 3, begin: func(w *world, f Fault, h, _ *host) func() { return w.ask(h, &state.FailuresCleared{}) }},
-		"join":    {weight: 3, begin: func(w *world, f Fault, h, _ *host) func() { w.operator.joins++; return nil }},
-		"remove":  {weight: 2, begin: func(w *world, f Fault, h, _ *host) func() { w.operator.remove(h); return nil }},
+		"join":       {weight: 3, begin: func(w *world, f Fault, h, _ *host) func() { w.operator.joins++; return nil }},
+		"remove":     {weight: 2, begin: func(w *world, f Fault, h, _ *host) func() { w.operator.remove(h); return nil }},
 	}
 	for name, spoil := range map[string]func(*mood, int){
 		"agent_hangs": func(m *mood, n int) { m.hang += n }, "agent_fails": func(m *mood, n int) { m.fail += n },
