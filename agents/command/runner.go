@@ -1,6 +1,7 @@
 // Package command runs the short-lived programs that agents need: each in a
 // process group of its own, with a deadline and bounded output. It starts services
-// only for agents that say so (agents.Command.Leaves) and keeps nothing between calls. Each call owns the two goroutines
+// only for agents that say so (agents.Command.Leaves) and keeps nothing between calls, but for
+// records of programs that are under way. Each call owns the two goroutines
 // that read the program's output and ends them before it returns.
 package command
 
@@ -24,14 +25,18 @@ import (
 const drain = time.Second
 
 // Runner runs programs on this host. It is safe for concurrent use.
-type Runner struct{}
+type Runner struct {
+	// Records is a directory, one that the host's restart empties, for what the next
+	// run of the daemon has to know of programs under way (EndOrphans); "" for none.
+	Records string
+}
 
 // Run runs a program and waits for its end. A program that ran to its end gives
 // a nil error, whatever its status. The error is agents.ErrNoProgram when the
 // program is missing, the context's when its deadline came first (the whole
 // process group is then killed, and what it did is unknown), or what kept it
 // from starting. Exit holds the output that there was in every case.
-func (Runner) Run(ctx context.Context, c agents.Command) (agents.Exit, error) {
+func (r Runner) Run(ctx context.Context, c agents.Command) (agents.Exit, error) {
 	limit := c.MaxOutput
 	if limit <= 0 {
 		limit = agents.MaxOutput
@@ -53,7 +58,12 @@ func (Runner) Run(ctx context.Context, c agents.Command) (agents.Exit, error) {
 	}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = drain
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		forget := record(r.Records, cmd.Process.Pid)
+		err = cmd.Wait()
+		defer forget()
+	}
 	if cmd.Process != nil && (!c.Leaves || ctx.Err() != nil) {
 		// Whatever the program left in its group must not outlive the call.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)

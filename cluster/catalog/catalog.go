@@ -4,6 +4,8 @@
 package catalog
 
 import (
+	"path/filepath"
+
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/agents"
@@ -26,9 +28,13 @@ import (
 
 // Agents returns every agent of this build. It does no I/O: agents connect to
 // systemd and to their services when they are first used.
-func Agents(log *zap.Logger) agents.Registry {
+func Agents(log *zap.Logger) agents.Registry { return HostAgents(log, "") }
+
+// HostAgents are Agents whose programs are on record below runDir while they run, so
+// that the daemon's next run can end what a killed one has left (EndOrphans).
+func HostAgents(log *zap.Logger, runDir string) agents.Registry {
 	units := systemd.NewManager(log.Named("systemd"))
-	run := command.Runner{}
+	run := command.Runner{Records: records(runDir)}
 	return agents.NewRegistry(
 		galera.New(galera.Host{Units: units, Run: run}, log.Named("galera")),
 		haproxy.New(units, run, log.Named("haproxy")),
@@ -39,6 +45,17 @@ func Agents(log *zap.Logger) agents.Registry {
 		systemd.New(units, log.Named("systemd")),
 		vip.New(log.Named("vip")),
 	)
+}
+
+// EndOrphans ends the programs of agents that an earlier run of the daemon has left
+// below runDir, and returns their process ids. It is called before any agent.
+func EndOrphans(runDir string) ([]int, error) { return command.EndOrphans(records(runDir)) }
+
+func records(runDir string) string {
+	if runDir == "" {
+		return ""
+	}
+	return filepath.Join(runDir, "programs")
 }
 
 // Fences returns every kind of fence device of this build.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
@@ -48,6 +49,7 @@ type task struct {
 // task's context (cut) when it is over.
 func (h *host) launch(t *task) {
 	t.h, t.boot = h, h.boot
+	h.tasks = append(slices.DeleteFunc(h.tasks, func(old *task) bool { return old.over }), t)
 	c := h.w.chance
 	var takes time.Duration
 	switch t.op {
@@ -93,8 +95,8 @@ func (h *host) spend(count *int) bool {
 	return true
 }
 
-// in goes on after a while of the host's running time: services go on without
-// the daemon, but not without power.
+// in goes on after a while of the host's running time: services, and calls of agents
+// until the next daemon ends them, go on without the daemon, but not without power.
 func (t *task) in(wait time.Duration, do func()) {
 	t.h.w.after(wait, func() {
 		switch {

@@ -31,6 +31,9 @@ type host struct {
 	disabled, away bool
 	// procs is what really runs here.
 	procs map[resources.InstanceID]*proc
+	// tasks are the calls of agents that have not ended, of whichever run of the
+	// daemon.
+	tasks []*task
 	// mood is how the agents of this host behave.
 	mood mood
 	// moodyAt is when one of them last misbehaved.
@@ -90,6 +93,7 @@ func (h *host) powerOff(why string) {
 	h.powered = false
 	h.frozenUntil, h.wronged = 0, 0
 	clear(h.procs)
+	h.tasks = nil
 	h.runDir = runDir{}
 	h.disk.powerLost(h.w.chance)
 	h.w.truthChanged()
@@ -115,6 +119,7 @@ func (h *host) startDaemon() {
 	default:
 		h.run++
 		h.w.note(h, "belayd starts, run %d", h.run)
+		h.endOrphans()
 		newDaemon(h)
 	}
 }
@@ -145,4 +150,13 @@ func (h *host) freeze(how time.Duration, whole bool) {
 	}
 	h.frozenUntil = max(h.frozenUntil, h.w.now+how)
 	h.hostFrozen = whole
+}
+
+// endOrphans ends what a killed run of the daemon has left under way, as
+// command.EndOrphans does: what it was to change stays as it is.
+func (h *host) endOrphans() {
+	for _, t := range h.tasks {
+		t.over = true
+	}
+	h.tasks = nil
 }

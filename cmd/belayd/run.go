@@ -37,6 +37,18 @@ stops no service: what runs goes on, and is looked at when it returns.`,
 	return cmd
 }
 
+// endOrphans ends what a killed run of belayd has left under way, before anything
+// here is looked at: the port says that there is no other belayd.
+func endOrphans(host node.Host, log *zap.Logger) {
+	killed, err := catalog.EndOrphans(host.RunDir)
+	if len(killed) > 0 {
+		log.Warn("ended the programs that the last belayd has left under way", zap.Ints("pids", killed))
+	}
+	if err != nil {
+		log.Error("programs of the last belayd may still run", zap.Error(err))
+	}
+}
+
 func run(ctx context.Context, configFile string) error {
 	host, err := readConfig(configFile)
 	if err != nil {
@@ -59,8 +71,9 @@ func run(ctx context.Context, configFile string) error {
 	if err != nil {
 		return fmt.Errorf("open the member's port: %w: is another belayd running, or is %s not an address of this host?", err, host.Address)
 	}
+	endOrphans(host, log)
 	member, err := node.Assemble(node.Parts{
-		Host: host, BootID: boot, Agents: catalog.Agents(log), Fences: catalog.Fences(), Listener: listener, Log: log,
+		Host: host, BootID: boot, Agents: catalog.HostAgents(log, host.RunDir), Fences: catalog.Fences(), Listener: listener, Log: log,
 		// The disk hangs or the log is damaged: nothing here can be trusted to end
 		// in order. systemd starts the daemon again; services go on.
 		Fault:   func(err error) { log.Error("fault: the daemon ends itself", zap.Error(err)); os.Exit(3) },
