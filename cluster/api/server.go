@@ -56,6 +56,9 @@ type Cluster interface {
 	Forward(ctx context.Context, leader string, r *http.Request, body []byte, by Identity) (*http.Response, error)
 	// Doctor has every member examine itself; it needs no leader.
 	Doctor(context.Context) (DoctorAnswer, error)
+	// Report is a member's part of a support archive, without secrets; whole adds
+	// what this one knows of the whole cluster.
+	Report(ctx context.Context, node resources.NodeName, whole bool) (MemberReport, error)
 	// NoQuorum explains why there is no leader, as far as this member knows.
 	NoQuorum() string
 }

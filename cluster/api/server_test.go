@@ -122,7 +122,10 @@ func (m *member) Wait(_ context.Context, r WaitRequest) (WaitAnswer, error) {
 }
 
 func (m *member) Doctor(context.Context) (DoctorAnswer, error) { return DoctorAnswer{}, nil }
-func (m *member) Examine(context.Context) doctor.Examination   { return doctor.Examination{Node: m.name} }
+func (m *member) Report(context.Context, resources.NodeName, bool) (MemberReport, error) {
+	return MemberReport{Node: m.name}, nil
+}
+func (m *member) Examine(context.Context) doctor.Examination { return doctor.Examination{Node: m.name} }
 func (m *member) CreateToken(context.Context, Identity, time.Duration) (TokenAnswer, error) {
 	return TokenAnswer{Token: "token"}, nil
 }
@@ -239,6 +242,8 @@ func routeTable(t *testing.T) []tableRoute {
 		{"POST", "/v1/secrets", "{}", RoleAdmin, false},
 		{"POST", "/v1/tokens", "{}", RoleAdmin, false},
 		{"GET", "/v1/doctor", "", RoleOperator, false},
+		{"GET", "/v1/report?node=b", "", RoleAdmin, false},
+		{"GET", "/v1/peer/report", "", RolePeer, true},
 		{"GET", "/v1/peer/examine", "", RolePeer, true},
 		{"POST", "/v1/peer/echo", "{}", RolePeer, true},
 		{"POST", "/v1/certificates", "{}", RoleAdmin, false},

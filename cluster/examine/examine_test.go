@@ -102,3 +102,23 @@ func TestParseUnits(t *testing.T) {
 		t.Error("one answer about two units is taken")
 	}
 }
+
+// TestTailKeepsTheNewest: a journal's end matters, from the beginning of a line.
+func TestTailKeepsTheNewest(t *testing.T) {
+	tail := &tailBuffer{limit: 100}
+	for n := range 1000 {
+		if _, err := tail.Write([]byte(strings.Repeat("x", n%7) + "line\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tail.Write([]byte("the last\n")) //nolint:errcheck // as above
+	text := tail.String()
+	if len(text) > 140 || !strings.HasPrefix(text, "[what was before is left out]\n") || !strings.HasSuffix(text, "line\nthe last\n") || cap(tail.kept) > 400 {
+		t.Errorf("%d bytes: %q", len(text), text)
+	}
+	whole := &tailBuffer{limit: 100}
+	whole.Write([]byte("all of it\n")) //nolint:errcheck // as above
+	if whole.String() != "all of it\n" {
+		t.Errorf("%q", whole.String())
+	}
+}

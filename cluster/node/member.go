@@ -46,9 +46,10 @@ type Parts struct {
 	// Fault and Suicide are Config's.
 	Fault   func(error)
 	Suicide func()
-	// Version and Examine are Config's.
+	// Version, Examine and Journal are Config's.
 	Version string
 	Examine func(context.Context, doctor.Wants) doctor.Host
+	Journal func(context.Context) (string, error)
 	Log     *zap.Logger
 }
 
@@ -149,7 +150,7 @@ func (m *Member) config(authority *security.CA, keys *security.Keyring, gossipKe
 			HeartbeatTimeout: host.HeartbeatTimeout,
 		},
 		Gossip: gossip, DialHost: m.parts.DialHost, OpenWatchdog: m.parts.OpenWatchdog, Fault: m.parts.Fault, Suicide: m.parts.Suicide,
-		Version: m.parts.Version, Examine: m.parts.Examine, Log: m.parts.Log,
+		Version: m.parts.Version, Examine: m.parts.Examine, Journal: m.parts.Journal, Log: m.parts.Log,
 	}, nil
 }
 

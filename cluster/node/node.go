@@ -65,6 +65,8 @@ type Config struct {
 	// the doctor; nil leaves that out.
 	Version string
 	Examine func(context.Context, doctor.Wants) doctor.Host
+	// Journal returns the newest that this daemon has logged; nil where it has none.
+	Journal func(context.Context) (string, error)
 	Log     *zap.Logger
 }
 

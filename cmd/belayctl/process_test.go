@@ -57,6 +57,10 @@ func (s *served) Forward(context.Context, string, *http.Request, []byte, api.Ide
 
 func (s *served) Doctor(context.Context) (api.DoctorAnswer, error) { return api.DoctorAnswer{}, nil }
 
+func (s *served) Report(context.Context, resources.NodeName, bool) (api.MemberReport, error) {
+	return api.MemberReport{}, nil
+}
+
 func (s *served) Propose(_ context.Context, who api.Identity, command state.Command) (state.Result, error) {
 	s.entries = append(s.entries, command)
 	next, result := state.ApplyCommand(s.state, s.state.Index+1, 1, epoch, who.Name, command)

@@ -86,6 +86,7 @@ func run(ctx context.Context, configFile string) error {
 			return timer, nil
 		},
 		Version: version,
+		Journal: examine.Journal,
 		Examine: func(ctx context.Context, wants doctor.Wants) doctor.Host {
 			return examine.Host(ctx, examine.Options{DataDir: host.DataDir, TLSDir: filepath.Join(host.DataDir, node.TLSDir), Wants: wants})
 		},
