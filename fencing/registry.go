@@ -56,7 +56,8 @@ type Spec struct {
 	// Passive devices switch no power: they only find out.
 	Passive bool
 	// Watchdog is a target's own hardware watchdog, which the target's daemon feeds:
-	// its parameters are "device", a path, and "timeout".
+	// its parameters are "device", a path, "timeout", and "unsafe_in_vm" and
+	// "unsafe_softdog", which count on what proves nothing.
 	Watchdog bool
 	// Dumps devices hear of crashed kernels only: their silence proves nothing, so
 	// they alone can fence nobody.

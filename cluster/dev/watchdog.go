@@ -59,6 +59,9 @@ func (h *Host) Resets() int {
 // Timeout implements node.Watchdog.
 func (w *hostWatchdog) Timeout() time.Duration { return w.timeout }
 
+// Software implements node.Watchdog.
+func (w *hostWatchdog) Software() bool { return false }
+
 // Feed implements node.Watchdog.
 func (w *hostWatchdog) Feed() error {
 	w.expires.Reset(w.timeout)

@@ -95,6 +95,14 @@ func by(node resources.NodeName) string {
 	return " " + string(node)
 }
 
+// because adds a reason, if there is one.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}
+
 // watchdogs: where a definition counts on one, it is fed.
 func (j *judge) watchdogs() string {
 	var fed, wanted []string
@@ -109,7 +117,7 @@ func (j *judge) watchdogs() string {
 		}
 		wanted = append(wanted, string(name))
 		if n.Watchdog == nil && n.Online() {
-			j.find("watchdog_unfed", Critical, name, on(name, "ls -l /dev/watchdog*; modprobe softdog; systemctl restart belayd"), "a fence device counts on its watchdog, and its daemon feeds none")
+			j.find("watchdog_unfed", Critical, name, on(name, "ls -l /dev/watchdog*; journalctl -u belayd | grep watchdog"), "a fence device counts on its watchdog, and its daemon feeds none%s", because(n.WatchdogRefused))
 		}
 	}
 	if len(wanted) == 0 && len(fed) == 0 {

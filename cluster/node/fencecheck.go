@@ -57,6 +57,8 @@ func checkWatchdog(s *state.State, target resources.NodeName, result state.Fence
 	switch {
 	case !member:
 		result.Failure, result.Text = fencing.KindNotFound.String(), fmt.Sprintf("%s is no member", target)
+	case node.Watchdog == nil && node.WatchdogRefused != "":
+		result.Failure, result.Text = state.FailureUnproven, fmt.Sprintf("belayd on %s feeds no watchdog: %s", target, node.WatchdogRefused)
 	case node.Watchdog == nil:
 		result.Failure, result.Text = state.FailureUnfed, fmt.Sprintf("belayd on %s feeds no watchdog: see `journalctl -u belayd` there", target)
 	default:

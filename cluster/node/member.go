@@ -41,8 +41,9 @@ type Parts struct {
 	Gossip memberlist.Transport
 	// DialHost is Config.DialHost.
 	DialHost func(ctx context.Context, address string) (refused bool, text string)
-	// OpenWatchdog is Config.OpenWatchdog.
+	// OpenWatchdog and Virtual are Config's.
 	OpenWatchdog func(device string, timeout time.Duration) (Watchdog, error)
+	Virtual      string
 	// Fault and Suicide are Config's.
 	Fault   func(error)
 	Suicide func()
@@ -149,7 +150,7 @@ func (m *Member) config(authority *security.CA, keys *security.Keyring, gossipKe
 			Stream:           raftlog.NewStream(host.Address, m.mux.Raft(), security.RaftDialer{Credentials: m.creds}),
 			HeartbeatTimeout: host.HeartbeatTimeout,
 		},
-		Gossip: gossip, DialHost: m.parts.DialHost, OpenWatchdog: m.parts.OpenWatchdog, Fault: m.parts.Fault, Suicide: m.parts.Suicide,
+		Gossip: gossip, DialHost: m.parts.DialHost, OpenWatchdog: m.parts.OpenWatchdog, Virtual: m.parts.Virtual, Fault: m.parts.Fault, Suicide: m.parts.Suicide,
 		Version: m.parts.Version, Examine: m.parts.Examine, Journal: m.parts.Journal, Log: m.parts.Log,
 	}, nil
 }

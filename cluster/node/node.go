@@ -59,6 +59,9 @@ type Config struct {
 	// OpenWatchdog arms this host's hardware watchdog. nil has none: a definition that
 	// wants one is reported by its check.
 	OpenWatchdog func(device string, timeout time.Duration) (Watchdog, error)
+	// Virtual says how it shows that this host is a virtual machine, "" for iron: a
+	// watchdog in one proves nothing (watchdog.Virtual).
+	Virtual string
 	// Suicide ends this host at once; the no-quorum policy may call it.
 	Suicide func()
 	// Version is this program's release, for people. Examine looks at this host for

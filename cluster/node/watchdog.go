@@ -19,6 +19,8 @@ import (
 type Watchdog interface {
 	// Timeout is the time unfed after which it resets the host.
 	Timeout() time.Duration
+	// Software reports whether it is no hardware.
+	Software() bool
 	Feed() error
 	// Disarm stops it; Abandon leaves it running, unfed.
 	Disarm() error
@@ -170,6 +172,7 @@ type keeper struct {
 	defined resources.FenceDevice
 	said    *state.Watchdog // what was announced last
 	retryAt time.Time
+	refused string // why none is armed, as logged last
 }
 
 func (k *keeper) step(ctx context.Context, now time.Time) {
@@ -182,14 +185,14 @@ func (k *keeper) step(ctx context.Context, now time.Time) {
 	may := k.n.feeder.may(now)
 	switch {
 	case k.timer == nil && wanted != nil && may && !now.Before(k.retryAt):
-		k.open(*wanted, now)
+		k.open(ctx, s, *wanted, now)
 	case k.timer != nil && may:
 		if err := k.timer.Feed(); err != nil {
 			k.n.log.Error("the watchdog takes nothing: it may reset this host", zap.Error(err))
 		}
 	}
 	switch {
-	case k.timer != nil && may && (wanted == nil || changed(*wanted, k.defined)):
+	case k.timer != nil && may && (wanted == nil || changed(*wanted, k.defined) || k.doubt(*wanted, k.timer) != ""):
 		k.giveUp(ctx, s)
 	case k.timer != nil && may:
 		k.announce(ctx, s)
@@ -218,16 +221,62 @@ func (k *keeper) params(defined resources.FenceDevice) fencing.Params {
 	return spec.Complete(fencing.Params(defined.Params))
 }
 
-func (k *keeper) open(wanted resources.FenceDevice, now time.Time) {
+// doubt says why the cluster must not count on this host's watchdog, "" when it
+// may; timer is nil before it is open.
+func (k *keeper) doubt(wanted resources.FenceDevice, timer Watchdog) string {
+	params := k.params(wanted)
+	switch {
+	case k.n.config.Virtual != "" && !params.Bool("unsafe_in_vm"):
+		return fmt.Sprintf("it is a virtual machine (%s): a pause of it stops its watchdog and its clocks, and afterwards its services go on; "+
+			"use a power controller of the hypervisor, or say unsafe_in_vm = true", k.n.config.Virtual)
+	case timer != nil && timer.Software() && !params.Bool("unsafe_softdog"):
+		return "its watchdog is softdog, which a stuck processor stops, or a reset that hangs; load the hardware's driver, or say unsafe_softdog = true"
+	}
+	return ""
+}
+
+// open arms the watchdog, unless it would prove nothing. One that the cluster counts
+// on is armed all the same, and given up in order: it may be running.
+func (k *keeper) open(ctx context.Context, s *state.State, wanted resources.FenceDevice, now time.Time) {
+	self, known := s.Nodes[k.n.config.Name]
+	counted := known && self.Watchdog != nil
+	why := k.doubt(wanted, nil)
+	if why != "" && !counted {
+		k.refuse(ctx, s, why, now)
+		return
+	}
 	params := k.params(wanted)
 	timer, err := k.n.config.OpenWatchdog(params["device"], params.Duration("timeout"))
 	if err != nil {
-		k.retryAt = now.Add(watchdogRetry)
-		k.n.log.Error("this host has no watchdog that can be fed", zap.String("device", wanted.ID), zap.Error(err))
+		k.refuse(ctx, s, err.Error(), now)
 		return
 	}
 	k.timer, k.defined = timer, wanted
+	if why = k.doubt(wanted, timer); why != "" && !counted {
+		k.disarm()
+		k.refuse(ctx, s, why, now)
+		return
+	}
+	k.refused = ""
 	k.n.log.Info("the watchdog is armed", zap.String("device", params["device"]), zap.Duration("timeout", timer.Timeout()))
+}
+
+// maxRefused bounds what is told of a watchdog that is not fed.
+const maxRefused = 480
+
+// refuse says that none is armed, and why: in the journal once, and to the cluster
+// until it knows.
+func (k *keeper) refuse(ctx context.Context, s *state.State, why string, now time.Time) {
+	k.retryAt = now.Add(watchdogRetry)
+	why = why[:min(len(why), maxRefused)] // or it would never be what is on record
+	if k.refused != why {
+		k.n.log.Error("this host feeds no watchdog", zap.String("why", why))
+		k.refused = why
+	}
+	self, known := s.Nodes[k.n.config.Name]
+	if known && self.Incarnation == k.n.exec.Incarnation() && self.Watchdog == nil && self.WatchdogRefused != why && s.Version >= state.VersionUnfencing {
+		k.tell(ctx, &state.MemberWatchdog{Refused: why})
+	}
 }
 
 // announce tells the cluster what it may rely on, until the log holds it.
@@ -238,14 +287,14 @@ func (k *keeper) announce(ctx context.Context, s *state.State) {
 		return
 	}
 	k.said = &fact // obeyed from here on
-	k.tell(ctx, &fact)
+	k.tell(ctx, &state.MemberWatchdog{Watchdog: &fact})
 }
 
 // giveUp disarms a watchdog that the definition does not want any more, after the
 // cluster has taken note.
 func (k *keeper) giveUp(ctx context.Context, s *state.State) {
 	if self, known := s.Nodes[k.n.config.Name]; known && self.Watchdog != nil {
-		k.tell(ctx, nil)
+		k.tell(ctx, &state.MemberWatchdog{})
 		return // and again, until the log says so
 	}
 	k.disarm()
@@ -261,10 +310,11 @@ func (k *keeper) disarm() {
 }
 
 // tell announces, for less time than may pass between two meals.
-func (k *keeper) tell(ctx context.Context, fact *state.Watchdog) bool {
+func (k *keeper) tell(ctx context.Context, command *state.MemberWatchdog) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	err := k.n.tellLeader(ctx, &state.MemberWatchdog{Node: k.n.config.Name, Incarnation: k.n.exec.Incarnation(), Watchdog: fact})
+	command.Node, command.Incarnation = k.n.config.Name, k.n.exec.Incarnation()
+	err := k.n.tellLeader(ctx, command)
 	if err != nil {
 		k.n.log.Debug("announce the watchdog", zap.Error(err))
 	}
@@ -280,7 +330,7 @@ func (k *keeper) end(ctx context.Context) {
 	}
 	if !errors.Is(context.Cause(ctx), ErrPowerCut) {
 		self, known := k.n.machine.current.Load().Nodes[k.n.config.Name]
-		if known && self.Watchdog == nil || k.tell(context.WithoutCancel(ctx), nil) {
+		if known && self.Watchdog == nil || k.tell(context.WithoutCancel(ctx), &state.MemberWatchdog{}) {
 			k.disarm()
 			return
 		}
@@ -300,8 +350,12 @@ func (n *Node) outwait(ctx context.Context, s *state.State, defined resources.Fe
 	step := state.FenceStep{At: time.Now().UTC(), Executor: n.config.Name, Device: defined.ID, Step: "wait for its watchdog"}
 	lost, known := s.Nodes[node]
 	if !known || lost.Watchdog == nil {
-		step.Error = errNoWatchdog.Error()
-		return step, errNoWatchdog
+		err := errNoWatchdog
+		if known && lost.WatchdogRefused != "" {
+			err = fmt.Errorf("its belayd feeds no watchdog: %s", lost.WatchdogRefused)
+		}
+		step.Error = err.Error()
+		return step, err
 	}
 	w, began := lost.Watchdog, time.Now()
 	step.Answer = fmt.Sprintf("lease %s, twice its timeout %s and a margin: %s", w.Lease, w.Timeout, w.Bound())

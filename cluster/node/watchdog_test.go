@@ -21,7 +21,10 @@ type timer struct {
 	fired    time.Time // when it reset the host
 	disarmed bool
 	left     bool
+	software bool
 }
+
+func (w *timer) Software() bool { return w.software }
 
 func (w *timer) Timeout() time.Duration { return w.timeout }
 
@@ -59,10 +62,12 @@ func (w *timer) reset() time.Time {
 type watchdogs struct {
 	mu     sync.Mutex
 	opened []*timer
+	// software has softdog opened from now on.
+	software bool
 }
 
 func (h *watchdogs) open(_ string, timeout time.Duration) (Watchdog, error) {
-	w := &timer{timeout: timeout}
+	w := &timer{timeout: timeout, software: h.software}
 	w.fires = time.AfterFunc(timeout, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -91,7 +96,8 @@ func guarded(t *testing.T) (*testMember, *watchdogs) {
 	m.config.OpenWatchdog = h.open
 	m.config.Fences = fencing.NewRegistry([]fencing.Spec{{
 		Name: "watchdog", Watchdog: true, Passive: true, Params: []fencing.ParamSpec{
-			{Name: "device", Type: fencing.TypeString, Default: "/dev/watchdog"}, {Name: "timeout", Type: fencing.TypeDuration, Default: ownTimeout.String()}},
+			{Name: "device", Type: fencing.TypeString, Default: "/dev/watchdog"}, {Name: "timeout", Type: fencing.TypeDuration, Default: ownTimeout.String()},
+			{Name: "unsafe_in_vm", Type: fencing.TypeBool}, {Name: "unsafe_softdog", Type: fencing.TypeBool}},
 	}})
 	m.define(func(d *resources.Definition) {
 		d.Fences = []resources.FenceDevice{{ID: "wd", Agent: "watchdog", Targets: []resources.NodeName{"a", "b"}}}

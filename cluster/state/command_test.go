@@ -37,6 +37,7 @@ func samples() []Command {
 		&MemberBooted{Node: "b", Incarnation: "i", BootID: "boot", Address: "192.0.2.2:7450", Software: 1, Stopped: "f7"},
 		&MemberVerdict{Node: "b", Liveness: LivenessDead, Incarnation: "i", Evidence: []Evidence{{At: epoch, Observer: "a", Source: "ping", Text: "silent"}}},
 		&MemberWatchdog{Node: "a", Incarnation: "i", Watchdog: &Watchdog{Device: "/dev/watchdog", Timeout: resources.Duration(time.Second), Lease: resources.Duration(time.Second)}},
+		&MemberWatchdog{Node: "a", Incarnation: "i", Refused: "it runs in a virtual machine"},
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Resources: []resources.Resource{{ID: "vip", Agent: "vip", Params: resources.Params{"address": "192.0.2.9/24"}}}}},
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Name: "overcloud", Fences: []resources.FenceDevice{{
 			ID: "pdu", Agent: "fence_apc", Targets: []resources.NodeName{"a"}, HostMap: map[resources.NodeName]string{"a": "7"}, HostParam: "port", DelayMax: resources.Duration(time.Second), UnsafeCycle: true,

@@ -45,6 +45,9 @@ const (
 	FailureCutOff = "cut off"
 	// FailureUnfed: the target's own watchdog is not fed by its daemon.
 	FailureUnfed = "no watchdog"
+	// FailureUnproven: the target's daemon does not feed its watchdog because that
+	// would prove nothing, or because it cannot.
+	FailureUnproven = "no proof"
 	// FailureLogin is fencing.KindAuth's word: the device refuses the login.
 	FailureLogin = "auth"
 )

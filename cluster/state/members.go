@@ -235,7 +235,7 @@ func (c *MemberBooted) apply(t *tx) error {
 	t.unprobe(n)
 	if rebooted {
 		t.forgetRunning(n)
-		n.BootedAt, n.Watchdog = t.at, nil
+		n.BootedAt, n.Watchdog, n.WatchdogRefused = t.at, nil, ""
 		t.cutOff(n)
 		t.event("member", c.Node, "", "host started")
 	} else {

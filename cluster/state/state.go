@@ -140,6 +140,8 @@ type Node struct {
 	BootedAt    time.Time `json:"booted_at,omitzero"`
 	// Watchdog is what the member's daemon feeds; nil for none.
 	Watchdog *Watchdog `json:"watchdog,omitempty"`
+	// WatchdogRefused is why it feeds none that the definition wants.
+	WatchdogRefused string `json:"watchdog_refused,omitempty"`
 	// Unfenced says that the node was let in by the devices that cut it off from
 	// something, since its host started and since it was last fenced.
 	Unfenced *Unfenced `json:"unfenced,omitempty"`

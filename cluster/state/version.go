@@ -15,7 +15,8 @@ import "github.com/belay-ha/belay/resources"
 //	   more than nodes (maintenance.set/1, maintenance.ended/1)
 //	4  a live migration that was given up is remembered until its source was looked at
 //	4  the audit, and from where a command was asked for (Envelope.From)
-//	4  unfencing (unfence.*/1), and definitions that say it (definition.set/3)
+//	4  unfencing (unfence.*/1), and definitions that say it (definition.set/3); why a watchdog is
+//	   not fed (member.watchdog/2)
 //	4  roles (role.bound/1, certificate.issued/1)
 //	4  a host that counted as off says that it has stopped everything (member.booted/2)
 const Version = 4
@@ -58,6 +59,7 @@ var newer = map[string]int{
 	"maintenance.set/1":    VersionAdmin,
 	"maintenance.ended/1":  VersionAdmin,
 	"definition.set/3":     VersionUnfencing,
+	"member.watchdog/2":    VersionUnfencing,
 	"unfence.requested/1":  VersionUnfencing,
 	"unfence.started/1":    VersionUnfencing,
 	"unfence.reported/1":   VersionUnfencing,

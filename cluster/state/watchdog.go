@@ -1,6 +1,7 @@
 package state
 
 import (
+	"strings"
 	"time"
 
 	"github.com/belay-ha/belay/resources"
@@ -37,9 +38,17 @@ type MemberWatchdog struct {
 	Node        resources.NodeName `json:"node"`
 	Incarnation string             `json:"incarnation"`
 	Watchdog    *Watchdog          `json:"watchdog,omitempty"`
+	// Refused is why the daemon feeds none although the definition wants it. With
+	// it the command is version 2.
+	Refused string `json:"refused,omitempty"`
 }
 
-func (*MemberWatchdog) name() string { return "member.watchdog/1" }
+func (c *MemberWatchdog) name() string {
+	if c.Refused != "" {
+		return "member.watchdog/2"
+	}
+	return "member.watchdog/1"
+}
 
 func (c *MemberWatchdog) apply(t *tx) error {
 	n, err := t.node(c.Node)
@@ -52,10 +61,15 @@ func (c *MemberWatchdog) apply(t *tx) error {
 	if _, open := t.s.Fencing[c.Node]; open || !n.Online() || n.Off != nil {
 		return reject(Refused, "node %s is %s or being fenced: its watchdog stays as it was announced", c.Node, n.Liveness)
 	}
+	before := n.Watchdog
 	n.Watchdog = c.Watchdog
-	if c.Watchdog == nil {
+	n.WatchdogRefused = strings.ToValidUTF8(c.Refused[:min(len(c.Refused), maxCheckText)], "")
+	switch {
+	case c.Watchdog == nil && c.Refused != "":
+		t.event("watchdog", c.Node, "", "not fed: %s", n.WatchdogRefused)
+	case c.Watchdog == nil && before != nil:
 		t.event("watchdog", c.Node, "", "not fed any more")
-	} else {
+	case c.Watchdog != nil:
 		t.event("watchdog", c.Node, "", "%s is fed; it resets the host after %s", c.Watchdog.Device, c.Watchdog.Timeout)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -12,9 +13,10 @@ import (
 
 // Timer is an armed watchdog. One goroutine at a time may use it.
 type Timer struct {
-	file    *os.File
-	path    string
-	timeout time.Duration
+	file     *os.File
+	path     string
+	timeout  time.Duration
+	identity string
 }
 
 // Open arms the timer: from now on the host is reset unless it is fed. It refuses
@@ -66,6 +68,7 @@ func (t *Timer) set(timeout time.Duration, do control) error {
 	if able.options&unix.WDIOF_MAGICCLOSE == 0 {
 		return errors.New("it would be disarmed when belayd dies (no magic close): it protects nothing")
 	}
+	t.identity, _, _ = strings.Cut(string(able.identity[:]), "\x00")
 	seconds := int32(timeout / time.Second)
 	if err := do(fd, unix.WDIOC_SETTIMEOUT, unsafe.Pointer(&seconds)); err != nil {
 		return fmt.Errorf("set its timeout to %s: %w", timeout, err)
@@ -84,6 +87,14 @@ func (t *Timer) set(timeout time.Duration, do control) error {
 // Timeout is the time unfed after which the timer resets the host, as the timer
 // itself says.
 func (t *Timer) Timeout() time.Duration { return t.timeout }
+
+// softdog is the identity of Linux's softdog driver (drivers/watchdog/softdog.c).
+const softdog = "Software Watchdog"
+
+// Software reports whether the timer is the kernel's own, softdog, rather than
+// hardware: it resets nothing when the processor that would run it is stuck, or when
+// the reset itself hangs.
+func (t *Timer) Software() bool { return t.identity == softdog }
 
 // Feed starts the timer's time anew.
 func (t *Timer) Feed() error {

@@ -15,10 +15,11 @@ import (
 
 // kernel plays the ioctl layer of a driver.
 type kernel struct {
-	options uint32
-	actual  int32 // 0: what was asked for
-	refuses uint
-	timeout int32
+	options  uint32
+	identity string
+	actual   int32 // 0: what was asked for
+	refuses  uint
+	timeout  int32
 }
 
 func (k *kernel) do(_ uintptr, request uint, arg unsafe.Pointer) error {
@@ -28,6 +29,7 @@ func (k *kernel) do(_ uintptr, request uint, arg unsafe.Pointer) error {
 	switch request {
 	case unix.WDIOC_GETSUPPORT:
 		(*info)(arg).options = k.options
+		copy((*info)(arg).identity[:], k.identity)
 	case unix.WDIOC_SETTIMEOUT:
 		k.timeout = *(*int32)(arg)
 	case unix.WDIOC_GETTIMEOUT:
@@ -74,6 +76,7 @@ func TestSet(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			timer, _ := fake(t)
+			tt.k.identity = "iTCO_wdt"
 			err := timer.set(10*time.Second, tt.k.do)
 			if tt.says == "" && (err != nil || timer.Timeout() != tt.want) {
 				t.Errorf("got %v, timeout %s", err, timer.Timeout())
@@ -82,6 +85,16 @@ func TestSet(t *testing.T) {
 				t.Errorf("got %v, want it to say %q", err, tt.says)
 			}
 		})
+	}
+}
+
+func TestSoftware(t *testing.T) {
+	for identity, want := range map[string]bool{"Software Watchdog": true, "iTCO_wdt": false, "i6300ESB timer": false, "": false} {
+		timer, _ := fake(t)
+		k := kernel{options: unix.WDIOF_MAGICCLOSE, identity: identity}
+		if err := timer.set(10*time.Second, k.do); err != nil || timer.Software() != want {
+			t.Errorf("%q: software %v, %v", identity, timer.Software(), err)
+		}
 	}
 }
 

@@ -37,6 +37,8 @@ func Spec() fencing.Spec {
 		Params: []fencing.ParamSpec{
 			{Name: "device", Type: fencing.TypeString, Default: DefaultDevice, Description: "the timer on each target"},
 			{Name: "timeout", Type: fencing.TypeDuration, Default: DefaultTimeout.String(), Description: "unfed for so long it resets the host; 5s to 2m, in whole seconds"},
+			{Name: "unsafe_in_vm", Type: fencing.TypeBool, Default: "false", Description: "count on it in a virtual machine, too, whose pause stops it and which goes on afterwards"},
+			{Name: "unsafe_softdog", Type: fencing.TypeBool, Default: "false", Description: "count on softdog, too, which is no hardware"},
 		},
 		Check: check,
 		New:   func(name string, _ fencing.Params) (fencing.Device, error) { return device(name), nil },
