@@ -124,6 +124,7 @@ var confined = []struct {
 	{"github.com/go-sql-driver/mysql", []string{"agents/galera", "cmd/belay-rig/internal/*"}},
 	{"github.com/vishvananda/netlink", []string{"agents/*", "cmd/belay-rig/internal/*"}},
 	{"github.com/spf13/cobra", []string{"cmd/*"}},
+	{"github.com/santhosh-tekuri/jsonschema/v6", nil},
 	{"pgregory.net/rapid", nil},
 	{"go.uber.org/goleak", nil},
 	{"github.com/google/go-cmp", nil},

@@ -101,6 +101,7 @@ func TestExamplesOfCodes(t *testing.T) {
 			if err := json.Unmarshal(lines[len(lines)-1], &answer); err != nil {
 				t.Fatalf("the last line is no JSON: %v\n%s", err, c.err.String())
 			}
+			fits(t, []string{"error"}, string(lines[len(lines)-1]))
 			if answer.Error.Code != e.Code || answer.Error.Exit != e.Exit || answer.Error.Text == "" || len(answer.Error.Next) == 0 {
 				t.Errorf("got %+v, want code %s and exit %d", answer.Error, e.Code, e.Exit)
 			}

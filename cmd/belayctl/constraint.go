@@ -78,7 +78,7 @@ func (a *app) constraintListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer := map[string]any{"orders": orEmpty(def.Orders), "colocations": orEmpty(def.Colocations), "locations": orEmpty(def.Locations), "tickets": orEmpty(def.Tickets)}
+			answer := constraintsAnswer{orEmpty(def.Orders), orEmpty(def.Colocations), orEmpty(def.Locations), orEmpty(def.Tickets)}
 			return a.print(answer, func(w io.Writer) { printConstraints(w, def) })
 		},
 	}

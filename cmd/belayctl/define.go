@@ -106,11 +106,10 @@ func (a *app) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			counts := map[string]int{"nodes": len(def.Nodes), "fences": len(def.Fences), "resources": len(def.Resources), "groups": len(def.Groups),
-				"constraints": len(def.Orders) + len(def.Colocations) + len(def.Locations) + len(def.Tickets)}
+			counts := validAnswer{len(def.Nodes), len(def.Fences), len(def.Resources), len(def.Groups), len(def.Orders) + len(def.Colocations) + len(def.Locations) + len(def.Tickets)}
 			return a.print(counts, func(w io.Writer) {
 				fmt.Fprintf(w, "%s: valid: %d nodes, %d fence devices, %d resources, %d groups, %d constraints\n", strings.Join(args, ", "),
-					counts["nodes"], counts["fences"], counts["resources"], counts["groups"], counts["constraints"])
+					counts.Nodes, counts.Fences, counts.Resources, counts.Groups, counts.Constraints)
 			})
 		},
 	}

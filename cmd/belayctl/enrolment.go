@@ -125,7 +125,7 @@ func (a *app) enroll(e Enrollment, do func(Enroller) error) error {
 	if err := do(a.enroller); err != nil {
 		return err
 	}
-	return a.print(map[string]string{"node": string(e.Node), "address": e.Address, "config": e.ConfigFile}, func(w io.Writer) {
+	return a.print(enrolledAnswer{e.Node, e.Address, e.ConfigFile}, func(w io.Writer) {
 		fmt.Fprintf(w, "this host is %s at %s; next: systemctl enable --now belayd\n", e.Node, e.Address)
 	})
 }

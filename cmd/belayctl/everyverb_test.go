@@ -12,7 +12,7 @@ var readers = []string{
 	"status", "history", "doctor", "bundle", "explain", "wait", "plan", "validate", "export", "simulate", "version", "completion",
 	"config history", "config show", "config diff", "resource show", "resource list", "resource agents", "resource describe", "constraint list", "node list",
 	"attribute list", "property list", "defaults list", "fence check", "fence history", "fence list", "fence agents", "secret list", "galera status",
-	"state save", "import cib", "convert pcs", "tag list", "ticket list", "help errors",
+	"state save", "import cib", "convert pcs", "tag list", "ticket list", "help errors", "schema",
 	"maintenance list", "audit list", "audit verify", "audit export", "role list", "role whoami",
 }
 

@@ -54,8 +54,10 @@ func shellWords(line string) []string {
 }
 
 // runExample carries out an example's commands, with pipes, files and && as a
-// shell would, and requires each to succeed.
-func runExample(t *testing.T, line string) {
+// shell would, and requires each to succeed. It returns what the last one wrote,
+// which more words may be added to.
+func runExample(t *testing.T, line string, more ...string) string {
+	t.Helper()
 	c := newConsole(t)
 	c.fake.runs("controller-0", "vip", resources.RoleStarted)
 	c.fake.runs("controller-0", "galera", resources.RolePromoted)
@@ -63,7 +65,8 @@ func runExample(t *testing.T, line string) {
 	c.fake.runs("controller-2", "galera", resources.RolePromoted)
 	c.fake.runs("compute-7", "haproxy", resources.RoleStarted)
 	output := ""
-	for _, part := range separators.Split(line, -1) {
+	parts := separators.Split(line, -1)
+	for n, part := range parts {
 		_, part, _ = strings.Cut(part, "belayctl ")
 		part, target, redirected := strings.Cut(part, " > ")
 		if redirected && target == "" {
@@ -79,6 +82,9 @@ func runExample(t *testing.T, line string) {
 		}
 		c.app.in = strings.NewReader(output)
 		words := shellWords(part)
+		if n == len(parts)-1 {
+			words = append(words, more...)
+		}
 		if strings.Contains(part, " --reason ") && (strings.HasPrefix(part, "fence confirm") || strings.HasPrefix(part, "galera bootstrap")) {
 			words = append(words, "--yes") // nobody is there to be asked
 		}
@@ -114,6 +120,7 @@ func runExample(t *testing.T, line string) {
 			if code := c.app.run(ctx, words); code != exitDone {
 				t.Errorf("exit %d: %s", code, c.err.String())
 			}
+			output = c.out.String()
 			continue
 		}
 		if code := c.run(t, words...); code != exitDone {
@@ -121,12 +128,14 @@ func runExample(t *testing.T, line string) {
 		}
 		output = c.out.String()
 	}
+	return output
 }
 
 var separators = regexp.MustCompile(` (\||&&) `)
 
-// TestExamples runs what every help shows.
-func TestExamples(t *testing.T) {
+// exampleFiles makes the files that examples read, and goes there.
+func exampleFiles(t *testing.T) {
+	t.Helper()
 	t.Chdir(t.TempDir())
 	parts := strings.SplitN(baseFile, "[[resource]]", 2)
 	for name, text := range map[string]string{
@@ -144,6 +153,11 @@ func TestExamples(t *testing.T) {
 	if err := os.WriteFile("cluster.d/all.toml", []byte(baseFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestExamples runs what every help shows.
+func TestExamples(t *testing.T) {
+	exampleFiles(t)
 	for _, cmd := range commands(newConsole(t).app.root()) {
 		if cmd.Example == "" || cmd.Short == "" {
 			t.Errorf("%s has no example or no summary", cmd.CommandPath())

@@ -316,19 +316,7 @@ func (a *app) fenceAgentsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "agents [AGENT]", Short: "List the fence agents, or one agent's parameters", Args: arguments(0, 1), Example: "  belayctl fence agents\n  belayctl fence agents redfish",
 		RunE: func(_ *cobra.Command, args []string) error {
-			type parameter struct {
-				Name        string `json:"name"`
-				Type        string `json:"type"`
-				Required    bool   `json:"required,omitempty"`
-				Default     string `json:"default,omitempty"`
-				Description string `json:"description"`
-			}
-			type agent struct {
-				Name    string      `json:"name"`
-				Summary string      `json:"summary"`
-				Params  []parameter `json:"params"`
-			}
-			var list []agent
+			var list []agentAnswer
 			var names []string
 			specs := a.fences.Specs()
 			for _, spec := range specs {
@@ -343,11 +331,7 @@ func (a *app) fenceAgentsCommand() *cobra.Command {
 				specs = []fencing.Spec{spec}
 			}
 			for _, spec := range specs {
-				one := agent{Name: spec.Name, Summary: spec.Summary}
-				for _, p := range spec.Params {
-					one.Params = append(one.Params, parameter{p.Name, string(p.Type), p.Required, p.Default, p.Description})
-				}
-				list = append(list, one)
+				list = append(list, fenceAgentAnswer(spec))
 			}
 			return a.print(list, func(w io.Writer) {
 				table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

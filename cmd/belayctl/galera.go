@@ -62,7 +62,7 @@ func (a *app) galeraStatusCommand() *cobra.Command {
 			return err
 		}
 		members := slices.DeleteFunc(slices.Clone(status.Resources), func(r instance) bool { return r.Resource != galera.ID })
-		answer := map[string]any{"resource": galera.ID, "members": orEmpty(members), "advice": galera.Advice}
+		answer := galeraAnswer{galera.ID, orEmpty(members), galera.Advice}
 		return a.print(answer, func(w io.Writer) { a.printGalera(w, galera, members) })
 	}
 	return cmd

@@ -85,7 +85,7 @@ func (a *app) nodeListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.print(status.Nodes, func(w io.Writer) {
+		return a.print(orEmpty(status.Nodes), func(w io.Writer) {
 			table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "NODE\tADDRESS\tSTATE\tROLE")
 			for _, n := range status.Nodes {

@@ -79,18 +79,10 @@ func (a *app) defaultsCommand() *cobra.Command {
 	return a.parent("defaults", "What resources and operations take that say nothing", "  belayctl defaults resource resource-stickiness=INFINITY\n  belayctl defaults list",
 		a.editing("resource NAME=VALUE...", "Set default meta-attributes of resources", "  belayctl defaults resource resource-stickiness=INFINITY", edit.SetResourceDefaults, all),
 		a.editing("op NAME=VALUE...", "Set defaults of operations", "  belayctl defaults op timeout=60s", edit.SetOpDefaults, all),
-		a.showing("list", "List the defaults that are set", "  belayctl defaults list", func(def *resources.Definition) (any, *resources.Definition) {
-			return def.Defaults, &resources.Definition{Defaults: def.Defaults}
-		}),
+		a.showing("list", "List the defaults that are set", "  belayctl defaults list", defaultsPart),
 	)
 }
 
-func (a *app) showDefaults(cmd *cobra.Command) error {
-	def, err := a.definition(cmd.Context())
-	if err != nil {
-		return err
-	}
-	return a.print(def.Defaults, func(w io.Writer) {
-		fmt.Fprint(w, orNothing(string(definition.Encode(&resources.Definition{Defaults: def.Defaults}))))
-	})
+func defaultsPart(def *resources.Definition) (any, *resources.Definition) {
+	return def.Defaults, &resources.Definition{Defaults: def.Defaults}
 }

@@ -204,7 +204,7 @@ func (a *app) resourceShowCommand() *cobra.Command {
 			}
 			part := partOf(def, id)
 			status.Resources = slices.DeleteFunc(status.Resources, func(r instance) bool { return !slices.Contains(ids(part), r.Resource) })
-			answer := map[string]any{"definition": part, "instances": status.Resources}
+			answer := resourceAnswer{part, orEmpty(status.Resources)}
 			return a.print(answer, func(w io.Writer) {
 				w.Write(definition.Encode(part))
 				fmt.Fprintln(w)
@@ -269,7 +269,7 @@ func (a *app) listResources(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return a.print(status.Defined, func(w io.Writer) {
+	return a.print(orEmpty(status.Defined), func(w io.Writer) {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "RESOURCE\tAGENT\tKIND\tON")
 		for _, d := range status.Defined {
@@ -297,16 +297,20 @@ func unknownName(what, name string, names []string) error {
 }
 
 func (a *app) resourceDefaultsCommand() *cobra.Command {
-	cmd := a.editing("defaults [NAME=VALUE...]", "Show or set what resources take that say nothing (as: defaults resource)",
-		"  belayctl resource defaults\n  belayctl resource defaults resource-stickiness=INFINITY", edit.SetResourceDefaults, all)
-	set := cmd.RunE
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return a.showDefaults(cmd)
-		}
-		return set(cmd, args)
+	var flags changeFlags
+	cmd := &cobra.Command{
+		Use: "defaults [NAME=VALUE...]", Short: "Show or set what resources take that say nothing (as: defaults resource)",
+		Example: "  belayctl resource defaults\n  belayctl resource defaults resource-stickiness=INFINITY",
 	}
-	return cmd
+	flags.add(cmd)
+	return raw(cmd, func(cmd *cobra.Command, words []string) error {
+		if len(words) == 0 {
+			return a.showPart(cmd, defaultsPart)
+		}
+		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
+			return edit.SetResourceDefaults(def, words)
+		})
+	})
 }
 
 // hint names the nearest of the known names, or, where none is near, a few of

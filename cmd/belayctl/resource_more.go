@@ -18,7 +18,11 @@ func (a *app) resourceAgentsCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			specs := a.agents.Specs()
 			if len(args) == 0 {
-				return a.print(specs, func(w io.Writer) {
+				list := make([]agentAnswer, len(specs))
+				for i, s := range specs {
+					list[i] = resourceAgentAnswer(s)
+				}
+				return a.print(list, func(w io.Writer) {
 					table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 					for _, s := range specs {
 						name := s.Name
@@ -48,7 +52,7 @@ func (a *app) describeAgent(name string) error {
 	for _, s := range a.agents.Specs() {
 		names = append(names, s.Name)
 		if s.Name == base {
-			return a.print(s, func(w io.Writer) { printSpec(w, s) })
+			return a.print([]agentAnswer{resourceAgentAnswer(s)}, func(w io.Writer) { printSpec(w, s) })
 		}
 	}
 	return unknownName("agent", name, names)

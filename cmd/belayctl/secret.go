@@ -76,7 +76,7 @@ func addDryRun(cmd *cobra.Command, dryRun *bool) {
 
 func (a *app) storeSecret(ctx context.Context, request api.SecretRequest, done string, dryRun bool) error {
 	if dryRun {
-		return a.print(map[string]any{"secret": request.Secret, "dry_run": true}, func(w io.Writer) { fmt.Fprintf(w, "dry run: secret %s %s\n", request.Secret, done) })
+		return a.print(secretAnswer{request.Secret, true}, func(w io.Writer) { fmt.Fprintf(w, "dry run: secret %s %s\n", request.Secret, done) })
 	}
 	c, err := a.cluster()
 	if err != nil {
@@ -85,7 +85,7 @@ func (a *app) storeSecret(ctx context.Context, request api.SecretRequest, done s
 	if _, err := call(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.SetSecret(ctx, request) }); err != nil {
 		return err
 	}
-	return a.print(map[string]string{"secret": request.Secret}, func(w io.Writer) { fmt.Fprintf(w, "secret %s %s\n", request.Secret, done) })
+	return a.print(secretAnswer{Secret: request.Secret}, func(w io.Writer) { fmt.Fprintf(w, "secret %s %s\n", request.Secret, done) })
 }
 
 func (a *app) secretDeleteCommand() *cobra.Command {

@@ -44,7 +44,7 @@ func (a *app) stateSaveCommand() *cobra.Command {
 		if err := os.WriteFile(args[0], text.Bytes(), 0o600); err != nil {
 			return err
 		}
-		answer := map[string]any{"file": args[0], "index": bare.Index, "bytes": text.Len()}
+		answer := savedAnswer{args[0], bare.Index, text.Len()}
 		return a.print(answer, func(w io.Writer) {
 			fmt.Fprintf(w, "%s: state of cluster %s at index %d\n", args[0], bare.Cluster.Name, bare.Index)
 		})

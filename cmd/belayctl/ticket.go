@@ -74,7 +74,7 @@ func (a *app) ticketListCommand() *cobra.Command {
 			return err
 		}
 		lines := ticketLines(current)
-		return a.print(lines, func(w io.Writer) {
+		return a.print(orEmpty(lines), func(w io.Writer) {
 			if len(lines) == 0 {
 				fmt.Fprintln(w, "no tickets")
 				return

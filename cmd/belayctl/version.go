@@ -18,12 +18,7 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Show this program's version", Args: arguments(0, 0), Example: "  belayctl version -o json",
 		RunE: func(*cobra.Command, []string) error {
-			v := struct {
-				Version    string `json:"version"`
-				Revision   string `json:"revision,omitempty"`
-				CommandSet int    `json:"command_set"`
-				Go         string `json:"go"`
-			}{Version: version, CommandSet: state.Version, Go: runtime.Version()}
+			v := versionAnswer{Version: version, CommandSet: state.Version, Go: runtime.Version()}
 			if info, ok := debug.ReadBuildInfo(); ok {
 				for _, s := range info.Settings {
 					if s.Key == "vcs.revision" {

@@ -58,7 +58,7 @@ line for each event.`,
 		if err := a.waitSettled(cmd.Context(), c, status.Index, limit.time, bare(args)); err != nil {
 			return err
 		}
-		return a.print(map[string]bool{"settled": true}, func(w io.Writer) { fmt.Fprintln(w, "settled, as asked") })
+		return a.print(waitedAnswer{Settled: true}, func(w io.Writer) { fmt.Fprintln(w, "settled, as asked") })
 	}
 	return cmd
 }
@@ -87,7 +87,7 @@ func (a *app) waitFor(ctx context.Context, c Cluster, text string, wanted condit
 		}
 		holds, how := wanted.holds(status)
 		if holds {
-			return a.print(map[string]any{"condition": text, "holds": true}, func(w io.Writer) { fmt.Fprintf(w, "%s: true\n", text) })
+			return a.print(waitedAnswer{Condition: text, Holds: true}, func(w io.Writer) { fmt.Fprintf(w, "%s: true\n", text) })
 		}
 		if !a.now().Before(deadline) {
 			return &timedOutError{after: limit, what: how + ","}

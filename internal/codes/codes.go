@@ -20,7 +20,7 @@ const (
 	Definition Family = "definition" // in definition files, and in what single commands would make of the definition
 	Cluster    Family = "cluster"    // what status, wait and explain tell of a running cluster
 	Device     Family = "device"     // why a fence device did not do its work
-	Simulation Family = "simulation" // what simulate and explain say of a CIB
+	Simulation Family = "simulation" // warnings of simulate, explain and validate
 )
 
 // Families returns every family with the sentence that introduces it.
@@ -31,7 +31,7 @@ func Families() []FamilyText {
 		{Definition, "in definition files, with file, line and column, and in what a single command would make of the definition"},
 		{Cluster, "what `belayctl status`, `wait` and `explain` tell of a running cluster"},
 		{Device, "why a fence device did not do its work; `belayctl fence check` shows the word after `device_`"},
-		{Simulation, "what `belayctl simulate` and `explain` say of a Pacemaker CIB"},
+		{Simulation, "warnings, mostly of what `belayctl simulate` and `explain` find in a Pacemaker CIB"},
 	}
 }
 

@@ -21,6 +21,10 @@ var simulationCodes = []Entry{
 		Cure: "Correct the score.", Next: nextSimulation, Example: "warning: loc-1: no score: hihg",
 	},
 	{
+		Code: "colocation_loop", Family: Simulation, Short: "colocations go round in a circle", Cause: "Each of the resources is placed by another of them. They are obeyed up to where the circle closes, so the last one says nothing.",
+		Cure: "Take one of them out, or write the resources as one group or set.", Next: "belayctl constraint list", Example: "warning: colo-b-a: these colocations go round in a circle, and are obeyed up to where it closes: b with a, a with b",
+	},
+	{
 		Code: "interleave_sizes", Family: Simulation, Short: "two interleaved clones differ in size on a node", Cause: "Interleaving pairs instances on a node, and one clone has more there than the other.",
 		Cure: "Give both the same clone-node-max, or do not interleave them.", Next: nextSimulation, Example: "warning: colo-1: a and b do not have the same number of instances on a node",
 	},
