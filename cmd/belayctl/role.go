@@ -137,13 +137,14 @@ func (a *app) roleWhoAmICommand() *cobra.Command {
 type certificateAnswer struct {
 	Name      string    `json:"name"`
 	Role      string    `json:"role"`
-	ExpiresAt time.Time `json:"expires_at"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Files are the certificate, its key and the authority.
-	Files []string `json:"files"`
+	Files  []string `json:"files"`
+	DryRun bool     `json:"dry_run,omitempty"`
 }
 
 func (a *app) printCertificate(request api.CertificateRequest, expires time.Time, files []string) error {
-	return a.print(certificateAnswer{request.Name, request.Role, expires, files}, func(w io.Writer) {
+	return a.print(certificateAnswer{Name: request.Name, Role: request.Role, ExpiresAt: expires, Files: files}, func(w io.Writer) {
 		fmt.Fprintf(w, "certificate for %s as %s, good until %s\n", request.Name, request.Role, expires.Format(time.RFC3339))
 		fmt.Fprintf(w, "  export %s\n", strings.Join([]string{"BELAY_CERT=" + files[0], "BELAY_KEY=" + files[1], "BELAY_CA=" + files[2], "BELAY_ADDR=https://MEMBER:7450"}, " "))
 	})

@@ -42,7 +42,7 @@ func (a *app) roleCertificateCommand() *cobra.Command {
 			}
 		}
 		if dryRun {
-			return a.print(map[string]any{"name": args[0], "role": role, "files": files, "dry_run": true}, func(w io.Writer) {
+			return a.print(certificateAnswer{Name: args[0], Role: role, Files: files, DryRun: true}, func(w io.Writer) {
 				fmt.Fprintf(w, "dry run: a certificate for %s as %s would be written to %s\n", args[0], role, files[0])
 			})
 		}

@@ -213,11 +213,17 @@ func keyRows(page, heading string) map[string]keyRow {
 	section, _, _ := strings.Cut(rest, "\n## ")
 	rows := map[string]keyRow{}
 	for line := range strings.Lines(section) {
-		cells := strings.Split(strings.TrimSpace(line), " | ")
-		if len(cells) < 3 || !strings.HasPrefix(cells[0], "| `") {
+		if !strings.HasPrefix(line, "| `") {
 			continue
 		}
-		rows[strings.Trim(cells[0], "|` ")] = keyRow{strings.TrimSpace(cells[len(cells)-3]), plainText(strings.TrimSuffix(strings.TrimSpace(cells[len(cells)-1]), " |"))}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(strings.ReplaceAll(line, `\|`, "/")), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		if len(cells) < 4 {
+			continue
+		}
+		rows[strings.Trim(cells[0], "`")] = keyRow{cells[len(cells)-3], plainText(cells[len(cells)-1])}
 	}
 	return rows
 }

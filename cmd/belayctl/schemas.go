@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/doctor"
 	"github.com/belay-ha/belay/cluster/policy/simulate"
 	belay "github.com/belay-ha/belay/cluster/simulate"
 	"github.com/belay-ha/belay/cluster/state"
@@ -47,6 +48,14 @@ var answers = []answer{
 	{"export", resources.Definition{}, "the definition as JSON", []string{"export"}},
 	{"wait", waitedAnswer{}, "a wait that ended well", []string{"wait"}},
 	{"history", []happened{}, "what has happened, oldest first; with --follow one event a line", []string{"history"}},
+	{"doctor", doctor.Diagnosis{}, "what is not fit on the members and their hosts", []string{"doctor"}},
+	{"bundle", bundleAnswer{}, "an archive for support, and what could not be had for it", []string{"bundle"}},
+	{"audit", []state.AuditRecord{}, "who changed what, from where and when", []string{"audit list"}},
+	{"audit-export", api.AuditAnswer{}, "all records with their hashes", []string{"audit export"}},
+	{"audit-verify", verified{}, "an audit that is intact", []string{"audit verify"}},
+	{"roles", []roleLine{}, "the roles that are bound", []string{"role list"}},
+	{"whoami", api.WhoAmIAnswer{}, "whom the member takes you for", []string{"role whoami"}},
+	{"certificate", certificateAnswer{}, "a client certificate that was issued", []string{"role certificate"}},
 	{"explain", api.Explanation{}, "why a resource runs where it does", []string{"explain"}},
 	{"explain-cib", explainedCIB{}, "explain with --cib", []string{"explain"}},
 	{"simulate", belay.Form{}, "what a cluster would do", []string{"simulate"}},
@@ -89,7 +98,7 @@ var changing = []string{
 	"constraint order", "constraint colocation", "constraint location", "constraint ticket", "constraint remove",
 	"node standby", "node unstandby", "node maintenance", "node unmaintenance", "node attribute", "node utilization", "node remove",
 	"attribute set", "attribute unset", "property set", "property unset", "defaults resource", "defaults op", "maintenance set", "maintenance end",
-	"fence", "fence create", "fence update", "fence delete", "fence level add", "fence level remove", "fence confirm", "fence release",
+	"fence", "fence create", "fence update", "fence delete", "fence unfence", "fence level add", "role bind", "role unbind", "fence level remove", "fence confirm", "fence release",
 	"tag create", "tag delete", "ticket grant", "ticket revoke", "ticket standby", "ticket activate", "ticket forget", "galera bootstrap",
 }
 

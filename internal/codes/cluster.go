@@ -186,6 +186,14 @@ var clusterCodes = []Entry{
 		Example: "the cluster has two voters: the loss of either leaves no majority, and everything stops",
 	},
 	{
+		Code: "unfence", Family: Cluster,
+		Short:   "a node was not let in again by a device that had cut it off",
+		Cause:   "Nothing that requires unfencing starts there until the device lets the node use its storage or network again. The line says why it did not.",
+		Cure:    "Mend what the line names; it is tried again by itself, or at once when asked.",
+		Next:    "belayctl fence unfence NODE",
+		Example: "node controller-1 is not unfenced, and nothing that requires it starts there: the device refuses the login",
+	},
+	{
 		Code: "unplaced", Family: Cluster,
 		Short:   "no node may run a resource",
 		Cause:   "Each node is excluded by a constraint, a failure, standby, or lack of room.",

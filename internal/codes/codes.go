@@ -20,6 +20,7 @@ const (
 	Definition Family = "definition" // in definition files, and in what single commands would make of the definition
 	Cluster    Family = "cluster"    // what status, wait and explain tell of a running cluster
 	Device     Family = "device"     // why a fence device did not do its work
+	Doctor     Family = "doctor"     // what doctor finds on members and their hosts
 	Simulation Family = "simulation" // warnings of simulate, explain and validate
 )
 
@@ -31,6 +32,7 @@ func Families() []FamilyText {
 		{Definition, "in definition files, with file, line and column, and in what a single command would make of the definition"},
 		{Cluster, "what `belayctl status`, `wait` and `explain` tell of a running cluster"},
 		{Device, "why a fence device did not do its work; `belayctl fence check` shows the word after `device_`"},
+		{Doctor, "what `belayctl doctor` finds on members and their hosts; -o json shows the codes"},
 		{Simulation, "warnings, mostly of what `belayctl simulate` and `explain` find in a Pacemaker CIB"},
 	}
 }
@@ -63,7 +65,7 @@ type Entry struct {
 
 // All returns the catalogue, in the order of families and then of codes.
 func All() []Entry {
-	all := slices.Concat(commandCodes, requestCodes, definitionCodes, clusterCodes, deviceCodes, simulationCodes)
+	all := slices.Concat(commandCodes, requestCodes, definitionCodes, clusterCodes, deviceCodes, doctorCodes, simulationCodes)
 	order := map[Family]int{}
 	for i, f := range Families() {
 		order[f.Family] = i
