@@ -106,6 +106,32 @@ func (r Result) Report() string {
 	return text.String()
 }
 
+// Summary is the report in one line.
+func (r Result) Summary() string {
+	due, lost := r.acknowledged()
+	return fmt.Sprintf("%d rounds: %d double in %d looks, %d of %d acknowledged writes lost, %d wrongful fencings",
+		len(r.Outcomes), len(r.Doubles), r.Looks, lost, due, r.wrongful())
+}
+
+// acknowledged counts what had to survive, and what of it was missed anywhere.
+func (r Result) acknowledged() (due, lost int) {
+	for _, a := range r.Accounts {
+		lost += len(a.Lost)
+		if !a.Again {
+			due += a.Due
+		}
+	}
+	return due, lost
+}
+
+func (r Result) wrongful() int {
+	n := 0
+	for _, o := range r.Outcomes {
+		n += len(o.Wrongful())
+	}
+	return n
+}
+
 // undecided tells of the moves that were too quick for the observer.
 func (r Result) undecided() string {
 	if len(r.Undecided) == 0 {
@@ -135,26 +161,19 @@ func (r Result) loads() string {
 
 // promises writes what must hold, and what was counted.
 func (r Result) promises(text *strings.Builder) {
-	gentle, wrongful, cuts, back := 0, 0, 0, 0
+	gentle, cuts, back := 0, 0, 0
 	for _, o := range r.Outcomes {
 		if o.Gentle() {
 			gentle++
 		}
-		wrongful += len(o.Wrongful())
 		cuts += len(o.Cut)
 		back += len(o.Cut) - len(o.Unfenced())
 	}
-	due, lost := 0, 0
-	for _, a := range r.Accounts {
-		lost += len(a.Lost)
-		if !a.Again {
-			due += a.Due
-		}
-	}
+	due, lost := r.acknowledged()
 	text.WriteString("| promise | counted |\n|---|---|\n")
 	fmt.Fprintf(text, "| nothing exclusive in two places | %d double, %d looks |\n", len(r.Doubles), r.Looks)
 	fmt.Fprintf(text, "| nothing acknowledged is lost | %d lost of %d |\n", lost, due)
-	fmt.Fprintf(text, "| nobody is fenced wrongly | %d wrongful; %d rounds with a fault that must fence nobody, %d others |\n", wrongful, gentle, len(r.Outcomes)-gentle)
+	fmt.Fprintf(text, "| nobody is fenced wrongly | %d wrongful; %d rounds with a fault that must fence nobody, %d others |\n", r.wrongful(), gentle, len(r.Outcomes)-gentle)
 	fmt.Fprintf(text, "| power cuts are fenced and recovered without a hand | %d of %d |\n\n", back, cuts)
 }
 

@@ -98,6 +98,9 @@ func TestReport(t *testing.T) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}
 	}
+	if got, want := goodResult().Summary(), "3 rounds: 0 double in 1000 looks, 0 of 150 acknowledged writes lost, 0 wrongful fencings"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	if strings.Contains(text, "Failed:") {
 		t.Errorf("nothing is wrong:\n%s", text)
 	}

@@ -82,7 +82,7 @@ func (b breakage) damage(ctx context.Context) error {
 	case chaos.BMCLogin:
 		return b.setSecret(ctx, "not-the-password")
 	case chaos.BMCLie:
-		return b.rig.SetBMCBehaviour(ctx, b.host, bmc.Behaviour{BootDelay: b.bootDelay, LieOnce: true})
+		return b.setLie(ctx, true)
 	}
 	return fmt.Errorf("nobody knows how to do %q", b.fault.Kind)
 }
@@ -93,16 +93,38 @@ func (b breakage) vain(ctx context.Context) string {
 	if b.fault.Kind != chaos.BMCLie {
 		return ""
 	}
-	all, err := b.rig.BMCs(ctx)
-	if err != nil {
+	behaviour, err := b.behaviour(ctx)
+	switch {
+	case err != nil:
 		return err.Error()
-	}
-	for _, status := range all {
-		if status.Host == b.host && status.Behaviour.LieOnce {
-			return "nobody asked it to switch off"
-		}
+	case behaviour.LieOnce:
+		return "nobody asked it to switch off"
 	}
 	return ""
+}
+
+// setLie makes the host's BMC lie once, or not.
+func (b breakage) setLie(ctx context.Context, once bool) error {
+	behaviour, err := b.behaviour(ctx)
+	if err != nil {
+		return err
+	}
+	behaviour.LieOnce = once
+	return b.rig.SetBMCBehaviour(ctx, b.host, behaviour)
+}
+
+// behaviour returns how the host's BMC behaves.
+func (b breakage) behaviour(ctx context.Context) (bmc.Behaviour, error) {
+	all, err := b.rig.BMCs(ctx)
+	if err != nil {
+		return bmc.Behaviour{}, err
+	}
+	for _, status := range all {
+		if status.Host == b.host {
+			return status.Behaviour, nil
+		}
+	}
+	return bmc.Behaviour{}, fmt.Errorf("%s has no BMC", b.host)
 }
 
 // end undoes it. A host that has lost its power, or is between two starts, has
@@ -153,7 +175,7 @@ func (b breakage) mend(ctx context.Context) error {
 	case chaos.BMCLogin:
 		return b.setSecret(ctx, rig.BMCPassword)
 	case chaos.BMCLie:
-		return b.rig.SetBMCBehaviour(ctx, b.host, bmc.Behaviour{BootDelay: b.bootDelay})
+		return b.setLie(ctx, false)
 	}
 	return nil // a cut power is the cluster's to mend, and the rest ends by itself
 }

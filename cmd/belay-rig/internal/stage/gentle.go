@@ -22,7 +22,7 @@ func gentleFaults(ctx context.Context, s *Stage) error {
 	if err != nil {
 		return err
 	}
-	s.Say("%s", result.Report())
+	s.Say("%s", result.Summary())
 	if problems := result.Problems(); len(problems) > 0 {
 		return fmt.Errorf("%s; evidence is in %s", strings.Join(problems, "; "), keep.Dir())
 	}
