@@ -174,6 +174,8 @@ type WaitAnswer struct {
 type SecretRequest struct {
 	Secret string `json:"secret"`
 	Value  string `json:"value,omitempty"`
+	// Rotate refuses a name that is not set yet.
+	Rotate bool `json:"rotate,omitempty"`
 }
 
 // CertificateRequest asks for a person's certificate.

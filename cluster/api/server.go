@@ -252,7 +252,29 @@ func (s *Server) explain(r *http.Request, _ []byte, _ Identity) (any, error) {
 func (s *Server) state(current *state.State, _ bool) any {
 	without := *current
 	without.Revisions, without.Performed, without.Audit = nil, nil, nil
+	without.Secrets, without.Tokens = named(current.Secrets), unverifiable(current.Tokens)
 	return &without
+}
+
+// named are the secrets' names without what is sealed: that leaves the members in
+// the log and in snapshots only.
+func named(secrets map[string]string) map[string]string {
+	names := make(map[string]string, len(secrets))
+	for name := range secrets {
+		names[name] = "sealed"
+	}
+	return names
+}
+
+// unverifiable are the join tokens without what proves them.
+func unverifiable(tokens map[string]*state.Token) map[string]*state.Token {
+	bare := make(map[string]*state.Token, len(tokens))
+	for id, token := range tokens {
+		fresh := *token
+		fresh.Verifier, fresh.Digest = "", ""
+		bare[id] = &fresh
+	}
+	return bare
 }
 
 func (s *Server) definition(current *state.State, _ bool) any {

@@ -53,7 +53,7 @@ func (e *Executor) ended(t member.Task, result agents.Result, unbuilt string, fr
 // perform calls the agent of a task and answers it.
 func (e *Executor) perform(ctx context.Context, t member.Task) {
 	started := time.Now()
-	request, agent, err := e.request(t.State, t.Instance, t.Op, t.Timeout)
+	request, agent, told, err := e.request(t.State, t.Instance, t.Op, t.Timeout)
 	if err != nil {
 		e.ended(t, agents.Result{}, err.Error(), true)
 		return
@@ -68,10 +68,10 @@ func (e *Executor) perform(ctx context.Context, t member.Task) {
 	if op := t.Operation; op != nil {
 		request.Peer = op.Peer
 		if op.Notice != nil {
-			agent = told{agent, view.Notification(t.State, op.Notice)}
+			agent = noticed{agent, view.Notification(t.State, op.Notice)}
 		}
 	}
-	result, returned := e.call(ctx, t, agent, request)
+	result, returned := e.call(ctx, t, agent, request, told)
 	if t.Kind == member.KindOrder || t.Kind == member.KindPolicy {
 		id := resources.ActionID("")
 		if t.Operation != nil {
@@ -86,10 +86,14 @@ func (e *Executor) perform(ctx context.Context, t member.Task) {
 // call runs an agent's method within the task's timeout, which progress renews.
 // It returns false when it has given up before the method returned; that it
 // does is told later.
-func (e *Executor) call(ctx context.Context, t member.Task, agent agents.Agent, request agents.Request) (agents.Result, bool) {
+func (e *Executor) call(ctx context.Context, t member.Task, agent agents.Agent, request agents.Request, told hidden) (agents.Result, bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(t.Timeout, func() { cancel(context.DeadlineExceeded) })
-	request.Progress = e.renew(timer, t)
+	renew := e.renew(timer, t)
+	request.Progress = func(p agents.Progress) {
+		p.Text = told.in(p.Text)
+		renew(p)
+	}
 	type answer struct {
 		result agents.Result
 		cut    member.Cut // why the context had ended by then
@@ -98,7 +102,7 @@ func (e *Executor) call(ctx context.Context, t member.Task, agent agents.Agent, 
 	go func() {
 		defer cancel(nil)
 		defer timer.Stop()
-		result := invoke(ctx, agent, request)
+		result := told.result(invoke(ctx, agent, request))
 		answers <- answer{result, cutOf(ctx)}
 	}()
 	select {
@@ -167,8 +171,8 @@ func invoke(ctx context.Context, agent agents.Agent, request agents.Request) (re
 	case resources.OpMonitor, resources.OpProbe:
 		return agent.Monitor(ctx, request)
 	case resources.OpNotify:
-		if told, ok := agent.(told); ok {
-			return told.notify(ctx, request)
+		if noticed, ok := agent.(noticed); ok {
+			return noticed.notify(ctx, request)
 		}
 	case resources.OpMigrateTo:
 		if migrator, ok := agent.(agents.Migrator); ok {
@@ -186,14 +190,14 @@ func invoke(ctx context.Context, agent agents.Agent, request agents.Request) (re
 	return agents.Result{Outcome: agents.OutcomeUnsupported, Reason: fmt.Sprintf("agent %s cannot %s", request.Agent, request.Op)}
 }
 
-// told is an agent with something to tell it.
-type told struct {
+// noticed is an agent with something to tell it.
+type noticed struct {
 	agents.Agent
 	notification agents.Notification
 }
 
 // notify tells the agent; one that does not listen has nothing to say to it.
-func (t told) notify(ctx context.Context, request agents.Request) agents.Result {
+func (t noticed) notify(ctx context.Context, request agents.Request) agents.Result {
 	if notified, ok := t.Agent.(agents.Notified); ok {
 		return notified.Notify(ctx, request, t.notification)
 	}

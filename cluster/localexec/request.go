@@ -14,20 +14,21 @@ import (
 	"github.com/belay-ha/belay/resources"
 )
 
-// request builds an agent call from the member's own state.
-func (e *Executor) request(s *state.State, id resources.InstanceID, op resources.Op, timeout time.Duration) (agents.Request, agents.Agent, error) {
+// request builds an agent call from the member's own state, and says which secrets
+// the agent is told by it.
+func (e *Executor) request(s *state.State, id resources.InstanceID, op resources.Op, timeout time.Duration) (agents.Request, agents.Agent, hidden, error) {
 	self := e.config.Core.Self
 	config, found := s.ConfigOf(self, id)
 	if !found {
-		return agents.Request{}, nil, fmt.Errorf("resource %q is not defined", id.Resource())
+		return agents.Request{}, nil, nil, fmt.Errorf("resource %q is not defined", id.Resource())
 	}
 	agent, found := e.config.Core.Agents.Find(config.Agent)
 	if !found {
-		return agents.Request{}, nil, fmt.Errorf("agent %q is not part of this belayd: see `belayctl resource agents`", config.Agent)
+		return agents.Request{}, nil, nil, fmt.Errorf("agent %q is not part of this belayd: see `belayctl resource agents`", config.Agent)
 	}
-	params, err := e.openParams(s, agent.Spec(), config.Params)
+	params, told, err := e.openParams(s, agent.Spec(), config.Params)
 	if err != nil {
-		return agents.Request{}, nil, err
+		return agents.Request{}, nil, nil, err
 	}
 	watched := []resources.ResourceID{config.ID}
 	if refresher, ok := agent.(agents.Refresher); ok {
@@ -45,14 +46,15 @@ func (e *Executor) request(s *state.State, id resources.InstanceID, op resources
 	if i, found := s.Instance(self, id); found && op == resources.OpMonitor {
 		request.Role = i.Role
 	}
-	return request, agent, nil
+	return request, agent, told, nil
 }
 
 const secretScheme = "secret://"
 
-// openParams fills in defaults and opens secret references.
-func (e *Executor) openParams(s *state.State, spec agents.Spec, given resources.Params) (resources.Params, error) {
-	params := resources.Params{}
+// openParams fills in defaults and opens secret references; it returns the secrets,
+// too.
+func (e *Executor) openParams(s *state.State, spec agents.Spec, given resources.Params) (resources.Params, hidden, error) {
+	params, opened := resources.Params{}, hidden{}
 	for _, p := range spec.Params {
 		if p.Default != "" && !strings.Contains(p.Name, "*") {
 			params[p.Name] = p.Default
@@ -66,9 +68,9 @@ func (e *Executor) openParams(s *state.State, spec agents.Spec, given resources.
 		}
 		value, err := e.config.OpenSecret(s, name)
 		if err != nil {
-			return nil, fmt.Errorf("parameter %s: open secret %s: %w", key, name, err)
+			return nil, nil, fmt.Errorf("parameter %s: open secret %s: %w", key, name, err)
 		}
-		params[key] = value
+		params[key], opened[name] = value, value
 	}
-	return params, nil
+	return params, opened, nil
 }

@@ -106,8 +106,11 @@ func secretName(name string) string { return "secret/" + name }
 // SetSecret seals a secret and commits it.
 func (n *Node) SetSecret(ctx context.Context, who api.Identity, request api.SecretRequest) error {
 	command := &state.SecretSet{Secret: request.Secret}
-	if request.Secret == "" {
-		return &api.Error{Code: api.CodeInvalid, Text: "a secret needs a name"}
+	if err := security.CheckSecretName(request.Secret); err != nil {
+		return &api.Error{Code: api.CodeInvalid, Text: err.Error()}
+	}
+	if _, known := n.machine.current.Load().Secrets[request.Secret]; request.Rotate && !known {
+		return &api.Error{Code: api.CodeNotFound, Text: fmt.Sprintf("there is no secret %q to rotate: set it with `belayctl secret set`", request.Secret)}
 	}
 	if request.Value != "" {
 		sealed, err := n.config.Keys.Seal(secretName(request.Secret), []byte(request.Value))

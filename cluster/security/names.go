@@ -31,6 +31,20 @@ func CheckName(name string) error {
 	return nil
 }
 
+// CheckSecretName reports whether a secret may have that name: 1 to 128 of
+// a-z A-Z 0-9 . _ - /, as it stands in secret://NAME.
+func CheckSecretName(name string) error {
+	if name == "" || len(name) > 128 {
+		return fmt.Errorf("secret %q: its name must have 1 to 128 characters", name)
+	}
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-/", r) {
+			return fmt.Errorf("secret %q: its name may have letters, digits, '.', '_', '-' and '/' only", name)
+		}
+	}
+	return nil
+}
+
 // subjectNames splits addresses (IP or host name, with or without a port) into
 // the two kinds that a certificate knows.
 func subjectNames(addresses []string) (dns []string, ips []net.IP, err error) {

@@ -251,6 +251,16 @@ func (c *ResourceOverridden) apply(t *tx) error {
 	return nil
 }
 
+// MaxSecrets bounds how many secrets there are.
+const MaxSecrets = 1024
+
+// SecretInfo is who gave a secret its value, and when; it is kept from
+// VersionAdmin on.
+type SecretInfo struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"`
+}
+
 // SecretSet stores a sealed secret, or deletes it when Sealed is empty.
 type SecretSet struct {
 	Secret string `json:"secret"`
@@ -266,10 +276,29 @@ func (c *SecretSet) apply(t *tx) error {
 			return reject(NotFound, "there is no secret %q", c.Secret)
 		}
 		delete(t.s.Secrets, c.Secret)
+		t.s.SecretInfo = maps.Clone(t.s.SecretInfo)
+		delete(t.s.SecretInfo, c.Secret)
 		t.event("secret", "", "", "%s deleted", c.Secret)
 		return nil
 	}
+	_, known := t.s.Secrets[c.Secret]
+	if t.s.Version >= VersionAdmin {
+		if !known && len(t.s.Secrets) >= MaxSecrets {
+			return reject(Refused, "%d secrets are set already: delete some", MaxSecrets)
+		}
+		info := map[string]SecretInfo{c.Secret: {At: t.at, By: t.by}}
+		for name, old := range t.s.SecretInfo {
+			if name != c.Secret {
+				info[name] = old
+			}
+		}
+		t.s.SecretInfo = info
+	}
 	t.s.Secrets[c.Secret] = c.Sealed
-	t.event("secret", "", "", "%s set", c.Secret)
+	verb := "set"
+	if known && t.s.Version >= VersionAdmin {
+		verb = "rotated"
+	}
+	t.event("secret", "", "", "%s %s", c.Secret, verb)
 	return nil
 }

@@ -66,6 +66,8 @@ type State struct {
 	Maintenance map[Scope]*Maintenance `json:"maintenance,omitempty"`
 	Tokens      map[string]*Token      `json:"tokens"`
 	Secrets     map[string]string      `json:"secrets"`
+	// SecretInfo is who set which secret, and when.
+	SecretInfo map[string]SecretInfo `json:"secret_info,omitempty"`
 	// Revoked certificates of removed members, by serial number.
 	Revoked map[string]resources.NodeName `json:"revoked"`
 	// Events is the recent history for people, oldest first, at most MaxHistory

@@ -40,6 +40,7 @@ type fakeCluster struct {
 	waited   []api.WaitRequest
 	commands []state.Command
 	secrets  map[string]string
+	rotated  map[string]bool
 	issued   []api.CertificateRequest
 	// broken devices answer with a failure.
 	broken  map[string]string
@@ -140,7 +141,7 @@ func newFake(t *testing.T, file string) *fakeCluster {
 	for i, n := range def.Nodes {
 		s.Nodes[n.Name] = &state.Node{Name: n.Name, Address: "192.0.2.1:7450", Voter: i < 3, Liveness: state.LivenessAlive, Incarnation: "i", Instances: map[resources.InstanceID]*state.Instance{}}
 	}
-	return &fakeCluster{state: s, waits: []api.WaitAnswer{{Settled: true, AsAsked: true}}, secrets: map[string]string{}}
+	return &fakeCluster{state: s, waits: []api.WaitAnswer{{Settled: true, AsAsked: true}}, secrets: map[string]string{}, rotated: map[string]bool{}}
 }
 
 func decodeBase() *resources.Definition { return decodeText(baseFile) }
@@ -281,6 +282,7 @@ func (f *fakeCluster) SetSecret(_ context.Context, request api.SecretRequest) er
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.secrets[request.Secret] = request.Value
+	f.rotated[request.Secret] = request.Rotate
 	return nil
 }
 

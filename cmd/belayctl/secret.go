@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"context"
@@ -21,7 +19,7 @@ const maxSecret = 64 << 10
 
 func (a *app) secretCommand() *cobra.Command {
 	return a.parent("secret", "Secrets that definitions refer to as secret://NAME", "  belayctl secret set bmc-0 < password-file\n  belayctl secret list",
-		a.secretSetCommand(), a.secretDeleteCommand(), a.secretListCommand())
+		a.secretSetCommand(), a.secretRotateCommand(), a.secretDeleteCommand(), a.secretListCommand())
 }
 
 func (a *app) secretSetCommand() *cobra.Command {
@@ -45,6 +43,46 @@ func (a *app) secretSetCommand() *cobra.Command {
 		return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0], Value: value}, "is set", dryRun)
 	}
 	return cmd
+}
+
+func (a *app) secretRotateCommand() *cobra.Command {
+	var file string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "rotate NAME", Short: "Give a secret that is set a new value", Args: arguments(1, 1),
+		Long:    "Replaces a secret's value, read as secret set reads it; a name that is not set is\nrefused. Fence devices use the new value at their next use and are read again at\nonce; services have the old one until they are started again, which is up to you.",
+		Example: "  belayctl secret rotate bmc-0 < password-file\n  belayctl secret rotate bmc-0 --file password-file",
+	}
+	cmd.Flags().StringVar(&file, "file", "", "read it from this file")
+	addDryRun(cmd, &dryRun)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		value, err := a.readValue(file)
+		if err != nil {
+			return err
+		}
+		if value == "" {
+			return usage("the secret is empty; to remove it: belayctl secret delete %s", args[0])
+		}
+		if err := a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0], Value: value, Rotate: true}, "has a new value", dryRun); err != nil {
+			return err
+		}
+		a.noteUsers(cmd.Context(), args[0])
+		return nil
+	}
+	return cmd
+}
+
+// noteUsers says which services go on with a secret's old value.
+func (a *app) noteUsers(ctx context.Context, name string) {
+	s, err := a.state(ctx, false)
+	if err != nil {
+		return // the value is set; this is only a hint
+	}
+	for _, use := range secretUses(s.Definition)[name] {
+		if id, _, is := strings.Cut(strings.TrimPrefix(use, "resource["), "]"); is && strings.HasPrefix(use, "resource[") {
+			fmt.Fprintf(a.errOut, "note: %s uses it and has the old value until it is started again: belayctl resource restart %s\n", id, id)
+		}
+	}
 }
 
 func (a *app) readValue(file string) (string, error) {
@@ -89,31 +127,21 @@ func (a *app) storeSecret(ctx context.Context, request api.SecretRequest, done s
 }
 
 func (a *app) secretDeleteCommand() *cobra.Command {
-	var dryRun bool
+	var dryRun, force bool
 	cmd := &cobra.Command{
-		Use: "delete NAME", Short: "Remove a secret", Args: arguments(1, 1), Example: "  belayctl secret delete bmc-0",
+		Use: "delete NAME", Short: "Remove a secret that nothing refers to", Args: arguments(1, 1), Example: "  belayctl secret delete bmc-old",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0]}, "is removed", dryRun)
-		},
-	}
-	addDryRun(cmd, &dryRun)
-	return cmd
-}
-
-func (a *app) secretListCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List the secrets' names", Args: arguments(0, 0), Example: "  belayctl secret list",
-		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.state(cmd.Context(), false)
 			if err != nil {
 				return err
 			}
-			names := orEmpty(slices.Sorted(maps.Keys(s.Secrets)))
-			return a.print(names, func(w io.Writer) {
-				for _, name := range names {
-					fmt.Fprintln(w, name)
-				}
-			})
+			if uses := secretUses(s.Definition)[args[0]]; len(uses) > 0 && !force {
+				return usage("secret %s is used by %s: change that first, or say --force", args[0], strings.Join(uses, ", "))
+			}
+			return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0]}, "is removed", dryRun)
 		},
 	}
+	addDryRun(cmd, &dryRun)
+	cmd.Flags().BoolVar(&force, "force", false, "although something refers to it")
+	return cmd
 }

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/resources"
+)
+
+// secretLine is one secret as it is listed: never its value.
+type secretLine struct {
+	Name string `json:"name"`
+	// Set is false for one that the definition refers to and nobody has set.
+	Set bool      `json:"set"`
+	At  time.Time `json:"at,omitzero"`
+	By  string    `json:"by,omitempty"`
+	// UsedBy are the parameters that refer to it, such as fence[bmc-0].password.
+	UsedBy []string `json:"used_by"`
+}
+
+func (a *app) secretListCommand() *cobra.Command {
+	var stale bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the secrets, who set them when, and what refers to them", Args: arguments(0, 0), Example: "  belayctl secret list\n  belayctl secret list -o json",
+		Long: "Lists the secrets: never their values, which nobody can read again. Those that the\ndefinition refers to and nobody has set are listed as missing.",
+	}
+	cmd.Flags().BoolVar(&stale, "stale", false, "ask this member only, without quorum")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := a.state(cmd.Context(), stale)
+		if err != nil {
+			return err
+		}
+		lines := secretLines(s)
+		return a.print(lines, func(w io.Writer) {
+			if len(lines) == 0 {
+				fmt.Fprintln(w, "no secrets")
+				return
+			}
+			table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "SECRET\tSET\tBY\tUSED BY")
+			for _, l := range lines {
+				at := "missing: belayctl secret set " + l.Name
+				if l.Set {
+					at = "yes"
+				}
+				if !l.At.IsZero() {
+					at = l.At.UTC().Format(time.RFC3339)
+				}
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", l.Name, at, orDash(l.By), orDash(strings.Join(l.UsedBy, ", ")))
+			}
+			table.Flush()
+		})
+	}
+	return cmd
+}
+
+func secretLines(s *state.State) []secretLine {
+	uses := secretUses(s.Definition)
+	names := map[string]bool{}
+	for name := range s.Secrets {
+		names[name] = true
+	}
+	for name := range uses {
+		names[name] = true
+	}
+	lines := []secretLine{}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		_, set := s.Secrets[name]
+		info := s.SecretInfo[name]
+		lines = append(lines, secretLine{Name: name, Set: set, At: info.At, By: info.By, UsedBy: orEmpty(uses[name])})
+	}
+	return lines
+}
+
+// secretUses are the parameters that refer to each secret.
+func secretUses(def *resources.Definition) map[string][]string {
+	uses := map[string][]string{}
+	look := func(path string, params map[string]string) {
+		for _, key := range slices.Sorted(maps.Keys(params)) {
+			if name, is := strings.CutPrefix(params[key], resources.SecretPrefix); is {
+				uses[name] = append(uses[name], path+"."+key)
+			}
+		}
+	}
+	for i := range def.Fences {
+		look("fence["+def.Fences[i].ID+"]", def.Fences[i].Params)
+	}
+	for i := range def.Templates {
+		look("template["+string(def.Templates[i].ID)+"]", def.Templates[i].Params)
+	}
+	for i := range def.Resources {
+		look("resource["+string(def.Resources[i].ID)+"]", def.Resources[i].Params)
+	}
+	return uses
+}
+
+// noteClear tells of passwords that a changed definition has in the clear and the
+// one before had not: whoever may read the definition, its history or an export
+// reads them too.
+func (a *app) noteClear(old, new *resources.Definition) {
+	known := map[string]bool{}
+	for _, path := range a.clearSecrets(old) {
+		known[path] = true
+	}
+	for _, path := range a.clearSecrets(new) {
+		if !known[path] {
+			fmt.Fprintf(a.errOut, "note: %s is in the clear, for all who may read the definition: `belayctl secret set NAME`, and write %sNAME in its place\n", path, resources.SecretPrefix)
+		}
+	}
+}
+
+// clearSecrets are the parameters that hold secrets themselves instead of
+// referring to them.
+func (a *app) clearSecrets(def *resources.Definition) []string {
+	var found []string
+	look := func(path, name string, secret bool, params map[string]string) {
+		if value := params[name]; secret && value != "" && !strings.HasPrefix(value, resources.SecretPrefix) {
+			found = append(found, path+"."+name)
+		}
+	}
+	for i := range def.Fences {
+		spec, _ := a.fences.Find(def.Fences[i].Agent)
+		for _, p := range spec.Params {
+			look("fence["+def.Fences[i].ID+"]", p.Name, p.Type == fencing.TypeSecret, def.Fences[i].Params)
+		}
+	}
+	specs := map[string]agents.Spec{}
+	for _, spec := range a.agents.Specs() {
+		specs[spec.Name] = spec
+	}
+	for i := range def.Resources {
+		kind, _, _ := strings.Cut(def.Resources[i].Agent, ":")
+		for _, p := range specs[kind].Params {
+			look("resource["+string(def.Resources[i].ID)+"]", p.Name, p.Secret, def.Resources[i].Params)
+		}
+	}
+	return found
+}
