@@ -16,9 +16,10 @@ SEED ?= $(shell date +%s)
 N ?= 1000
 MINUTES ?= 30
 RUNS ?= 2000
+FUZZTIME ?= 60s
 CRM_SIMULATE ?= crm_simulate
 SIZES ?= openstack,16x500,32x1000,64x2000
-.PHONY: help build test test-unit test-sim test-mutants test-system test-chaos demo bench bench-failover bench-scheduler fuzz-pacemaker lint check golden clean $(PROGRAMS)
+.PHONY: help build test test-unit test-sim test-mutants test-system test-chaos demo bench bench-failover bench-scheduler fuzz fuzz-pacemaker lint check golden clean $(PROGRAMS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +61,12 @@ bench: ## Run the Go benchmarks (planning)
 
 bench-scheduler: build ## Compare planning with crm_simulate's (SIZES=100x5000 takes minutes)
 	go run ./cluster/policy/simulate/bench -belayctl bin/belayctl -sizes $(SIZES)
+
+fuzz: ## Fuzz what is read from people and files, each for FUZZTIME (FUZZTIME=60s)
+	@grep -rn --include='*_test.go' '^func Fuzz' . | sed -E 's|^(.*)/[^/]*_test.go:[0-9]+:func (Fuzz[A-Za-z]*).*|\1 \2|' | sort | while read -r package target; do \
+		echo "$$package $$target"; \
+		go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x </dev/null || exit 1; \
+	done
 
 fuzz-pacemaker: ## Find clusters that Belay and crm_simulate decide differently (N=1000 SEED=1 CRM_SIMULATE=PROGRAM)
 	go run ./cluster/policy/simulate/fuzz -n $(N) -seed $(SEED) -crm_simulate $(CRM_SIMULATE)
