@@ -44,7 +44,7 @@ var sections = []struct {
 	{"[resource.clone]", "[[resource]]\n[resource.clone]\n%s", resources.Clone{}, nil, nil, nil},
 	{"[resource.op.NAME]", "[[resource]]\n[resource.op.monitor]\n%s", resources.Operation{}, nil, []string{"name"}, nil},
 	{"[defaults]", "[defaults]\n%s", resources.Defaults{}, nil, nil, nil},
-	{"[defaults.op]", "[defaults.op]\n%s", resources.Operation{}, nil, []string{"name", "role", "start_delay"}, nil},
+	{"[defaults.op]", "[defaults.op]\n%s", resources.Operation{}, nil, []string{"name", "role", "start_delay", "params"}, nil},
 	{"[[order]]", "[[order]]\n%s", resources.Order{}, nil, nil, nil},
 	{"[[colocation]]", "[[colocation]]\n%s", resources.Colocation{}, nil, nil, nil},
 	{"[[ticket]]", "[[ticket]]\n%s", resources.TicketUse{}, nil, nil, nil},

@@ -47,8 +47,19 @@ type Operation struct {
 	Timeout  Duration `json:"timeout,omitempty"`
 	// StartDelay of a monitor: how long after the start it begins at the earliest.
 	StartDelay Duration `json:"start_delay,omitempty"`
-	// Role limits a monitor to instances in that role; RoleUnknown means any.
+	// Role limits a monitor to instances in that role; RoleUnknown means any that
+	// is active. One for RoleStopped looks where the resource does not run.
 	Role    Role   `json:"role,omitempty"`
 	OnFail  OnFail `json:"on_fail,omitempty"`
 	Enabled *bool  `json:"enabled,omitempty"`
+	// Params of this operation alone, over those of the resource.
+	Params Params `json:"params,omitempty"`
+}
+
+// IsZero reports whether the operation says nothing.
+func (o Operation) IsZero() bool { return o.Only("") }
+
+// Only reports whether the operation says nothing but its name.
+func (o Operation) Only(name Op) bool {
+	return len(o.Params) == 0 && o.Name == name && o.Interval == 0 && o.Timeout == 0 && o.StartDelay == 0 && o.Role == RoleUnknown && o.OnFail == OnFailDefault && o.Enabled == nil
 }

@@ -43,6 +43,9 @@ func (r Rule) Changes(now time.Time) time.Time {
 	return first
 }
 
+// Timed reports whether the rule compares the time.
+func (r Rule) Timed() bool { return len(ruleDates(r.expr, time.Time{}, nil)) > 0 }
+
 // ruleDates lists instants at which parts of a rule may change.
 func ruleDates(e ruleExpr, now time.Time, dates []time.Time) []time.Time {
 	switch e := e.(type) {

@@ -149,6 +149,7 @@ func (v *validator) operations(path string, r *Resource, info AgentInfo, known, 
 		}
 		oneOf(v, at, op.Name, opNames...)
 		oneOf(v, at+".on_fail", op.OnFail, OnFailValues...)
+		v.opParams(at+".params", op.Params, info, known)
 		v.spans(at, map[string]Duration{"interval": op.Interval, "timeout": op.Timeout, "start_delay": op.StartDelay})
 		if (op.Name == OpPromote || op.Name == OpDemote) && !promotable {
 			v.add(ProblemConflict, at, "set clone.promotable", "only a promotable clone has the operation %s", op.Name)
@@ -175,6 +176,23 @@ func (v *validator) operations(path string, r *Resource, info AgentInfo, known, 
 			v.add(ProblemDuplicate, at, "give each monitor of a resource its own interval or role", "a monitor with interval %s and role %s is there already", interval, op.Role)
 		}
 		monitors[key] = true
+	}
+}
+
+// opParams checks the parameters of one operation: those of the resource, or how
+// thoroughly to look.
+func (v *validator) opParams(at string, params Params, info AgentInfo, known bool) {
+	for _, name := range sortedKeys(params) {
+		spec, found := findParam(info.Params, name)
+		switch {
+		case !known || name == "OCF_CHECK_LEVEL":
+		case !found:
+			v.add(ProblemUnknownParam, at+"."+name, v.paramHint(name, info), "agent %q has no parameter %q", info.Name, name)
+		default:
+			if text, hint := v.checkParam(spec, params[name]); text != "" {
+				v.add(ProblemInvalidParam, at+"."+name, hint, "%s", text)
+			}
+		}
 	}
 }
 

@@ -167,12 +167,14 @@ func TestParametersAreCheckedAgainstTheMetadata(t *testing.T) {
 func TestNotifyPassesEverythingOn(t *testing.T) {
 	h := newHarness(t)
 	a := New(Host{Run: command.Runner{}, Root: h.root})
-	got := a.Notify(t.Context(), h.Request(resources.OpNotify), agents.Notification{Op: resources.OpStart, Peers: []agents.Peer{{Instance: "x", Node: "node-1"}}})
+	req := h.Request(resources.OpNotify)
+	req.Params["OCF_CHECK_LEVEL"] = "10"
+	got := a.Notify(t.Context(), req, agents.Notification{Op: resources.OpStart, Peers: []agents.Peer{{Instance: "x", Node: "node-1"}}})
 	text, err := os.ReadFile(filepath.Join(h.dir(), "env"))
 	if err != nil || got.Outcome != agents.OutcomeOK {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	for _, want := range []string{"OCF_RESKEY_CRM_meta_notify_type=post\n", "OCF_RESKEY_CRM_meta_notify_start_uname=node-1\n", "OCF_RESKEY_CRM_meta_notify_stop_uname= \n", "OCF_RESOURCE_INSTANCE=x\n"} {
+	for _, want := range []string{"OCF_RESKEY_CRM_meta_notify_type=post\n", "OCF_RESKEY_CRM_meta_notify_start_uname=node-1\n", "OCF_RESKEY_CRM_meta_notify_stop_uname= \n", "OCF_RESOURCE_INSTANCE=x\n", "\nOCF_CHECK_LEVEL=10\n"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -29,7 +29,7 @@ type metadata struct {
 
 // always are the parameters that every script of resource-agents has, whatever
 // its metadata says (ocf-shellfuncs).
-var always = []string{"trace_ra", "trace_file", "trace_dir"}
+var always = []string{"trace_ra", "trace_file", "trace_dir", checkLevel}
 
 // parseMetadata reads a script's description.
 func parseMetadata(text string) (metadata, error) {

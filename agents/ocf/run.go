@@ -19,6 +19,9 @@ const reasonMark = "ocf-exit-reason:"
 // maxText bounds what is kept of metadata, in bytes.
 const maxText = 512 << 10
 
+// checkLevel is how thoroughly a monitor is to look (OCF resource agent API).
+const checkLevel = "OCF_CHECK_LEVEL"
+
 // command is one call of the script. Parameters go into the environment alone:
 // arguments can be read by every user of the host.
 func (a *Agent) command(s script, action string, more map[string]string) agents.Command {
@@ -40,7 +43,10 @@ func (a *Agent) command(s script, action string, more map[string]string) agents.
 		env["OCF_RESKEY_CRM_meta_"+name] = value
 	}
 	for name, value := range s.req.Params {
-		env["OCF_RESKEY_"+name] = value
+		if name != checkLevel { // the one that has no prefix
+			name = "OCF_RESKEY_" + name
+		}
+		env[name] = value
 	}
 	c := agents.Command{Path: s.path, Args: []string{action}, Leaves: action == "start"}
 	for _, name := range slices.Sorted(maps.Keys(env)) {

@@ -53,7 +53,7 @@ func (e *Executor) ended(t member.Task, result agents.Result, unbuilt string, fr
 // perform calls the agent of a task and answers it.
 func (e *Executor) perform(ctx context.Context, t member.Task) {
 	started := time.Now()
-	request, agent, told, err := e.request(t.State, t.Instance, t.Op, t.Timeout)
+	request, agent, told, err := e.request(t.State, t.Instance, t.Op, t.Params, t.Timeout)
 	if err != nil {
 		e.ended(t, agents.Result{}, err.Error(), true)
 		return

@@ -113,3 +113,32 @@ func TestDoubtfulReportIsFollowedByAnother(t *testing.T) {
 		}
 	})
 }
+
+// Parameters of an operation reach the agent with that operation alone, over the
+// resource's own.
+func TestParametersOfOperations(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		d := r.s.Definition.Clone()
+		vip, _ := d.Resource("vip")
+		vip.Params = resources.Params{"address": "192.0.2.9/24", "depth": "1"}
+		vip.Ops = []resources.Operation{
+			{Name: resources.OpMonitor, Interval: resources.Duration(10 * time.Second), Params: resources.Params{"depth": "2"}},
+			{Name: resources.OpStop, Params: resources.Params{"depth": "3"}},
+		}
+		r.apply(&state.DefinitionSet{Base: r.s.Revision, Definition: d})
+		depths := map[resources.Op]string{}
+		r.vip.on(func(_ context.Context, q agents.Request) agents.Result {
+			depths[q.Op] = q.Params["depth"] + " of " + q.Params["address"]
+			return agents.Result{Outcome: agents.OutcomeOK}
+		})
+		r.running("vip")
+		time.Sleep(long)
+		r.carry("vip", resources.OpStop)
+		bubble.Wait()
+		for op, want := range map[resources.Op]string{resources.OpStart: "1", resources.OpMonitor: "2", resources.OpStop: "3"} {
+			if got := depths[op]; got != want+" of 192.0.2.9/24" {
+				t.Errorf("%s with depth %s, want %s", op, got, want)
+			}
+		}
+	})
+}

@@ -15,18 +15,22 @@ import (
 )
 
 // request builds an agent call from the member's own state, and says which secrets
-// the agent is told by it.
-func (e *Executor) request(s *state.State, id resources.InstanceID, op resources.Op, timeout time.Duration) (agents.Request, agents.Agent, hidden, error) {
+// the agent is told by it. own are the parameters of the operation itself, where the
+// resource's operations do not say them.
+func (e *Executor) request(s *state.State, id resources.InstanceID, op resources.Op, own resources.Params, timeout time.Duration) (agents.Request, agents.Agent, hidden, error) {
 	self := e.config.Core.Self
 	config, found := s.ConfigOf(self, id)
 	if !found {
 		return agents.Request{}, nil, nil, fmt.Errorf("resource %q is not defined", id.Resource())
 	}
+	if op != resources.OpMonitor && own == nil {
+		own = ofOperation(config, op)
+	}
 	agent, found := e.config.Core.Agents.Find(config.Agent)
 	if !found {
 		return agents.Request{}, nil, nil, fmt.Errorf("agent %q is not part of this belayd: see `belayctl resource agents`", config.Agent)
 	}
-	params, told, err := e.openParams(s, agent.Spec(), config.Params)
+	params, told, err := e.openParams(s, agent.Spec(), with(config.Params, own))
 	if err != nil {
 		return agents.Request{}, nil, nil, err
 	}
@@ -47,6 +51,30 @@ func (e *Executor) request(s *state.State, id resources.InstanceID, op resources
 		request.Role = i.Role
 	}
 	return request, agent, told, nil
+}
+
+// ofOperation returns the parameters that a resource has for an operation of which
+// there is one.
+func ofOperation(r *resources.Resource, op resources.Op) resources.Params {
+	for i := range r.Ops {
+		if r.Ops[i].Name == op {
+			return r.Ops[i].Params
+		}
+	}
+	return nil
+}
+
+// with returns parameters under those of an operation.
+func with(params, own resources.Params) resources.Params {
+	if len(own) == 0 {
+		return params
+	}
+	all := maps.Clone(params)
+	if all == nil {
+		all = resources.Params{}
+	}
+	maps.Copy(all, own)
+	return all
 }
 
 const secretScheme = "secret://"

@@ -99,6 +99,9 @@ type Task struct {
 	Timeout  time.Duration
 	// State that the request is built from.
 	State *state.State
+	// Params of the operation itself, over those of the resource; of an order they
+	// follow from State.
+	Params resources.Params
 	// Operation of an order; nil for others.
 	Operation *state.Operation
 	// Remember says that what State holds of this member must be kept for the next

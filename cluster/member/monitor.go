@@ -94,8 +94,12 @@ func (c *Core) monitor() {
 		}
 		if !at.After(c.now) {
 			at = c.now.Add(min(interval, busyRetry))
+			op := resources.OpMonitor
+			if t.operation.Role == resources.RoleStopped {
+				op = resources.OpProbe // it asks what is there
+			}
 			if m.running < maxMonitors && c.borrow(&task{Task: Task{
-				Kind: KindMonitor, Instance: t.key.instance, Op: resources.OpMonitor, Timeout: t.operation.Timeout.Std(), State: c.s,
+				Kind: KindMonitor, Instance: t.key.instance, Op: op, Timeout: t.operation.Timeout.Std(), State: c.s, Params: t.operation.Params,
 			}, look: &look{}}) {
 				m.running++
 				at = c.now.Add(interval)
@@ -130,9 +134,56 @@ func (c *Core) active() []*state.Instance {
 	return list
 }
 
+// provenStopped lists the instances that are proven stopped here, with nothing under
+// way, and whose definition wants to hear if that changes by itself; in order.
+func (c *Core) provenStopped() []*state.Instance {
+	n, current := c.self()
+	if !current {
+		return nil
+	}
+	wanted := watchedStopped(c.s.Definition)
+	if len(wanted) == 0 {
+		return nil
+	}
+	var list []*state.Instance
+	for _, id := range slices.Sorted(maps.Keys(n.Instances)) {
+		i := n.Instances[id]
+		if wanted[id.Resource()] && i.Role == resources.RoleStopped && i.Probed && i.Action == "" && !c.s.Migrating(n.Name, id) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// watchedStopped returns the resources with a monitor for role stopped.
+func watchedStopped(d *resources.Definition) map[resources.ResourceID]bool {
+	watched := map[resources.ResourceID]bool{}
+	looks := func(o resources.Operation) bool {
+		return o.Name == resources.OpMonitor && o.Role == resources.RoleStopped && resources.Or(o.Enabled, true)
+	}
+	for _, t := range d.Templates {
+		if slices.ContainsFunc(t.Ops, looks) {
+			watched[t.ID] = true
+		}
+	}
+	for _, r := range d.Resources {
+		if r.Template != "" && watched[r.Template] || slices.ContainsFunc(r.Ops, looks) {
+			watched[r.ID] = true
+		}
+	}
+	return watched
+}
+
 // monitorTasks lists the monitors that the state calls for, in order.
 func (c *Core) monitorTasks() []monitorTask {
 	var tasks []monitorTask
+	for _, i := range c.provenStopped() {
+		for nth, operation := range c.operations(i) {
+			if operation.Role == resources.RoleStopped {
+				tasks = append(tasks, monitorTask{monitorKey{i.ID, nth}, operation})
+			}
+		}
+	}
 	for _, i := range c.active() {
 		for nth, operation := range c.operations(i) {
 			if operation.Role == resources.RoleUnknown || operation.Role == i.Role {
@@ -146,9 +197,12 @@ func (c *Core) monitorTasks() []monitorTask {
 // operations returns the resource's monitors: the definition's, else the
 // agent's.
 func (c *Core) operations(i *state.Instance) []resources.Operation {
-	resource := i.Config
+	resource := i.Config // nil of what is stopped
 	if defined, found := c.s.Definition.Effective(i.ID.Resource()); found {
 		resource = defined
+	}
+	if resource == nil {
+		return nil
 	}
 	agent, found := c.config.Agents.Find(resource.Agent)
 	if !found {
@@ -161,11 +215,12 @@ func (c *Core) operations(i *state.Instance) []resources.Operation {
 			operations = append(operations, operation)
 		}
 	}
-	if len(operations) == 0 {
-		operations = slices.Clone(spec.Monitors)
-	}
-	if len(operations) == 0 {
-		operations = []resources.Operation{{Name: resources.OpMonitor}}
+	if !slices.ContainsFunc(operations, func(o resources.Operation) bool { return o.Role != resources.RoleStopped }) {
+		running := spec.Monitors
+		if len(running) == 0 {
+			running = []resources.Operation{{Name: resources.OpMonitor}}
+		}
+		operations = append(operations, running...)
 	}
 	for n := range operations {
 		fill(&operations[n].Interval, resources.Duration(spec.MonitorInterval), resources.Duration(10*time.Second))
@@ -206,14 +261,33 @@ func (c *Core) looked(t *task, result agents.Result, unbuilt string) {
 // began with. It returns false when there is nothing to tell.
 func (c *Core) report(id resources.InstanceID, seen uint64, result agents.Result) bool {
 	recorded, found := c.s.Instance(c.config.Self, id)
+	if found && recorded.Role == resources.RoleStopped {
+		return recorded.Probed && c.reportActive(recorded, seen, result)
+	}
 	if !found || recorded.Action != "" || !recorded.Role.Active() || c.s.Migrating(c.config.Self, id) || !(news(recorded, result) || c.monitors.unsure[id]) {
 		return false
 	}
 	c.monitors.unsure[id] = true
+	c.tell(id, seen, result)
+	return true
+}
+
+// reportActive tells the leader that what should be stopped is not: it runs, or
+// something of it does. What a look at it failed to find out is tried again.
+func (c *Core) reportActive(recorded *state.Instance, seen uint64, result agents.Result) bool {
+	if result.Outcome != agents.OutcomeOK && result.Outcome != agents.OutcomeFailed || recorded.Action != "" || c.s.Migrating(c.config.Self, recorded.ID) {
+		return false
+	}
+	found := agents.Result{Outcome: agents.OutcomeOK, Role: max(result.Role, resources.RoleStarted), Reason: "found running where it was stopped", Attributes: result.Attributes}
+	c.tell(recorded.ID, seen, found)
+	return true
+}
+
+// tell proposes a report.
+func (c *Core) tell(id resources.InstanceID, seen uint64, result agents.Result) {
 	r := Report{ID: c.newID(), Report: state.InstanceReported{Node: c.config.Self, Incarnation: c.incarnation, Instance: id, Result: result, Seen: seen}}
 	c.monitors.reports[r.ID] = id
 	c.out.Reports = append(c.out.Reports, r)
-	return true
 }
 
 func (c *Core) takeReported() {

@@ -200,3 +200,66 @@ func TestFailedRefreshIsRepeated(t *testing.T) {
 		t.Errorf("%d tries", n)
 	}
 }
+
+// A monitor for role stopped looks where nothing runs, and tells only of what is
+// found there; the one for what runs goes on as before.
+func TestStoppedMonitors(t *testing.T) {
+	r := newRig(t)
+	r.define(func(d *resources.Definition) {
+		d.Resources[0].Ops = append(d.Resources[0].Ops, resources.Operation{
+			Name: resources.OpMonitor, Role: resources.RoleStopped, Interval: resources.Duration(20 * time.Second), Params: resources.Params{"depth": "2"},
+		})
+	})
+	id := resources.InstanceID(r.s.Definition.Resources[0].ID)
+	r.running(id)
+	r.run(time.Minute)
+	if n := r.count(KindMonitor); n < 5 || n > 7 {
+		t.Errorf("%d monitors of what runs in a minute, every 10 s", n)
+	}
+	r.carry(id, resources.OpStop)
+	before := r.count(KindMonitor)
+	r.says(agents.OutcomeNotRunning)
+	r.run(time.Minute)
+	if n := r.count(KindMonitor) - before; n < 2 || n > 4 {
+		t.Errorf("%d looks at what is stopped in a minute, every 20 s", n)
+	}
+	if last := r.begun[len(r.begun)-1]; last.Op != resources.OpProbe || last.Params["depth"] != "2" {
+		t.Errorf("looked with %+v", last)
+	}
+	r.says(agents.OutcomeUnknown)
+	r.run(time.Minute)
+	if len(r.reports) != 0 {
+		t.Errorf("reports of what is stopped: %+v", r.reports)
+	}
+	r.says(agents.OutcomeFailed)
+	r.run(30 * time.Second)
+	if len(r.reports) == 0 {
+		t.Fatal("what runs where it should not is not told")
+	}
+	report := r.reports[0].Report
+	r.apply(&report)
+	if i, _ := r.s.Instance("a", id); i.Role != resources.RoleStarted {
+		t.Errorf("after the report: %+v", i)
+	}
+}
+
+// What is stopped is left alone where nobody asks for looks, or its start is under way.
+func TestNoLooksAtTheStopped(t *testing.T) {
+	r := newRig(t)
+	id := resources.InstanceID(r.s.Definition.Resources[0].ID)
+	r.running(id)
+	r.carry(id, resources.OpStop)
+	before := r.count(KindMonitor)
+	r.run(time.Minute)
+	if n := r.count(KindMonitor) - before; n != 0 {
+		t.Errorf("%d looks that nobody asked for", n)
+	}
+	r.define(func(d *resources.Definition) {
+		d.Resources[0].Ops = append(d.Resources[0].Ops, resources.Operation{Name: resources.OpMonitor, Role: resources.RoleStopped, Interval: resources.Duration(20 * time.Second)})
+	})
+	r.intend(id, resources.OpStart)
+	r.run(time.Minute)
+	if n := r.count(KindMonitor) - before; n != 0 {
+		t.Errorf("%d looks during a start", n)
+	}
+}

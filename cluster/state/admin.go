@@ -26,7 +26,7 @@ type DefinitionSet struct {
 // understand.
 func (c *DefinitionSet) name() string {
 	needs := definitionNeeds(c.Definition)
-	if needs >= VersionUnfencing {
+	if needs >= VersionRules {
 		return "definition.set/3"
 	}
 	if needs >= VersionMore || c.Owner != "" || c.Note != "" || c.Owners != nil {

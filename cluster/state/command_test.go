@@ -91,6 +91,10 @@ func samples() []Command {
 			Colocations: []resources.Colocation{{ID: "c", Score: 5, Sets: []resources.ResourceSet{{Resources: []resources.ResourceID{"all"}, Role: resources.RoleStarted}}}},
 			Tickets:     []resources.TicketUse{{ID: "u", Ticket: "geo", Resource: "all", LossPolicy: resources.LossFence}},
 		}},
+		&DefinitionSet{Base: 7, Definition: &resources.Definition{
+			Resources: []resources.Resource{{ID: "fs", Agent: "ocf:heartbeat:Filesystem", Ops: []resources.Operation{{Name: resources.OpMonitor, Interval: resources.Duration(time.Second), Params: resources.Params{"OCF_CHECK_LEVEL": "10"}}}}},
+			Locations: []resources.Location{{ID: "l", Resource: "fs", Rule: `date in "hours=9-16"`, Score: 5}},
+		}},
 		&SecretSet{Secret: "bmc", Sealed: "v1.k.x"},
 	}
 }

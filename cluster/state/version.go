@@ -12,7 +12,8 @@ import "github.com/belay-ha/belay/resources"
 //	   watchdogs (member.watchdog/1); witnesses (member.joined/2); live migrations (operations.started/3);
 //	   revisions of the definition are kept, with their owners; tickets (ticket.set/1)
 //	4  a longer history, with operations apart (State.Performed); maintenance of
-//	   more than nodes (maintenance.set/1, maintenance.ended/1)
+//	   more than nodes (maintenance.set/1, maintenance.ended/1); definitions that say
+//	   still more (definition.set/3)
 //	4  a live migration that was given up is remembered until its source was looked at
 //	4  the audit, and from where a command was asked for (Envelope.From)
 //	4  unfencing (unfence.*/1), and definitions that say it (definition.set/3); why a watchdog is
@@ -33,6 +34,9 @@ const (
 	// VersionHistory is the first command set whose members keep operations apart
 	// from other events, with their duration, and the evidence of verdicts.
 	VersionHistory = 4
+	// VersionRules is the first command set with definition.set/3: rules that ask for
+	// the time or the leader, parameters of operations, and locations of remote nodes.
+	VersionRules = 4
 	// VersionAdmin is the first command set with scopes of maintenance and the audit.
 	VersionAdmin = 4
 	// VersionLooks is the first command set that orders the looks after a live
@@ -77,8 +81,8 @@ func definitionNeeds(d *resources.Definition) int {
 	if d == nil {
 		return firstVersion
 	}
-	if saysUnfencing(d) {
-		return VersionUnfencing
+	if saysUnfencing(d) || saysLater(d) {
+		return max(VersionUnfencing, VersionRules)
 	}
 	if saysMore(d) || d.SaysMore() {
 		return VersionMore

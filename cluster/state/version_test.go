@@ -29,6 +29,25 @@ func TestNeeds(t *testing.T) {
 			d.Fences = []resources.FenceDevice{{Provides: resources.ProvidesUnfencing}}
 		}, VersionUnfencing},
 		"a cut is enough": {func(d *resources.Definition) { d.Fences = []resources.FenceDevice{{UnsafeCut: true}} }, VersionUnfencing},
+		"a plain rule":    {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: "rack == 3"}} }, 1},
+		"a calendar": {func(d *resources.Definition) {
+			d.Locations = []resources.Location{{ID: "l", Rule: `rack == 3 or not date in "hours=9-16"`}}
+		}, VersionRules},
+		"a date": {func(d *resources.Definition) {
+			d.Locations = []resources.Location{{ID: "l", Rule: "date < 2030-01-01"}}
+		}, VersionRules},
+		"the leader":    {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: "#is_dc == true"}} }, VersionRules},
+		"a quoted date": {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: `"date" == 3`}} }, 1},
+		"a remote node's place": {func(d *resources.Definition) {
+			d.Nodes = []resources.Node{{Name: "far", Kind: resources.NodeRemote}}
+			d.Locations = []resources.Location{{ID: "l", Resource: "far", Node: "a", Score: 1}}
+		}, VersionRules},
+		"parameters of an operation": {func(d *resources.Definition) {
+			d.Resources[0].Ops = []resources.Operation{{Name: resources.OpMonitor, Params: resources.Params{"a": "b"}}}
+		}, VersionRules},
+		"and of a template": {func(d *resources.Definition) {
+			d.Templates = []resources.Resource{{ID: "t", Ops: []resources.Operation{{Name: resources.OpMonitor, Params: resources.Params{"a": "b"}}}}}
+		}, VersionRules},
 	} {
 		d := plain.Clone()
 		tc.change(d)

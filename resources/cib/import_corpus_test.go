@@ -24,7 +24,7 @@ import (
 // What the recorded clusters came to when this was last looked at. The floors
 // only rise.
 const (
-	floorWhole  = 405 // are imported with nothing left out; all of them are placed as the CIB is
+	floorWhole  = 425 // are imported with nothing left out; all of them are placed as the CIB is
 	floorPlaced = 434 // are placed as the CIB is, with or without something left out
 )
 

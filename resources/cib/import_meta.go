@@ -126,7 +126,11 @@ func (m *importer) operation(c *policy.ResourceConfig, r *resources.Resource, op
 		return
 	}
 	for _, s := range m.settings(op.Params, "") {
-		m.lose(s.at, "parameter %s of operation %s of %q cannot be represented", s.name, op.Name, c.ID)
+		if !strings.HasPrefix(r.Agent, "ocf:") {
+			m.unused(c, []setting{s}, "the agent "+r.Agent+" has none for operations")
+			continue
+		}
+		m.param(c.ID, &out.Params, s.name, s)
 	}
 	r.Ops = append(r.Ops, out)
 }
@@ -145,8 +149,8 @@ func (m *importer) opValue(c *policy.ResourceConfig, out *resources.Operation, s
 			return true // it says nothing there
 		}
 		role, err := resources.ParseRole(s.value)
-		if err != nil || role == resources.RoleStopped {
-			m.lose(s.at, "a monitor of %q with role %s cannot be represented", c.ID, s.value)
+		if err != nil {
+			m.note(s.at, "a monitor of %q is for role %s, which is none: it is left out", c.ID, s.value)
 			return false
 		}
 		out.Role = role

@@ -284,6 +284,7 @@ func (i *item) operation(name resources.Op) resources.Operation {
 		Name: name, Interval: value(i.duration("interval")), Timeout: value(i.duration("timeout")),
 		StartDelay: value(i.duration("start_delay")),
 		Role:       i.role("role"), OnFail: resources.OnFail(i.text("on_fail")), Enabled: i.truth("enabled"),
+		Params: i.flat("params"),
 	}
 }
 

@@ -159,7 +159,7 @@ func (w *writer) cluster(def *resources.Definition) {
 
 func (w *writer) defaults(d resources.Defaults) {
 	w.meta("defaults.resource", d.Resource)
-	if d.Op != (resources.Operation{}) {
+	if !d.Op.IsZero() {
 		w.header("[defaults.op]")
 		w.operation(d.Op)
 	}
@@ -211,6 +211,7 @@ func (w *writer) resource(kind string, r *resources.Resource) {
 		for _, one := range same {
 			w.WriteString(open + kind + ".op." + keyText(string(op.Name)) + end + "\n")
 			w.operation(one)
+			w.params(kind+".op."+keyText(string(op.Name)), "params", one.Params, true)
 		}
 	}
 }

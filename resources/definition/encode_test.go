@@ -89,7 +89,7 @@ func drawClone(t *rapid.T) *resources.Clone {
 func drawOperation(t *rapid.T, name resources.Op) resources.Operation {
 	return resources.Operation{
 		Name: name, Interval: maybe(t, anyRound, "interval"), Timeout: maybe(t, anyDuration, "timeout"), Role: maybe(t, anyRole, "role"),
-		StartDelay: maybe(t, anyRound, "start delay"), OnFail: maybe(t, rapid.SampledFrom(resources.OnFailValues), "on fail"), Enabled: optional(t, rapid.Bool(), "enabled"),
+		StartDelay: maybe(t, anyRound, "start delay"), OnFail: maybe(t, rapid.SampledFrom(resources.OnFailValues), "on fail"), Params: drawParams(t), Enabled: optional(t, rapid.Bool(), "enabled"),
 	}
 }
 

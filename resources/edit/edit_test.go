@@ -254,6 +254,7 @@ func TestVerbs(t *testing.T) {
 			[]string{`-timeout = "20s"`, "-[resource.op.monitor]", `-interval = "10s"`, `+timeout = "3m20s"`,
 				"+[[resource.op.monitor]]", `+interval = "5s"`, "+[[resource.op.monitor]]", `+interval = "30s"`, `+role = "started"`}},
 		{"resource update api op monitor timeout=9s op start timeout=", []string{"-[resource.op.start]", `-timeout = "20s"`, `+timeout = "9s"`}},
+		{"resource update api op monitor OCF_CHECK_LEVEL=10", []string{"+params = { OCF_CHECK_LEVEL = 10 }"}},
 		{"resource update galera-master meta master-max=2", []string{"+promoted_max = 2"}},
 		{"resource update nova meta priority=10", []string{"+[group.meta]", "+priority = 10"}},
 		{"resource disable nova vip", []string{"+[resource.meta]", `+target_role = "stopped"`, "+[group.meta]", `+target_role = "stopped"`}},

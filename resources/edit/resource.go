@@ -119,7 +119,7 @@ func (w opWords) into(r *resources.Resource, created bool) error {
 	if err := apply("operation setting", opSetters(&r.Ops[at]), nil, w.pairs); err != nil {
 		return err
 	}
-	if r.Ops[at] == (resources.Operation{Name: w.name}) && !created {
+	if bare := r.Ops[at]; !created && bare.Only(w.name) {
 		r.Ops = slices.Delete(r.Ops, at, at+1)
 	}
 	return nil

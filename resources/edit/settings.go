@@ -83,6 +83,11 @@ func opSetters(op *resources.Operation) map[string]setter {
 		"role":        plain(&op.Role, resources.ParseRole),
 		"on_fail":     plain(&op.OnFail, parseOnFail),
 		"enabled":     optional(&op.Enabled, parseTruth),
+		"OCF_CHECK_LEVEL": func(value string) error {
+			op.Params = maps.Clone(op.Params)
+			setParam(&op.Params, pair{name: "OCF_CHECK_LEVEL", value: value})
+			return nil
+		},
 	}
 }
 
@@ -215,6 +220,7 @@ func SetOpDefaults(def *resources.Definition, words []string) (*resources.Defini
 	setters := opSetters(&changed.Defaults.Op)
 	delete(setters, "role")
 	delete(setters, "start_delay")
+	delete(setters, "OCF_CHECK_LEVEL")
 	if err := apply("operation default", setters, nil, pairs); err != nil {
 		return nil, err
 	}
