@@ -42,6 +42,13 @@ func TestExamples(t *testing.T) {
 			if diff := cmp.Diff(def, again, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("written again (-read +again):\n%s", diff)
 			}
+			// A network that fails three times must not keep the database down: its first
+			// start needs the position of every member, of banned ones, too.
+			for _, r := range def.Resources {
+				if threshold := r.Meta.MigrationThreshold; (r.Agent == "galera" || r.Agent == "rabbitmq") && (threshold == nil || *threshold != 0) {
+					t.Errorf("%s: members may be banned from their nodes", r.ID)
+				}
+			}
 		})
 	}
 }
