@@ -222,7 +222,9 @@ func (r *storm) round(ctx context.Context, round chaos.Round) (chaos.Outcome, er
 		return outcome, err
 	}
 	outcome.Fences = fencesSince(current, outcome.Began)
-	r.Say("round %d: settled after %.1f s, fenced %v%s", round.Number, outcome.Took().Seconds(), fencedHosts(outcome.Fences), notes(outcome))
+	if !outcome.Settled.IsZero() {
+		r.Say("round %d: settled after %.1f s, fenced %v%s", round.Number, outcome.Took().Seconds(), fencedHosts(outcome.Fences), notes(outcome))
+	}
 	return outcome, nil
 }
 
