@@ -52,9 +52,10 @@ type Core struct {
 	stopping  *stopping // nil when nothing is
 
 	// ran is the newest state that did not count this start of the host as off.
-	// stopped is the newest fencing that did, after which everything was stopped.
-	ran     *state.State
-	stopped string
+	// stopped is the newest fencing that did, after which everything was stopped;
+	// stuck the one after which that was impossible: this host has to end.
+	ran            *state.State
+	stopped, stuck string
 
 	announcing    bool
 	announceAfter time.Time

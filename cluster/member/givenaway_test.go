@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 )
@@ -99,4 +100,18 @@ func TestIdleMemberComesBackAtOnce(t *testing.T) {
 // fence is the number of the newest fencing.
 func (r *rig) fence() string {
 	return r.s.FenceHistory[len(r.s.FenceHistory)-1].ID[1:]
+}
+
+// A host that cannot stop what was given away has to end: it says so once, and takes
+// part in nothing.
+func TestWhatCannotBeGivenAwayEndsTheHost(t *testing.T) {
+	r := newRig(t)
+	r.newest()
+	r.running("web")
+	r.agent = func(int, Task) (agents.Result, bool) { return agents.Result{Outcome: agents.OutcomeFailed}, true }
+	r.confirmedOff()
+	r.run(time.Minute)
+	if len(r.died) != 1 || !r.core.Suspended() || r.s.Nodes["a"].Off == nil {
+		t.Errorf("died %q, suspended %v", r.died, r.core.Suspended())
+	}
 }

@@ -80,7 +80,7 @@ func (c *Core) checkGivenAway() {
 		return
 	}
 	switch {
-	case c.stopping != nil, c.stopped == self.Off.Fence:
+	case c.stopping != nil, c.stopped == self.Off.Fence, c.stuck == self.Off.Fence:
 	case c.idle: // since before it was counted as off, or after
 		c.stopped = self.Off.Fence
 	default:

@@ -135,6 +135,7 @@ func (c *Core) endStopping() {
 	c.idle = len(s.failed) == 0 && !s.demotion
 	switch {
 	case len(s.failed) > 0:
+		c.stuck = s.givenAway
 		slices.Sort(s.failed)
 		c.out.Die = fmt.Sprintf("could not stop everything (%v): ending this host, so that the others may go on", s.failed)
 	case s.givenAway != "":
