@@ -67,6 +67,8 @@ var layers = []layer{
 		"several members in one process, enrolled as real ones are"},
 	{"rig", []string{"cmd/belay-rig/internal/*"},
 		"the rig's own parts; they import one another freely, as nothing else can"},
+	{"screen", []string{"cmd/belayctl/internal/top"},
+		"belayctl's full screen: it shows what the API says, and alone knows of terminals"},
 	{"L5", []string{"cmd/*", "internal/*", "examples", "docs", "cluster/policy/simulate/fuzz", "cluster/policy/simulate/bench"},
 		"programs, and the tests of examples and documents; nobody imports them"},
 }
@@ -124,6 +126,7 @@ var confined = []struct {
 	{"github.com/go-sql-driver/mysql", []string{"agents/galera", "cmd/belay-rig/internal/*"}},
 	{"github.com/vishvananda/netlink", []string{"agents/*", "cmd/belay-rig/internal/*"}},
 	{"github.com/spf13/cobra", []string{"cmd/*"}},
+	{"charm.land/bubbletea", []string{"cmd/belayctl/internal/top"}},
 	{"github.com/santhosh-tekuri/jsonschema/v6", nil},
 	{"pgregory.net/rapid", nil},
 	{"go.uber.org/goleak", nil},

@@ -13,6 +13,7 @@ import (
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/doctor"
 	"github.com/belay-ha/belay/cluster/examine"
+	"github.com/belay-ha/belay/cmd/belayctl/internal/top"
 	"github.com/belay-ha/belay/fencing"
 )
 
@@ -30,6 +31,8 @@ type app struct {
 	readSecret func(prompt string) (string, error)
 	dial       func(addr string, getenv func(string) string) (Cluster, error)
 	enroller   Enroller
+	// screen takes the terminal over until somebody ends it.
+	screen func(context.Context, top.Options) error
 	// examine looks at this host.
 	examine func(context.Context, examine.Options) doctor.Host
 	agents  agents.Registry
@@ -89,7 +92,7 @@ its code in brackets: belayctl help errors CODE tells what it means.`
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkOutput() }
 	root.AddCommand(
 		a.maintenanceCommand(), a.auditCommand(), a.roleCommand(),
-		a.statusCommand(), a.historyCommand(), a.doctorCommand(), a.bundleCommand(), a.explainCommand(), a.waitCommand(), a.planCommand(), a.applyCommand(), a.configCommand(), a.validateCommand(), a.exportCommand(),
+		a.statusCommand(), a.topCommand(), a.historyCommand(), a.doctorCommand(), a.bundleCommand(), a.explainCommand(), a.waitCommand(), a.planCommand(), a.applyCommand(), a.configCommand(), a.validateCommand(), a.exportCommand(),
 		a.resourceCommand(), a.constraintCommand(), a.tagCommand(), a.ticketCommand(), a.nodeCommand(), a.attributeCommand(), a.propertyCommand(), a.defaultsCommand(),
 		a.fenceCommand(), a.secretCommand(), a.galeraCommand(), a.clusterCommand(), a.simulateCommand(), a.stateCommand(), a.importCommand(), a.convertCommand(), a.schemaCommand(), a.versionCommand(), a.completionCommand(), help,
 	)

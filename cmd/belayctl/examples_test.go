@@ -107,6 +107,8 @@ func runExample(t *testing.T, line string, more ...string) string {
 			c.fake.state.Roles = map[state.Subject]state.RoleBinding{"group:support": {Role: "viewer"}}
 		case strings.HasPrefix(part, "maintenance end"):
 			c.fake.state.Maintenance = map[state.Scope]*state.Maintenance{"resource/galera": {By: "alice"}}
+		case part == "top" || strings.HasPrefix(part, "top --interval"):
+			c.app.terminal, c.app.interactive = true, true
 		case strings.HasPrefix(part, "doctor"):
 			c.fit()
 		case strings.HasPrefix(part, "config "):

@@ -15,6 +15,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/catalog"
 	"github.com/belay-ha/belay/cluster/examine"
+	"github.com/belay-ha/belay/cmd/belayctl/internal/top"
 )
 
 func main() {
@@ -30,7 +31,7 @@ func newApp() *app {
 	return &app{
 		out: os.Stdout, errOut: os.Stderr, in: os.Stdin, getenv: os.Getenv, now: time.Now, pause: pause,
 		terminal: isTerminal(os.Stdout), interactive: isTerminal(os.Stdin), readSecret: readSecret,
-		dial: dial, enroller: enroller{}, examine: examine.Host, agents: catalog.Agents(zap.NewNop()), fences: catalog.Fences(),
+		dial: dial, enroller: enroller{}, examine: examine.Host, screen: top.Run, agents: catalog.Agents(zap.NewNop()), fences: catalog.Fences(),
 	}
 }
 

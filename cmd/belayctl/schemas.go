@@ -14,6 +14,7 @@ import (
 	"github.com/belay-ha/belay/cluster/policy/simulate"
 	belay "github.com/belay-ha/belay/cluster/simulate"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cmd/belayctl/internal/top"
 	"github.com/belay-ha/belay/internal/codes"
 	"github.com/belay-ha/belay/resources"
 	"github.com/belay-ha/belay/resources/definition"
@@ -47,6 +48,7 @@ var answers = []answer{
 	{"valid", validAnswer{}, "what valid files hold", []string{"validate"}},
 	{"export", resources.Definition{}, "the definition as JSON", []string{"export"}},
 	{"wait", waitedAnswer{}, "a wait that ended well", []string{"wait"}},
+	{"top", top.Look{}, "one look of the full screen", []string{"top"}},
 	{"history", []happened{}, "what has happened, oldest first; with --follow one event a line", []string{"history"}},
 	{"doctor", doctor.Diagnosis{}, "what is not fit on the members and their hosts", []string{"doctor"}},
 	{"bundle", bundleAnswer{}, "an archive for support, and what could not be had for it", []string{"bundle"}},
