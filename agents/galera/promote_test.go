@@ -229,12 +229,30 @@ func TestPromoteIsUnknownWhenTimeRunsOut(t *testing.T) {
 				if looked := h.do(resources.OpMonitor); looked.Outcome != agents.OutcomeFailed || looked.Role != resources.RoleStarted || looked.Attributes[attrState] == "" {
 					t.Errorf("monitor without a primary component: %+v", looked)
 				}
+			})
+		})
+	}
+}
+
+// A mysqld on its way up listens to nobody before it has found a primary
+// component. One that looks for none that there is keeps all others waiting.
+func TestStopOnTheWayUp(t *testing.T) {
+	for mode, want := range map[string]time.Duration{modeJoin: startingGrace, modeWait: aloneGrace} {
+		t.Run(mode, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
+				h := newHost(t)
+				h.units.OnStart = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+				h.ok(resources.OpStart)
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				h.agent().Promote(ctx, h.Request(resources.OpPromote))
+				h.advice = map[string]string{adviceMode: mode}
 				h.units.Change(func(s *agents.UnitState) { s.Active = "activating" })
 				h.units.Stubborn = true
-				begin = time.Now()
+				begin := time.Now()
 				h.ok(resources.OpStop)
-				if took := time.Since(begin); h.Running() || took > startingGrace+time.Second {
-					t.Errorf("stopped: %v, after %s", !h.Running(), took)
+				if took := time.Since(begin); h.Running() || took < want || took > want+time.Second {
+					t.Errorf("stopped: %v, after %s, want %s", !h.Running(), took, want)
 				}
 			})
 		})

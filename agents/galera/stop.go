@@ -62,10 +62,13 @@ func (a *Agent) Demote(ctx context.Context, req agents.Request) agents.Result {
 	return result
 }
 
-// startingGrace is how long a mysqld that is not up yet may take to stop. It has
-// no clients, may not listen before it has found a primary component, and is
-// what the other members wait for.
-const startingGrace = 20 * time.Second
+// How long a mysqld that is not up yet may take to stop. It has no clients, may
+// not listen before it has found a primary component, and is what the other
+// members wait for.
+const (
+	startingGrace = 20 * time.Second // it may be copying the data
+	aloneGrace    = 5 * time.Second  // nobody is there to copy from
+)
 
 // end stops mysqld for certain. mariadb.service waits 900 s and never kills
 // (SendSIGKILL=no), and mysqld has been seen to hang in its shutdown: SIGKILL
@@ -76,7 +79,11 @@ func (c *call) end(ctx context.Context) (agents.Result, bool) {
 	}
 	grace := c.grace(ctx)
 	if state, err := c.host.Units.State(ctx, c.unit); err == nil && state.Active == "activating" {
-		grace = min(grace, startingGrace)
+		bound := startingGrace
+		if c.req.Advice[adviceMode] == modeWait {
+			bound = aloneGrace
+		}
+		grace = min(grace, bound)
 	}
 	if err := c.host.Units.End(ctx, c.unit, grace); err != nil {
 		return c.failure(ctx, fmt.Errorf("stop mysqld: %w", err)), false
