@@ -24,9 +24,9 @@ type leaderView struct {
 	hands      *hands
 }
 
-// leadershipTick is how often leadership is looked at although Raft announced
+// leadershipTick is how often leadership is looked at although the log announced
 // nothing.
-const leadershipTick = 500 * time.Millisecond
+const leadershipTick = 2 * time.Second
 
 // leadWhenElected runs the leader loop during each term that this member leads.
 func (n *Node) leadWhenElected(ctx context.Context) error {

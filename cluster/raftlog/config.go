@@ -14,7 +14,7 @@ import (
 // reason.
 const (
 	// DefaultHeartbeatTimeout is how long a follower waits for its leader.
-	DefaultHeartbeatTimeout = 300 * time.Millisecond
+	DefaultHeartbeatTimeout = 400 * time.Millisecond
 	// MinHeartbeatTimeout is the least that is accepted.
 	MinHeartbeatTimeout = 200 * time.Millisecond
 	// MaxEntry bounds one log entry, in bytes.
@@ -40,7 +40,7 @@ type Config struct {
 	// Store replaces raft.db, for tests. The node does not close it.
 	Store LogStable
 
-	HeartbeatTimeout time.Duration // default 300 ms; under 200 ms is refused
+	HeartbeatTimeout time.Duration // default 400 ms; under 200 ms is refused
 	ElectionTimeout  time.Duration // default HeartbeatTimeout
 	LeaseTimeout     time.Duration // default 5/6 of HeartbeatTimeout: a leader without quorum steps down after it
 	CommitTimeout    time.Duration // default 50 ms: how soon idle followers learn of a commit, at most twice this

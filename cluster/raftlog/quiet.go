@@ -105,13 +105,13 @@ func (q *quiet) wake() {
 
 // Raft waits between two heartbeats for a tenth to a fifth of a node's own
 // heartbeat timeout, whose other use is how long a follower waits for its leader.
-// A leader that waits a sixth to a third is still heard several times in each
-// follower's timeout, also when one TCP segment is lost, which costs 200 ms
-// (RFC 8985, section 7.2). So the node that leads takes a longer timeout for
+// A leader that waits a quarter to a half is still heard twice in each follower's
+// timeout, and once when a TCP segment is lost, which costs 200 ms (Linux's least
+// retransmission timeout). So the node that leads takes a longer timeout for
 // itself, until it follows another.
 const (
 	rhythmNumerator   = 5
-	rhythmDenominator = 3
+	rhythmDenominator = 2
 )
 
 // rhythm is what a node expects of its leader, or is itself.
