@@ -90,8 +90,8 @@ type Timing struct {
 	PauseGap time.Duration
 	// PauseGrace is how long it accuses nobody after one; 1 s.
 	PauseGrace time.Duration
-	// ProbeInterval, ProbeTimeout and GossipInterval are memberlist's; 300 ms,
-	// 150 ms and 100 ms.
+	// ProbeInterval, ProbeTimeout and GossipInterval are memberlist's; 500 ms,
+	// 250 ms and 200 ms. The ring detects before gossip does.
 	ProbeInterval, ProbeTimeout, GossipInterval time.Duration
 	// RejoinInterval is how often known but missing peers are contacted; 5 s.
 	// Until the first one answers it is 1 s.
@@ -117,9 +117,9 @@ func (t Timing) withDefaults() Timing {
 		{&t.HoldSuspect, time.Second},
 		{&t.PauseGap, 500 * time.Millisecond},
 		{&t.PauseGrace, time.Second},
-		{&t.ProbeInterval, 300 * time.Millisecond},
-		{&t.ProbeTimeout, 150 * time.Millisecond},
-		{&t.GossipInterval, 100 * time.Millisecond},
+		{&t.ProbeInterval, 500 * time.Millisecond},
+		{&t.ProbeTimeout, 250 * time.Millisecond},
+		{&t.GossipInterval, 200 * time.Millisecond},
 		{&t.RejoinInterval, 5 * time.Second},
 		{&t.StreamTimeout, 2 * time.Second},
 		{&t.LeaveTimeout, time.Second},

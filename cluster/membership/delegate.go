@@ -102,7 +102,7 @@ func (m *Membership) receive(msg message) {
 		switch msg.kind {
 		case kindPing, kindStreamPing:
 			if msg.target == det.self {
-				out = []action{det.answer(msg)}
+				out = append([]action{det.answer(msg)}, det.pinged(now)...)
 			}
 		case kindAck, kindStreamAck:
 			if msg.forward != "" {

@@ -43,6 +43,7 @@ type detector struct {
 
 	lastTick   time.Time
 	planned    time.Time // of the next tick
+	joining    bool      // another member's round of pings, see pinged
 	lag        time.Duration
 	graceUntil time.Time
 	lastPause  time.Duration

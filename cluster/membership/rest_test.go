@@ -54,6 +54,55 @@ func TestRestingDetectorWakesForItsPings(t *testing.T) {
 	}
 }
 
+// Members that ping each other at different times come to do it together.
+func TestPingsComeTogether(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	names := []string{"a", "b", "c"}
+	all, next := map[string]*detector{}, map[string]time.Time{}
+	for i, name := range names {
+		d := newDetector(name, uint64(i+1), 1, Timing{}.withDefaults())
+		for n, other := range names {
+			if other != name {
+				d.joined(other, "192.0.2.1:7451", nil, uint64(n+1), now)
+			}
+		}
+		all[name], next[name] = d, now.Add(time.Duration(i)*70*time.Millisecond)
+	}
+	began, pings, woke := now, 0, map[time.Time]bool{}
+	var send func(from string, out []action)
+	send = func(from string, out []action) {
+		for _, a := range out {
+			if a.msg.kind != kindPing {
+				continue
+			}
+			pings++
+			all[from].answered(a.to, SourcePing, "", now)
+			send(a.to, all[a.to].pinged(now))
+			next[a.to] = all[a.to].nextTick(now)
+		}
+		next[from] = all[from].nextTick(now)
+	}
+	for now.Sub(began) < 20*time.Second {
+		from := names[0]
+		for _, name := range names {
+			if next[name].Before(next[from]) {
+				from = name
+			}
+		}
+		now = next[from]
+		if now.Sub(began) >= 10*time.Second {
+			woke[now] = true
+		}
+		send(from, all[from].tick(now))
+	}
+	if n := len(woke); n > 10*5+2 {
+		t.Errorf("three members woke at %d times in 10 s", n)
+	}
+	if least, most := 6*20*5, 6*20*5*11/10; pings < least || pings > most {
+		t.Errorf("%d pings in 20 s, want %d to %d", pings, least, most)
+	}
+}
+
 // Whatever is in doubt wakes it as often as ever.
 func TestDetectorInDoubtTicks(t *testing.T) {
 	cases := map[string]func(*detector, time.Time){

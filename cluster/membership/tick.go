@@ -38,7 +38,7 @@ func (d *detector) tick(now time.Time) []action {
 	all := d.sorted()
 	d.seatRing(all, now)
 	var out []action
-	early := d.pingsDue(all, now)
+	early := d.joining || d.pingsDue(all, now)
 	for _, m := range all {
 		d.judge(m, now)
 		out = append(out, d.probe(m, early, now)...)
@@ -71,6 +71,19 @@ func (d *detector) nextTick(now time.Time) time.Time {
 	}
 	d.planned = at
 	return at
+}
+
+// pinged has this member's pings go out when another one pings it, if half of their
+// time is over. So members that watch each other come to do it at the same times,
+// and wake once for all of it.
+func (d *detector) pinged(now time.Time) []action {
+	if d.lastTick.IsZero() || now.Sub(d.lastTick) < d.timing.PingInterval/2 {
+		return nil // in doubt it ticks more often than that
+	}
+	d.joining = true
+	out := d.tick(now)
+	d.joining = false
+	return out
 }
 
 func earlier(a, b time.Time) time.Time {
