@@ -90,7 +90,10 @@ func (c *Core) monitor() {
 		interval := t.operation.Interval.Std()
 		at, known := m.due[t.key]
 		if !known {
-			at = c.now.Add(max(firstDelay(t.key, interval), t.operation.StartDelay.Std()))
+			at = c.together(c.now.Add(firstDelay(t.key, interval)), interval)
+			if begins := c.now.Add(t.operation.StartDelay.Std()); at.Before(begins) {
+				at = begins
+			}
 		}
 		if !at.After(c.now) {
 			at = c.now.Add(min(interval, busyRetry))
@@ -102,13 +105,25 @@ func (c *Core) monitor() {
 				Kind: KindMonitor, Instance: t.key.instance, Op: op, Timeout: t.operation.Timeout.Std(), State: c.s, Params: t.operation.Params,
 			}, look: &look{}}) {
 				m.running++
-				at = c.now.Add(interval)
+				at = c.together(c.now.Add(interval), interval)
 			}
 		}
 		m.due[t.key] = at
 		c.bring(&m.until, at)
 	}
 	maps.DeleteFunc(m.due, func(key monitorKey, _ time.Time) bool { return !wanted[key] })
+}
+
+// together moves a time by up to a twentieth of the interval, and half a second, to
+// one at which others look too: many instances are looked at in few steps, and a
+// member at rest wakes for them once a second.
+func (c *Core) together(at time.Time, interval time.Duration) time.Time {
+	step := min(interval/10, time.Second)
+	if step <= 0 {
+		return at
+	}
+	at = at.Add(step / 2)
+	return at.Add(-(at.Sub(c.began) % step))
 }
 
 // firstDelay spreads monitors over their interval, the same way at each start.

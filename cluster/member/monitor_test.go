@@ -126,6 +126,35 @@ func TestMonitorsAreBounded(t *testing.T) {
 	}
 }
 
+// Many instances are looked at in few steps, each as often as its interval says.
+func TestMonitorsBeginTogether(t *testing.T) {
+	r := newRig(t)
+	const many = 40
+	r.define(func(d *resources.Definition) {
+		for i := range many {
+			d.Resources = append(d.Resources, resources.Resource{ID: resources.ResourceID(rune('A'+i/26)) + resources.ResourceID(rune('a'+i%26)), Agent: "vip"})
+		}
+	})
+	for _, d := range r.s.Definition.Resources[3:] {
+		o := r.intend(resources.InstanceID(d.ID), resources.OpStart)
+		r.apply(&state.OperationFinished{Action: o.ID, Result: agents.Result{Outcome: agents.OutcomeOK}})
+	}
+	r.run(20 * time.Second)
+	for range 60 {
+		r.run(time.Second)
+		times := map[time.Time]bool{}
+		for _, at := range r.core.monitors.due {
+			times[at] = true
+		}
+		if n := len(times); n > 11 {
+			t.Fatalf("%d monitors, every 10 s, begin at %d times", many, n)
+		}
+	}
+	if n := r.count(KindMonitor); n < 7*many || n > 9*many {
+		t.Errorf("%d looks at %d instances in 80 s, every 10 s", n, many)
+	}
+}
+
 func TestMonitorsOfTheDefinition(t *testing.T) {
 	r := newRig(t)
 	no := false
