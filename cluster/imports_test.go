@@ -51,7 +51,7 @@ var layers = []layer{
 		"what a leader decides, and what each member decides by itself: the daemon and simulations run the same code because it reaches nothing else"},
 	{"L2 simulation", []string{"cluster/policy/simulate", "cluster/simulate"},
 		"what a plan leads to, without a cluster: they carry plans out on paper, of Pacemaker's clusters and of Belay's, and know nothing of each other"},
-	{"shell support", []string{"agents/command", "agents/simulated", "agents/agenttest", "fencing/fencetest", "cluster/membership/memnet"},
+	{"shell support", []string{"agents/command", "agents/simulated", "agents/agenttest", "fencing/fencetest", "cluster/membership/memnet", "cluster/raftlog/raftnet"},
 		"what several agents, the development cluster and tests share; it stands on contracts alone"},
 	{"L3", []string{
 		"cluster/raftlog", "cluster/membership", "cluster/localexec", "cluster/api", "cluster/security", "cluster/examine",
@@ -116,7 +116,7 @@ var confined = []struct {
 	library string
 	users   []string
 }{
-	{"github.com/hashicorp/raft", []string{"cluster/raftlog"}},
+	{"github.com/hashicorp/raft", []string{"cluster/raftlog", "cluster/raftlog/raftnet"}},
 	{"go.etcd.io/bbolt", []string{"cluster/raftlog"}},
 	{"github.com/hashicorp/memberlist", []string{"cluster/membership", "cluster/membership/memnet", "cluster/node"}},
 	{"github.com/stmcginnis/gofish", []string{"fencing/redfish"}},
@@ -131,6 +131,7 @@ var confined = []struct {
 	{"pgregory.net/rapid", nil},
 	{"go.uber.org/goleak", nil},
 	{"github.com/google/go-cmp", nil},
+	{"github.com/anishathalye/porcupine", nil},
 }
 
 // pkg is what `go list -json` says of a package; test files are not part of

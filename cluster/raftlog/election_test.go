@@ -1,103 +1,26 @@
 package raftlog
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/raft"
 
+	"github.com/belay-ha/belay/cluster/raftlog/raftnet"
 	"github.com/belay-ha/belay/internal/bubble"
 )
-
-// wire carries the requests of a group as a network and its hosts do: each
-// takes a while, and what is lost is not answered.
-type wire struct {
-	mu     sync.Mutex
-	random *rand.Rand
-	silent map[string]bool
-	slow   time.Duration // the most that one way of a request takes
-	writes time.Duration // the most that a write of a vote takes
-}
-
-var errLost = errors.New("no answer")
-
-// carry takes a request or an answer from one node to another.
-func (w *wire) carry(from, to string) error {
-	w.mu.Lock()
-	delay, lost := 100*time.Microsecond+time.Duration(w.random.Int64N(int64(w.slow))), w.silent[from] || w.silent[to]
-	w.mu.Unlock()
-	if lost {
-		time.Sleep(2 * DefaultHeartbeatTimeout)
-		return fmt.Errorf("%s to %s: %w", from, to, errLost)
-	}
-	time.Sleep(delay)
-	return nil
-}
-
-func (w *wire) silence(id string, silent bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.silent[id] = silent
-}
-
-func (w *wire) wait(most time.Duration) {
-	w.mu.Lock()
-	d := time.Duration(w.random.Int64N(int64(most)))
-	w.mu.Unlock()
-	time.Sleep(d)
-}
-
-// wired is the end of a wire at one node.
-type wired struct {
-	*raft.InmemTransport
-	*wire
-	id string
-}
-
-func (w *wired) exchange(to raft.ServerID, call func() error) error {
-	if err := w.carry(w.id, string(to)); err != nil {
-		return err
-	}
-	if err := call(); err != nil {
-		return err
-	}
-	return w.carry(string(to), w.id)
-}
-
-func (w *wired) AppendEntries(id raft.ServerID, a raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	return w.exchange(id, func() error { return w.InmemTransport.AppendEntries(id, a, args, resp) })
-}
-
-func (w *wired) RequestVote(id raft.ServerID, a raft.ServerAddress, args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
-	return w.exchange(id, func() error { return w.InmemTransport.RequestVote(id, a, args, resp) })
-}
-
-func (w *wired) RequestPreVote(id raft.ServerID, a raft.ServerAddress, args *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
-	return w.exchange(id, func() error { return w.InmemTransport.RequestPreVote(id, a, args, resp) })
-}
-
-func (w *wired) TimeoutNow(id raft.ServerID, a raft.ServerAddress, args *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
-	return w.exchange(id, func() error { return w.InmemTransport.TimeoutNow(id, a, args, resp) })
-}
-
-func (w *wired) InstallSnapshot(id raft.ServerID, a raft.ServerAddress, args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
-	return w.exchange(id, func() error { return w.InmemTransport.InstallSnapshot(id, a, args, resp, data) })
-}
 
 // slowVotes is a store whose votes take a while to be on the disk.
 type slowVotes struct {
 	*stallStore
-	wire *wire
+	net  *raftnet.Network
+	most time.Duration
 }
 
 func (s *slowVotes) Set(key, value []byte) error {
-	s.wire.wait(s.wire.writes)
+	time.Sleep(s.net.Random(s.most))
 	return s.stallStore.Set(key, value)
 }
 
@@ -111,45 +34,51 @@ func (s spread) String() string {
 }
 
 // failovers cuts the leader of a group of voters off, again and again, each time at
-// another moment, and measures until another one leads.
+// another moment, and measures until another one leads. Each way of a request
+// takes up to slow, and a vote is written within writes.
 func failovers(t *testing.T, seed uint64, voters, rounds int, slow, writes time.Duration) spread {
 	t.Helper()
 	var took spread
-	w := &wire{random: rand.New(rand.NewPCG(seed, 1)), silent: map[string]bool{}, slow: slow, writes: writes}
-	inBubble(t, 1, func(t *testing.T, g *group) {
+	net := raftnet.New(seed, slow, 2*DefaultHeartbeatTimeout)
+	dir := t.TempDir()
+	bubble.Test(t, func(t *testing.T) {
+		g := &group{t: t, dirs: func(id string) string { return dir + "/" + id }}
+		defer g.shutdown()
 		for i := range voters {
-			id := fmt.Sprintf("w%d", i)
-			p := g.add(id, func(c *Config) {
-				c.Transport = &wired{c.Transport.(*raft.InmemTransport), w, id}
-				c.Store = &slowVotes{c.Store.(*stallStore), w}
+			id := fmt.Sprintf("n%d", i)
+			g.add(id, func(c *Config) {
+				c.Transport = net.Transport(id)
+				c.Store = &slowVotes{c.Store.(*stallStore), net, writes}
 			})
-			if _, err := g.peers[0].AddVoter(t.Context(), p.id, p.id, 0); err != nil {
+		}
+		founder := g.peers[0]
+		if err := founder.Bootstrap(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		g.leader(founder)
+		for _, p := range g.peers[1:] {
+			if _, err := founder.AddVoter(t.Context(), p.id, p.id, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
-		founder := g.peers[0]
-		if err := founder.TransferLeadership(t.Context(), "w0"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := g.leader(g.peers...).Remove(t.Context(), founder.id, 0); err != nil {
-			t.Fatal(err)
-		}
-		if err := founder.Shutdown(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		g.peers = g.peers[1:]
 		for range rounds {
 			old := g.settle()
-			w.wait(2 * time.Second)
+			time.Sleep(net.Random(2 * time.Second))
 			if old.Status().State != Leader {
 				t.Error("leadership moved by itself")
 				continue
 			}
-			w.silence(old.id, true)
+			for _, p := range g.others(old) {
+				net.Cut(old.id, p.id)
+				net.Cut(p.id, old.id)
+			}
 			took = append(took, g.until("a new leader", func() bool {
 				return slices.ContainsFunc(g.others(old), func(p *peer) bool { return p.Status().State == Leader })
 			}))
-			w.silence(old.id, false)
+			for _, p := range g.others(old) {
+				net.Heal(old.id, p.id)
+				net.Heal(p.id, old.id)
+			}
 		}
 	})
 	slices.Sort(took)
