@@ -119,7 +119,7 @@ func (n *Node) CheckFences(ctx context.Context, request api.FenceCheckRequest) (
 	for i, id := range request.Devices {
 		k := slices.IndexFunc(s.Definition.Fences, func(f resources.FenceDevice) bool { return f.ID == id })
 		if k < 0 {
-			return api.FenceCheckAnswer{}, &api.Error{Code: api.CodeNotFound, Text: fmt.Sprintf("fence device %q is not defined: see `belayctl fence list`", id)}
+			return api.FenceCheckAnswer{}, noDevice(s, id)
 		}
 		work.Go(func() { results[i] = n.checkDevice(ctx, s, view.hands, s.Definition.Fences[k]) })
 	}
@@ -178,4 +178,17 @@ func (n *Node) checkTarget(ctx context.Context, s *state.State, hands *hands, de
 		}
 	}
 	return results
+}
+
+// noDevice says that a device is not defined, and which was likely meant.
+func noDevice(s *state.State, id string) error {
+	var ids []string
+	for _, f := range s.Definition.Fences {
+		ids = append(ids, f.ID)
+	}
+	hint := "see `belayctl fence list`"
+	if best, near := resources.Nearest(id, ids); near {
+		hint = fmt.Sprintf("did you mean %q?", best)
+	}
+	return &api.Error{Code: api.CodeNotFound, Text: fmt.Sprintf("fence device %q is not defined: %s", id, hint)}
 }

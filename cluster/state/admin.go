@@ -183,11 +183,11 @@ func (c *ResourceMoved) apply(t *tx) error {
 	_, isResource := t.s.Definition.Resource(c.Resource)
 	_, isGroup := t.s.Definition.Group(c.Resource)
 	if !isResource && !isGroup {
-		return reject(NotFound, "resource %q is not defined", c.Resource)
+		return t.noResource(c.Resource)
 	}
 	for _, node := range []resources.NodeName{c.To, c.From} {
 		if _, found := t.s.Nodes[node]; node != "" && !found {
-			return reject(NotFound, "node %q is not a member", node)
+			return t.noNode(node)
 		}
 	}
 	moves := map[resources.ResourceID]*Move{}
@@ -239,7 +239,7 @@ func (*ResourceOverridden) name() string { return "resource.overridden/1" }
 
 func (c *ResourceOverridden) apply(t *tx) error {
 	if _, found := t.s.Definition.Resource(c.Resource); !found {
-		return reject(NotFound, "resource %q is not defined", c.Resource)
+		return t.noResource(c.Resource)
 	}
 	t.s.Overrides = maps.Clone(t.s.Overrides)
 	if c.Words == nil {
@@ -273,7 +273,7 @@ func (c *SecretSet) apply(t *tx) error {
 	t.s.Secrets = maps.Clone(t.s.Secrets)
 	if c.Sealed == "" {
 		if _, found := t.s.Secrets[c.Secret]; !found {
-			return reject(NotFound, "there is no secret %q", c.Secret)
+			return noneSuch("there is no secret %q", c.Secret, keys(t.s.Secrets))
 		}
 		delete(t.s.Secrets, c.Secret)
 		t.s.SecretInfo = maps.Clone(t.s.SecretInfo)

@@ -103,7 +103,7 @@ type tx struct {
 func (t *tx) node(name resources.NodeName) (*Node, error) {
 	old, found := t.s.Nodes[name]
 	if !found {
-		return nil, reject(NotFound, "node %q is not a member", name)
+		return nil, t.noNode(name)
 	}
 	if t.ownNode[name] {
 		return old, nil

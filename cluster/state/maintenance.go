@@ -165,7 +165,7 @@ func (*MaintenanceEnded) name() string { return "maintenance.ended/1" }
 func (c *MaintenanceEnded) apply(t *tx) error {
 	old := t.s.maintenanceAt(c.Scope)
 	if old == nil {
-		return reject(NotFound, "there is no maintenance of %s", c.Scope)
+		return noneSuch("there is no maintenance of %s", c.Scope, keys(t.s.Maintenance))
 	}
 	if c.Expired {
 		if old.Until.IsZero() || t.at.Before(old.Until) || !old.ExpiredAt.IsZero() {
@@ -238,7 +238,7 @@ func (t *tx) checkScope(scope Scope) error {
 		_, isResource := t.s.Definition.Resource(id)
 		_, isGroup := t.s.Definition.Group(id)
 		if !isResource && !isGroup {
-			return reject(NotFound, "resource %q is not defined", name)
+			return t.noResource(id)
 		}
 	case kind == "agent":
 		if _, err := path.Match(name, ""); err != nil || name == "" {

@@ -342,7 +342,7 @@ func (*FailuresCleared) name() string { return "failures.cleared/1" }
 
 func (c *FailuresCleared) apply(t *tx) error {
 	if _, found := t.s.Nodes[c.Node]; c.Node != "" && !found {
-		return reject(NotFound, "node %q is not a member", c.Node)
+		return t.noNode(c.Node)
 	}
 	for _, name := range t.s.NodeNames() {
 		if c.Node != "" && name != c.Node {

@@ -46,7 +46,7 @@ func (*RoleBound) name() string { return "role.bound/1" }
 func (c *RoleBound) apply(t *tx) error {
 	if c.Role == "" {
 		if _, known := t.s.Roles[c.Subject]; !known {
-			return reject(NotFound, "no role is bound to %s", c.Subject)
+			return noneSuch("no role is bound to %s", c.Subject, keys(t.s.Roles))
 		}
 		t.s.Roles = maps.Clone(t.s.Roles)
 		delete(t.s.Roles, c.Subject)

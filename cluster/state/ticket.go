@@ -43,7 +43,7 @@ func (c *TicketSet) apply(t *tx) error {
 	case c.Ticket == "":
 		return reject(Refused, "the ticket's name is missing")
 	case c.Forget && !known:
-		return reject(NotFound, "ticket %q is not known", c.Ticket)
+		return noneSuch("ticket %q is not known", c.Ticket, keys(t.s.Tickets))
 	case !known && len(t.s.Tickets) >= MaxTickets:
 		return reject(Refused, "%d tickets are known already: forget some", MaxTickets)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/edit"
 )
 
 // flagError says of a flag that cannot be read what was meant.
@@ -33,4 +34,24 @@ func flagNames(cmd *cobra.Command) []string {
 	cmd.LocalFlags().VisitAll(collect)
 	cmd.InheritedFlags().VisitAll(collect)
 	return names
+}
+
+// misspelt finds, when words make no command, the one that was likely meant as a
+// flag of the command.
+func misspelt(cmd *cobra.Command, words []string, err error) error {
+	var refusal *edit.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	for _, word := range words {
+		name, isFlag := strings.CutPrefix(word, "--")
+		name, _, _ = strings.Cut(name, "=")
+		if !isFlag {
+			continue
+		}
+		if best, near := resources.Nearest(name, flagNames(cmd)); near {
+			return bad(codeUnknownFlag, "unknown flag: --%s: did you mean --%s?; see: %s --help", name, best, cmd.CommandPath())
+		}
+	}
+	return err
 }

@@ -25,7 +25,7 @@ func raw(cmd *cobra.Command, run func(cmd *cobra.Command, words []string) error)
 		if output := cmd.Flags().Lookup("output"); output != nil && output.Value.String() != "text" && output.Value.String() != "json" {
 			return usage("output %q: write text or json", output.Value)
 		}
-		return run(cmd, words)
+		return misspelt(cmd, words, run(cmd, words))
 	}
 	return cmd
 }

@@ -48,7 +48,7 @@ var tomlSections = []struct {
 	{"clone", "`[resource.clone]`", resources.Clone{}, nil, nil, ""},
 	{"op", "`[resource.op.NAME]`", resources.Operation{}, nil, []string{"name"}, ""},
 	{"defaults", "`[defaults]`", resources.Defaults{}, nil, nil, ""},
-	{"defaultOp", "`[defaults.op]`", resources.Operation{}, nil, []string{"name", "role", "start_delay"}, ""},
+	{"defaultOp", "`[defaults.op]`", resources.Operation{}, nil, []string{"name", "role", "start_delay", "params"}, ""},
 	{"order", "`[[order]]`", resources.Order{}, nil, nil, ""},
 	{"colocation", "`[[colocation]]`", resources.Colocation{}, nil, nil, ""},
 	{"location", "`[[location]]`", resources.Location{}, map[string]string{"selector": "resources"}, nil, ""},

@@ -1,0 +1,46 @@
+package state
+
+import (
+	"fmt"
+
+	"github.com/belay-ha/belay/resources"
+)
+
+// noneSuch rejects a command that names something that is not there, with the
+// name that was likely meant. The format has one verb, for the name.
+func noneSuch[K ~string](format string, name K, known []K) error {
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = string(k)
+	}
+	text := fmt.Sprintf(format, name)
+	if best, near := resources.Nearest(string(name), names); near {
+		text += fmt.Sprintf(": did you mean %q?", best)
+	}
+	return reject(NotFound, "%s", text)
+}
+
+// keys are the names of a map's entries, in no order: only the nearest counts,
+// and Nearest sorts.
+func keys[K ~string, V any](entries map[K]V) []K {
+	names := make([]K, 0, len(entries))
+	for name := range entries {
+		names = append(names, name)
+	}
+	return names
+}
+
+func (t *tx) noNode(name resources.NodeName) error {
+	return noneSuch("node %q is not a member", name, keys(t.s.Nodes))
+}
+
+func (t *tx) noResource(id resources.ResourceID) error {
+	var ids []resources.ResourceID
+	for _, r := range t.s.Definition.Resources {
+		ids = append(ids, r.ID)
+	}
+	for _, g := range t.s.Definition.Groups {
+		ids = append(ids, g.ID)
+	}
+	return noneSuch("resource %q is not defined", id, ids)
+}
