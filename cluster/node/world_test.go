@@ -123,11 +123,15 @@ func (b *box) run() *Node {
 	return b.node
 }
 
-// start switches the host on, if it is off, and starts its daemon.
+// start switches the host on, if it is off, and starts its daemon, unless that
+// runs.
 func (b *box) start() {
 	w := b.world
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.node != nil {
+		return
+	}
 	if !b.on {
 		b.on = true
 		b.boots++
