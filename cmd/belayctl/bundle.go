@@ -158,7 +158,7 @@ func (a *app) bundleStatus(b *archive, text string) {
 	plain := *a
 	plain.terminal = false
 	var out bytes.Buffer
-	plain.printStatus(&out, status)
+	plain.printStatus(&out, status, true)
 	b.add("cluster/status.txt", out.String())
 }
 

@@ -37,31 +37,35 @@ func (a *app) state(ctx context.Context, stale bool) (*state.State, error) {
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	var stale, watch bool
+	var stale, watch, all bool
 	every := waitFlag{resources.Duration(2 * time.Second)}
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show the cluster: nodes, resources, failures, fencing and what to do", Args: arguments(0, 0),
-		Example: "  belayctl status\n  belayctl status --watch\n  belayctl status -o json\n  belayctl status --stale",
+		Long: fmt.Sprintf(`Shows what is wrong first, each with the next command; then the nodes, what they run,
+and what is to be done. Of more than %d instances those that run as they should are told in
+groups, so that a cloud fits a screen; --all shows each.`, mostInstances),
+		Example: "  belayctl status\n  belayctl status --all\n  belayctl status --watch\n  belayctl status -o json\n  belayctl status --stale",
 	}
 	cmd.Flags().BoolVar(&stale, "stale", false, "ask this member only, without quorum")
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "show each instance, however many there are")
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it again and again, until interrupted")
 	cmd.Flags().Var(&every, "interval", "pause between two looks of --watch")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if watch {
-			return a.watch(cmd.Context(), stale, every.time.Std())
+			return a.watch(cmd.Context(), stale, all, every.time.Std())
 		}
 		status, err := a.status(cmd.Context(), stale)
 		if err != nil {
 			return err
 		}
-		return a.print(status, func(w io.Writer) { a.printStatus(w, status) })
+		return a.print(status, func(w io.Writer) { a.printStatus(w, status, all) })
 	}
 	return cmd
 }
 
 // watch shows the status until the context ends; an error is shown and tried
 // again, because members come and go while one watches.
-func (a *app) watch(ctx context.Context, stale bool, every time.Duration) error {
+func (a *app) watch(ctx context.Context, stale, all bool, every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -74,7 +78,7 @@ func (a *app) watch(ctx context.Context, stale bool, every time.Duration) error 
 		}
 		if err != nil {
 			a.tell(err, nil)
-		} else if err := a.print(status, func(w io.Writer) { a.printStatus(w, status) }); err != nil {
+		} else if err := a.print(status, func(w io.Writer) { a.printStatus(w, status, all) }); err != nil {
 			return err
 		}
 		select {
@@ -85,7 +89,9 @@ func (a *app) watch(ctx context.Context, stale bool, every time.Duration) error 
 	}
 }
 
-func (a *app) printStatus(w io.Writer, s api.Status) {
+// printStatus leads with what is wrong. all shows each instance, however many
+// there are.
+func (a *app) printStatus(w io.Writer, s api.Status, all bool) {
 	head := fmt.Sprintf("cluster %s", a.paint(bold, s.Cluster))
 	if s.Quorum {
 		head += fmt.Sprintf(", leader %s", s.Leader)
@@ -96,20 +102,24 @@ func (a *app) printStatus(w io.Writer, s api.Status) {
 		head += a.paint(yellow, fmt.Sprintf(" (what %s last knew, at %s)", s.Member, s.At.Format(time.RFC3339)))
 	}
 	fmt.Fprintln(w, head)
+	a.printWrong(w, s)
+	short := grouped(s, all)
+	if short {
+		fmt.Fprintln(w)
+	}
 	for _, n := range s.Nodes {
-		a.printNode(w, s, n)
+		a.printNode(w, s, n, short)
+	}
+	if short {
+		a.printGroups(w, s)
 	}
 	a.printMaintenance(w, s)
 	a.printStopped(w, s)
-	a.printFailures(w, s)
-	if len(s.Fencing) > 0 {
-		fmt.Fprintln(w, a.paint(bold, "\nfencing"))
-		for _, f := range s.Fencing {
-			fmt.Fprint(w, "  ")
-			a.printFencing(w, f, false)
-		}
-	}
 	a.printActions(w, s)
+}
+
+// printWrong tells what somebody has to care about, with the next command.
+func (a *app) printWrong(w io.Writer, s api.Status) {
 	if len(s.Problems) > 0 {
 		fmt.Fprintln(w, a.paint(bold, "\nproblems"))
 	}
@@ -124,6 +134,14 @@ func (a *app) printStatus(w io.Writer, s api.Status) {
 			fmt.Fprintf(w, "    next: %s\n", p.Next)
 		}
 	}
+	if len(s.Fencing) > 0 {
+		fmt.Fprintln(w, a.paint(bold, "\nfencing"))
+		for _, f := range s.Fencing {
+			fmt.Fprint(w, "  ")
+			a.printFencing(w, f, false)
+		}
+	}
+	a.printFailures(w, s)
 }
 
 // nodeWords says how a node is.
@@ -169,7 +187,9 @@ func memberWord(n api.NodeStatus) string {
 	}
 }
 
-func (a *app) printNode(w io.Writer, s api.Status, n api.NodeStatus) {
+// printNode tells how a node is and what runs there; short leaves out what runs as
+// it should.
+func (a *app) printNode(w io.Writer, s api.Status, n api.NodeStatus, short bool) {
 	code := green
 	switch {
 	case n.State == "suspect" || n.Standby || n.Maintenance != nil || n.State == "left":
@@ -178,7 +198,15 @@ func (a *app) printNode(w io.Writer, s api.Status, n api.NodeStatus) {
 		code = red
 	}
 	mine := slices.DeleteFunc(slices.Clone(s.Resources), func(r instance) bool { return r.Node != n.Name })
-	fmt.Fprintf(w, "\n%s %s  %s, %s\n", a.paint(code, "●"), a.paint(bold, string(n.Name)), a.paint(code, strings.Join(nodeWords(n), ", ")), memberWord(n))
+	if !short {
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%s %s  %s, %s", a.paint(code, "●"), a.paint(bold, string(n.Name)), a.paint(code, strings.Join(nodeWords(n), ", ")), memberWord(n))
+	if short {
+		fmt.Fprintf(w, ", runs %d", len(mine))
+		mine = slices.DeleteFunc(mine, plainly)
+	}
+	fmt.Fprintln(w)
 	for i, r := range mine {
 		branch := "├─"
 		if i == len(mine)-1 {
