@@ -26,6 +26,9 @@ type Options struct {
 	// MaxRequests bounds the requests that the device took or refused; those that
 	// never reached it, or that it was too busy for, are bounded by time alone. 4.
 	MaxRequests int
+	// Others says that somebody else may do better: a device that does not answer is
+	// given up soon, unless a request to it may yet take effect.
+	Others bool
 }
 
 func (o Options) withDefaults() Options {

@@ -32,6 +32,7 @@ type Turn struct {
 	last     Power         // last successful read
 	lastErr  error         // of the newest request or read that failed
 	useless  bool          // the newest request failed for good
+	silent   int           // reads in a row that nobody answered
 }
 
 // Next is what to do next: one of its first three fields, or else to wait and to
@@ -70,12 +71,15 @@ func (t *Turn) Read(now time.Time, power Power, err error) Next {
 		return Next{Wait: t.opts.ConfirmInterval, late: "time ran out before a second read"}
 	}
 	t.streak = 0
+	t.silence(err)
 	next := Next{late: "time ran out"}
 	switch {
 	case err != nil && KindOf(err).Fatal():
 		next.Over = "the power cannot be read"
 	case t.useless:
 		next.Over = "the request cannot work"
+	case t.opts.Others && t.silent >= enoughSilence && !t.pending:
+		next.Over = "the device does not answer"
 	case t.requests >= t.opts.MaxRequests && !t.pending:
 		next.Over = "the device refuses"
 	default:
@@ -83,6 +87,22 @@ func (t *Turn) Read(now time.Time, power Power, err error) Next {
 		next.Ask = t.mayAsk(now)
 	}
 	return next
+}
+
+// enoughSilence is when a device counts as one that does not answer. A read that ran
+// out of time says as much as two that nobody took.
+const enoughSilence = 2
+
+// silence counts the reads in a row that nobody answered.
+func (t *Turn) silence(err error) {
+	switch {
+	case err != nil && KindOf(err) == KindTimeout:
+		t.silent += 2
+	case err != nil && KindOf(err) == KindUnreachable:
+		t.silent++
+	default:
+		t.silent = 0
+	}
 }
 
 func (t *Turn) need() int {

@@ -33,8 +33,8 @@ func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) 
 	var answer api.FenceAnswer
 	var failures []string
 	answer.Refused = true
-	for _, devices := range levels {
-		proof, steps, err := n.useLevel(ctx, s, devices, order)
+	for i := range levels {
+		proof, steps, err := n.useLevelInTime(ctx, s, levels[i:], order)
 		answer.Steps = append(answer.Steps, steps...)
 		if err == nil {
 			answer.Proven, answer.Proof, answer.Refused = true, proof, false
@@ -45,6 +45,53 @@ func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) 
 	}
 	answer.Error = strings.Join(failures, "; ")
 	return answer, nil
+}
+
+// useLevelInTime uses the first of the levels, and leaves time for the others.
+func (n *Node) useLevelInTime(ctx context.Context, s *state.State, levels [][]resources.FenceDevice, order api.FenceOrder) (proof string, steps []state.FenceStep, err error) {
+	last := len(levels) == 1
+	if deadline, bounded := ctx.Deadline(); bounded && !last {
+		limit := n.levelTime(s, levels, order.Node, time.Until(deadline))
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the next level gets what is left of the time after %s", limit.Round(time.Millisecond)))
+		defer cancel()
+	}
+	return n.useLevel(ctx, s, levels[0], order, !last)
+}
+
+// watchdogSpare is what a watchdog's level is left beyond its own time.
+const watchdogSpare = time.Second
+
+// levelTime returns how long the first of the levels may take of what is left: what
+// the later ones are known to need is left for them, and the rest is shared by those
+// of which nothing is known. One that is known to need some time bounds itself.
+func (n *Node) levelTime(s *state.State, levels [][]resources.FenceDevice, node resources.NodeName, left time.Duration) time.Duration {
+	need := func(devices []resources.FenceDevice) time.Duration {
+		most := time.Duration(0)
+		for _, f := range devices {
+			spec, _ := n.config.Fences.Find(f.Agent)
+			if target := s.Nodes[node]; spec.Watchdog && target != nil && target.Watchdog != nil {
+				most = max(most, target.Watchdog.Bound()+watchdogSpare)
+			}
+			most = max(most, f.Timeout.Std())
+		}
+		return most
+	}
+	if need(levels[0]) > 0 {
+		return left
+	}
+	reserved, sharing := time.Duration(0), 1
+	for _, later := range levels[1:] {
+		if d := need(later); d > 0 {
+			reserved += d
+		} else {
+			sharing++
+		}
+	}
+	if left <= reserved {
+		return left / time.Duration(len(levels))
+	}
+	return (left - reserved) / time.Duration(sharing)
 }
 
 // able returns whether a device has a part in switching off, or on: what only
@@ -77,13 +124,14 @@ func fenceLevels(devices []resources.FenceDevice, only int, able func(resources.
 // useLevel uses the devices of one level, until one of them fails. The proof is
 // "" when each of them read the power as off, else that of the one that did not;
 // what only cuts the node off has to succeed, and proves nothing beside another.
-func (n *Node) useLevel(ctx context.Context, s *state.State, devices []resources.FenceDevice, order api.FenceOrder) (proof string, steps []state.FenceStep, err error) {
+// With others there is a level left that may do better than a silent device.
+func (n *Node) useLevel(ctx context.Context, s *state.State, devices []resources.FenceDevice, order api.FenceOrder, others bool) (proof string, steps []state.FenceStep, err error) {
 	if slices.IndexFunc(devices, func(f resources.FenceDevice) bool { return f.UnsafeCut || !n.cuts(f) }) < 0 {
 		return "", nil, fmt.Errorf("%s: it only cuts %s off, which may live: give its level a device that switches the power, or a watchdog", devices[0].ID, order.Node)
 	}
 	cut := true
 	for _, f := range devices {
-		by, taken, err := n.useDevice(ctx, s, f, order)
+		by, taken, err := n.useDevice(ctx, s, f, order, others)
 		steps = append(steps, taken...)
 		if err != nil {
 			return "", steps, fmt.Errorf("%s: %w", f.ID, err)
@@ -105,7 +153,7 @@ func (n *Node) cuts(f resources.FenceDevice) bool {
 }
 
 // useDevice uses one device. proof is "" for a power state that was read back.
-func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.FenceDevice, order api.FenceOrder) (proof string, steps []state.FenceStep, err error) {
+func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.FenceDevice, order api.FenceOrder, others bool) (proof string, steps []state.FenceStep, err error) {
 	spec, _ := n.config.Fences.Find(defined.Agent)
 	var device fencing.Device
 	if !spec.Watchdog {
@@ -124,7 +172,7 @@ func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.
 		step, err := n.outwait(ctx, s, defined, order.Node)
 		return state.ProofWatchdog, append(steps, step), err
 	}
-	options := fencing.Options{Timeout: defined.Timeout.Std(), ConfirmInterval: confirmInterval}
+	options := fencing.Options{Timeout: defined.Timeout.Std(), ConfirmInterval: confirmInterval, Others: others}
 	act, proof := fencing.Off, ""
 	_, dumper := device.(fencing.Dumper)
 	switch {

@@ -71,6 +71,7 @@ type bmc struct {
 	power  map[string]fencing.Power
 	before func(ctx context.Context) // each request
 	kinds  map[string]fencing.Kind   // what reads of a plug fail with
+	silent map[string]bool           // plugs that answer no read
 	dumps  bool                      // the crash kernel says so
 	takes  error                     // answer to a power cycle
 }
@@ -107,7 +108,11 @@ type plug struct {
 func (p plug) Name() string           { return p.name }
 func (p plug) Timeout() time.Duration { return time.Minute }
 
-func (p plug) Status(context.Context) (fencing.Power, fencing.Evidence, error) {
+func (p plug) Status(ctx context.Context) (fencing.Power, fencing.Evidence, error) {
+	if p.b.silent[p.name] {
+		<-ctx.Done()
+		return fencing.PowerUnknown, fencing.Evidence{}, fencing.NewError(fencing.KindTimeout, p.name, fencing.StepRead, "no answer", ctx.Err())
+	}
 	p.b.mu.Lock()
 	defer p.b.mu.Unlock()
 	if kind, fails := p.b.kinds[p.name]; fails {
@@ -125,6 +130,9 @@ func (p plug) turn(ctx context.Context, to fencing.Power) (fencing.Evidence, err
 	}
 	p.b.mu.Lock()
 	defer p.b.mu.Unlock()
+	if p.b.kinds[p.name] == fencing.KindUnreachable {
+		return fencing.Evidence{}, fencing.NewError(fencing.KindUnreachable, p.name, "turn "+to.String(), "refused", nil)
+	}
 	p.b.asked = append(p.b.asked, to.String()+" "+p.name)
 	p.b.power[p.name] = to
 	return fencing.Evidence{}, nil

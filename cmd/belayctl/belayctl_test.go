@@ -480,21 +480,6 @@ func TestFenceRelease(t *testing.T) {
 	}
 }
 
-func TestUnfence(t *testing.T) {
-	c := newConsole(t)
-	if code := c.run(t, "fence", "unfence", "controller-1"); code == exitDone || !strings.Contains(c.err.String(), "nothing to unfence") {
-		t.Errorf("exit %d: %s", code, c.err.String())
-	}
-	c.must(t, "fence", "create", "scsi-1", "fence_scsi", "targets=controller-1", "provides=unfencing", "unsafe_cut=true", "level=2", "devices=/dev/sda")
-	c.must(t, "fence", "unfence", "controller-1", "--reason", "storage replaced")
-	if f := c.fake.state.Unfencing["controller-1"]; f == nil || f.Action != resources.FencingUnfence || f.Reason != "storage replaced" {
-		t.Errorf("open unfencing %+v", f)
-	}
-	if out := c.must(t, "fence", "history", "controller-1"); !strings.Contains(out, "unfence controller-1  requested") || !strings.Contains(out, "storage replaced") {
-		t.Errorf("the history does not tell:\n%s", out)
-	}
-}
-
 // The history says of each fencing when, by whom, how often, how long, and what
 // was answered.
 func TestFenceHistory(t *testing.T) {

@@ -88,6 +88,13 @@ func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, of
 	if reason == "" {
 		request.Reason = "asked for"
 	}
+	current, err := call(ctx, func(ctx context.Context) (*state.State, error) { return c.State(ctx, false) })
+	if err != nil {
+		return err
+	}
+	if err := a.fenceable(current, request); err != nil {
+		return err
+	}
 	if flags.dryRun {
 		return a.showForeseen(ctx, c, changeAnswer{Changed: true, DryRun: true}, request)
 	}
@@ -97,7 +104,7 @@ func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, of
 	}
 	if flags.wait.time == 0 {
 		return a.print(changeAnswer{Changed: true, Index: committed.Index, Fence: committed.Fence}, func(w io.Writer) {
-			fmt.Fprintf(w, "fencing %s of %s is requested; see: belayctl fence history\n", committed.Fence, node)
+			fmt.Fprintf(w, "fencing %s of %s is requested%s; see: belayctl fence history\n", committed.Fence, node, watchdogTime(current, request.Node))
 		})
 	}
 	return a.waitFenced(ctx, c, request.Node, committed.Fence, flags.wait.time)
