@@ -34,9 +34,9 @@ func TestAgentLifecycle(t *testing.T) {
 		outcome agents.Outcome
 		says    string
 	}{
-		{"probe of the stopped unit", a.Monitor, resources.OpProbe, agents.OutcomeNotRunning, "systemctl disable x.service"},
+		{"probe of the stopped unit", a.Monitor, resources.OpProbe, agents.OutcomeNotRunning, "belayctl resource take-over"},
 		{"stop of the stopped unit", a.Stop, resources.OpStop, agents.OutcomeOK, ""},
-		{"start", a.Start, resources.OpStart, agents.OutcomeOK, "systemctl disable x.service"},
+		{"start", a.Start, resources.OpStart, agents.OutcomeOK, "belayctl resource take-over"},
 		{"start again", a.Start, resources.OpStart, agents.OutcomeOK, ""},
 		{"monitor", a.Monitor, resources.OpMonitor, agents.OutcomeOK, ""},
 		{"stop", a.Stop, resources.OpStop, agents.OutcomeOK, ""},

@@ -28,6 +28,8 @@ type bus interface {
 	reload(ctx context.Context) error
 	setEnvironment(ctx context.Context, assignments []string) error
 	unsetEnvironment(ctx context.Context, names []string) error
+	// unitFile carries out one of SetUnitFile's verbs.
+	unitFile(ctx context.Context, verb, unit string) error
 	connected() bool
 	close()
 }
@@ -162,6 +164,29 @@ func (c *conn) setEnvironment(ctx context.Context, assignments []string) error {
 
 func (c *conn) unsetEnvironment(ctx context.Context, names []string) error {
 	return classify(c.object.CallWithContext(ctx, manager+"UnsetEnvironment", 0, names).Err)
+}
+
+func (c *conn) unitFile(ctx context.Context, verb, unit string) error {
+	var err error
+	switch files := []string{unit}; verb {
+	case VerbEnable:
+		_, _, err = c.EnableUnitFilesContext(ctx, files, false, false)
+	case VerbEnableRuntime:
+		_, _, err = c.EnableUnitFilesContext(ctx, files, true, false)
+	case VerbDisable:
+		// A unit may be enabled for this boot, too.
+		_, err = c.DisableUnitFilesContext(ctx, files, false)
+		if err == nil {
+			_, err = c.DisableUnitFilesContext(ctx, files, true)
+		}
+	case VerbMask:
+		_, err = c.MaskUnitFilesContext(ctx, files, false, false)
+	case VerbUnmask:
+		_, err = c.UnmaskUnitFilesContext(ctx, files, false)
+	default:
+		panic("systemd: no such verb " + verb)
+	}
+	return classify(err)
 }
 
 func (c *conn) connected() bool { return c.Connected() }

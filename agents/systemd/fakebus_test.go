@@ -233,6 +233,27 @@ func (b *fakeBus) resetFailed(_ context.Context, unit string) error {
 	return b.call("reset-failed %s", unit)
 }
 
+func (b *fakeBus) unitFile(_ context.Context, verb, unit string) error {
+	b.f.mu.Lock()
+	defer b.f.mu.Unlock()
+	if err := b.call("%s %s", verb, unit); err != nil {
+		return err
+	}
+	u, found := b.f.units[unit]
+	if !found {
+		return agents.ErrNoUnit
+	}
+	switch verb {
+	case VerbEnable:
+		u.file = "enabled"
+	case VerbDisable, VerbUnmask:
+		u.file, u.load = "disabled", "loaded"
+	case VerbMask:
+		u.file, u.load = "masked", "masked"
+	}
+	return nil
+}
+
 func (b *fakeBus) reload(context.Context) error {
 	b.f.mu.Lock()
 	defer b.f.mu.Unlock()

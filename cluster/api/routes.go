@@ -39,6 +39,8 @@ func (s *Server) routes() []route {
 		leader("POST /v1/fence/check", RoleOperator, s.checkFences), // it logs in with the cluster's accounts
 		here("GET /v1/doctor", RoleOperator, s.doctor),              // it writes to disks and dials
 		here("GET /v1/report", RoleAdmin, s.report),
+		here("GET /v1/units", RoleViewer, s.units),
+		here("GET /v1/peer/units", RolePeer, s.ownUnits),
 		here("GET /v1/peer/examine", RolePeer, s.examine),
 		here("GET /v1/peer/report", RolePeer, s.peerReport),
 		here("POST /v1/peer/echo", RolePeer, s.echo),

@@ -50,6 +50,8 @@ type Cluster interface {
 	SetSecret(ctx context.Context, who Identity, request SecretRequest) error
 	// IssueCertificate signs a person's key, and commits that it did.
 	IssueCertificate(ctx context.Context, who Identity, request CertificateRequest) (CertificateAnswer, error)
+	// Units asks every member how units are on its host.
+	Units(ctx context.Context, units []string) []UnitFound
 	// CheckFences has members read fence devices now, changing nothing.
 	CheckFences(context.Context, FenceCheckRequest) (FenceCheckAnswer, error)
 	// Forward sends a request to the leader.
@@ -70,6 +72,8 @@ type Member interface {
 	Fence(context.Context, FenceOrder) (FenceAnswer, error)
 	ReadFence(context.Context, FenceCheckOrder) (state.FenceCheckResult, error)
 	Check(context.Context, resources.NodeName) CheckAnswer
+	// OwnUnits looks how units are on this host.
+	OwnUnits(ctx context.Context, units []string) []UnitFound
 	// GrantLease lets a member feed its watchdog for a lease more, counted from when
 	// it asked. Only the leader may, once a majority has said that it still is.
 	GrantLease(ctx context.Context, node resources.NodeName, incarnation string) error
@@ -286,14 +290,14 @@ func (s *Server) definition(current *state.State, _ bool) any {
 // administrators' business.
 var asked = map[string]Role{
 	"definition.set": RoleOperator, "node.standby": RoleOperator, "node.maintenance": RoleOperator, "node.attribute": RoleOperator,
-	"maintenance.set": RoleOperator, "maintenance.ended": RoleOperator, "role.bound": RoleAdmin,
+	"maintenance.set": RoleOperator, "maintenance.ended": RoleOperator, "role.bound": RoleAdmin, "takeover.set": RoleOperator,
 	"failures.cleared": RoleOperator, "fence.requested": RoleOperator, "fence.confirmed": RoleOperator, "fence.released": RoleOperator, "resource.moved": RoleOperator,
 	"resource.overridden": RoleOperator, "resource.restart": RoleOperator, "ticket.set": RoleOperator, "member.removed": RoleAdmin, "member.voting": RoleAdmin,
 }
 
 // reported are the commands that members may send to the leader, about
 // themselves only.
-var reported = map[string]Role{"instance.reported": RolePeer, "member.booted": RolePeer, "member.watchdog": RolePeer}
+var reported = map[string]Role{"instance.reported": RolePeer, "member.booted": RolePeer, "member.watchdog": RolePeer, "unit.held": RolePeer, "unit.released": RolePeer}
 
 func (s *Server) command(r *http.Request, body []byte, who Identity) (any, error) {
 	command, err := commandOf(body, who, asked)
@@ -315,6 +319,10 @@ func (s *Server) peerPropose(r *http.Request, body []byte, who Identity) (any, e
 	case *state.MemberBooted:
 		about = c.Node
 	case *state.MemberWatchdog:
+		about = c.Node
+	case *state.UnitHeld:
+		about = c.Node
+	case *state.UnitReleased:
 		about = c.Node
 	}
 	if string(about) != who.Name {

@@ -133,6 +133,9 @@ func (m *member) IssueCertificate(context.Context, Identity, CertificateRequest)
 	return CertificateAnswer{}, nil
 }
 
+func (m *member) Units(context.Context, []string) []UnitFound    { return nil }
+func (m *member) OwnUnits(context.Context, []string) []UnitFound { return nil }
+
 func (m *member) SetSecret(context.Context, Identity, SecretRequest) error { return nil }
 func (m *member) NoQuorum() string                                         { return string(m.name) + " reaches 1 of 3 voters" }
 
@@ -244,6 +247,8 @@ func routeTable(t *testing.T) []tableRoute {
 		{"GET", "/v1/doctor", "", RoleOperator, false},
 		{"GET", "/v1/report?node=b", "", RoleAdmin, false},
 		{"GET", "/v1/peer/report", "", RolePeer, true},
+		{"GET", "/v1/units?unit=a.service", "", RoleViewer, false},
+		{"GET", "/v1/peer/units?unit=a.service", "", RolePeer, true},
 		{"GET", "/v1/peer/examine", "", RolePeer, true},
 		{"POST", "/v1/peer/echo", "{}", RolePeer, true},
 		{"POST", "/v1/certificates", "{}", RoleAdmin, false},

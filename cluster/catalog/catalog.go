@@ -47,6 +47,10 @@ func HostAgents(log *zap.Logger, runDir string) agents.Registry {
 	)
 }
 
+// UnitFiles returns what decides whether systemd starts units by itself. It does no
+// I/O.
+func UnitFiles(log *zap.Logger) *systemd.Manager { return systemd.NewManager(log.Named("units")) }
+
 // EndOrphans ends the programs of agents that an earlier run of the daemon has left
 // below runDir, and returns their process ids. It is called before any agent.
 func EndOrphans(runDir string) ([]int, error) { return command.EndOrphans(records(runDir)) }

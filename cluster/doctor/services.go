@@ -20,7 +20,7 @@ func (j *judge) units() string {
 			seen[u.Name] = true
 			switch {
 			case slices.Contains(startedBySystemd, u.File):
-				j.find("unit_enabled", Warning, e.Node, on(e.Node, "systemctl disable "+u.Name), "systemd also starts %s, which resource %s manages: at boot it runs where the cluster has not put it", u.Name, u.Resource)
+				j.find("unit_enabled", Warning, e.Node, "belayctl resource take-over "+string(u.Resource), "systemd also starts %s, which resource %s manages: at boot it runs where the cluster has not put it", u.Name, u.Resource)
 			case u.Load == "masked":
 				j.find("unit_masked", Warning, e.Node, on(e.Node, "systemctl unmask "+u.Name), "%s is masked: resource %s cannot start there", u.Name, u.Resource)
 			case u.Load == "not-found" && j.needs(u.Resource, e.Node):

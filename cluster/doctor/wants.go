@@ -50,6 +50,9 @@ func WantsOf(def *resources.Definition, specs []agents.Spec) Wants {
 	return wants
 }
 
+// UnitOf returns the systemd unit that a resource manages, "" for none.
+func UnitOf(r *resources.Resource, specs []agents.Spec) string { return unitOf(r, specs) }
+
 // unitOf is the systemd unit that a resource manages: its agent's suffix, or what
 // the agent calls its unit parameter.
 func unitOf(r *resources.Resource, specs []agents.Spec) string {

@@ -50,6 +50,8 @@ type Parts struct {
 	// Version, Examine and Journal are Config's.
 	Version string
 	Examine func(context.Context, doctor.Wants) doctor.Host
+	// Units is Config's.
+	Units   UnitFiles
 	Journal func(context.Context) (string, error)
 	Log     *zap.Logger
 }
@@ -151,7 +153,7 @@ func (m *Member) config(authority *security.CA, keys *security.Keyring, gossipKe
 			HeartbeatTimeout: host.HeartbeatTimeout,
 		},
 		Gossip: gossip, DialHost: m.parts.DialHost, OpenWatchdog: m.parts.OpenWatchdog, Virtual: m.parts.Virtual, Fault: m.parts.Fault, Suicide: m.parts.Suicide,
-		Version: m.parts.Version, Examine: m.parts.Examine, Journal: m.parts.Journal, Log: m.parts.Log,
+		Version: m.parts.Version, Examine: m.parts.Examine, Units: m.parts.Units, Journal: m.parts.Journal, Log: m.parts.Log,
 	}, nil
 }
 

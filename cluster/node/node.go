@@ -68,6 +68,9 @@ type Config struct {
 	// the doctor; nil leaves that out.
 	Version string
 	Examine func(context.Context, doctor.Wants) doctor.Host
+	// Units is what makes systemd start units by itself on this host; nil where there
+	// is no systemd.
+	Units UnitFiles
 	// Journal returns the newest that this daemon has logged; nil where it has none.
 	Journal func(context.Context) (string, error)
 	Log     *zap.Logger
@@ -159,6 +162,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.keepBeliefs(ctx) })
 	group.Go(func() error { return n.renewLeases(ctx) })
 	group.Go(func() error { return n.keepWatchdog(ctx) })
+	group.Go(func() error { return n.holdUnits(ctx) })
 	group.Go(func() error {
 		select {
 		case err := <-gossipDone:

@@ -50,6 +50,7 @@ func (c *DefinitionSet) apply(t *tx) error {
 	t.giveVotes(before)
 	t.remember(c)
 	t.forgetUndefined()
+	t.forgetTakeOvers()
 	t.forgetChecks()
 	t.forgetUnfencing()
 	t.event("definition", "", "", "revision %d%s", t.s.Revision, t.about(c))

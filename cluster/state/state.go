@@ -60,6 +60,8 @@ type State struct {
 	Overrides map[resources.ResourceID]map[string]string `json:"overrides"`
 	// Tickets say what this site may run; at most MaxTickets.
 	Tickets map[resources.TicketName]*Ticket `json:"tickets,omitempty"`
+	// TakeOvers are the resources whose units systemd is not to start by itself.
+	TakeOvers map[resources.ResourceID]*TakeOver `json:"take_overs,omitempty"`
 	// Roles are what people may do, where it was bound.
 	Roles map[Subject]RoleBinding `json:"roles,omitempty"`
 	// Maintenance is what is left alone, by scope; a node's own is with the node.
@@ -157,6 +159,8 @@ type Node struct {
 	Off *OffProof `json:"off,omitempty"`
 
 	Instances map[resources.InstanceID]*Instance `json:"instances"`
+	// Units are those that the member has taken over, or is about to.
+	Units map[string]HeldUnit `json:"units,omitempty"`
 	// Attributes are transient: they vanish when the node is lost or restarts.
 	Attributes map[string]string `json:"attributes,omitempty"`
 }

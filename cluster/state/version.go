@@ -18,7 +18,8 @@ import "github.com/belay-ha/belay/resources"
 //	4  the audit, and from where a command was asked for (Envelope.From)
 //	4  unfencing (unfence.*/1), and definitions that say it (definition.set/3); why a watchdog is
 //	   not fed (member.watchdog/2)
-//	4  roles (role.bound/1, certificate.issued/1)
+//	4  roles (role.bound/1, certificate.issued/1); units that are taken over
+//	   (takeover.set/1, unit.held/1, unit.released/1)
 //	4  a host that counted as off says that it has stopped everything (member.booted/2)
 const Version = 4
 
@@ -68,6 +69,9 @@ var newer = map[string]int{
 	"unfence.started/1":    VersionUnfencing,
 	"unfence.reported/1":   VersionUnfencing,
 	"role.bound/1":         VersionAdmin,
+	"takeover.set/1":       VersionAdmin,
+	"unit.held/1":          VersionAdmin,
+	"unit.released/1":      VersionAdmin,
 	"certificate.issued/1": VersionAdmin,
 }
 

@@ -52,6 +52,9 @@ type changeFlags struct {
 	dryRun bool
 	// diff shows what changes line by line instead of by name.
 	diff bool
+	// after is done when a change of the definition is committed, before it is
+	// waited for.
+	after func(ctx context.Context, c Cluster, wanted *resources.Definition) error
 }
 
 func (f *changeFlags) add(cmd *cobra.Command) {
@@ -126,6 +129,11 @@ func (a *app) editOnce(ctx context.Context, c Cluster, flags *changeFlags, chang
 	a.noteOwned(current.Owners, answer.Changes)
 	if err := a.print(answer, func(w io.Writer) { a.printChanged(w, answer, flags.diff) }); err != nil {
 		return err
+	}
+	if flags.after != nil {
+		if err := flags.after(ctx, c, wanted); err != nil {
+			return err
+		}
 	}
 	return a.settle(ctx, c, flags, max(answer.Index, current.Revision), concerns)
 }

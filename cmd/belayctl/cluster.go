@@ -33,6 +33,7 @@ type Cluster interface {
 	SetSecret(context.Context, api.SecretRequest) error
 	Audit(ctx context.Context, stale bool) (api.AuditAnswer, error)
 	IssueCertificate(context.Context, api.CertificateRequest) (api.CertificateAnswer, error)
+	Units(ctx context.Context, units []string) (api.UnitsAnswer, error)
 	WhoAmI(context.Context) (api.WhoAmIAnswer, error)
 	CreateToken(context.Context, time.Duration) (api.TokenAnswer, error)
 }

@@ -81,7 +81,7 @@ warning   controller-1: node.crt runs out on 2026-03-14T05:06:07Z: then nobody t
           cure: belayctl node standby controller-1 --wait; belayctl node remove controller-1; then, there: belayctl cluster join with a new token
 
 warning   controller-1: systemd also starts keystone.service, which resource keystone manages: at boot it runs where the cluster has not put it
-          cure: on controller-1: systemctl disable keystone.service
+          cure: belayctl resource take-over keystone
 `
 	if got, _, _ := strings.Cut(c.out.String(), "\n  members"); strings.TrimSpace(got) != strings.TrimSpace(want) {
 		t.Errorf("-want +got\n%s", cmp.Diff(want, got))

@@ -103,6 +103,8 @@ func runExample(t *testing.T, line string, more ...string) string {
 			c.fake.state.Tickets = map[resources.TicketName]*state.Ticket{"geo": {Granted: true}}
 		case part == "secret set bmc-0" && !fed:
 			c.app.interactive = true // it is typed
+		case strings.HasPrefix(part, "resource take-over") && strings.Contains(part, "--end"):
+			c.fake.state.TakeOvers = map[resources.ResourceID]*state.TakeOver{"keystone": {Units: []state.OwnedUnit{{Unit: "keystone.service"}}}}
 		case strings.HasPrefix(part, "role unbind"):
 			c.fake.state.Roles = map[state.Subject]state.RoleBinding{"group:support": {Role: "viewer"}}
 		case strings.HasPrefix(part, "maintenance end"):

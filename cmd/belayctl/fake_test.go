@@ -40,6 +40,7 @@ type fakeCluster struct {
 	waited   []api.WaitRequest
 	commands []state.Command
 	secrets  map[string]string
+	units    map[string]string // "node unit" to its file's state
 	rotated  map[string]bool
 	issued   []api.CertificateRequest
 	// broken devices answer with a failure.
@@ -276,6 +277,18 @@ func (f *fakeCluster) IssueCertificate(_ context.Context, request api.Certificat
 
 func (f *fakeCluster) WhoAmI(context.Context) (api.WhoAmIAnswer, error) {
 	return api.WhoAmIAnswer{Name: "tester", Role: "admin", From: "socket of controller-0, uid 0", Member: "controller-0"}, f.err
+}
+
+func (f *fakeCluster) Units(_ context.Context, units []string) (api.UnitsAnswer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var answer api.UnitsAnswer
+	for _, unit := range units {
+		for _, n := range f.state.Definition.Nodes {
+			answer.Units = append(answer.Units, api.UnitFound{Node: n.Name, Unit: unit, File: f.units[string(n.Name)+" "+unit]})
+		}
+	}
+	return answer, f.err
 }
 
 func (f *fakeCluster) SetSecret(_ context.Context, request api.SecretRequest) error {

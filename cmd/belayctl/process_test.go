@@ -50,6 +50,8 @@ func (s *served) IssueCertificate(context.Context, api.Identity, api.Certificate
 	return api.CertificateAnswer{}, nil
 }
 
+func (s *served) Units(context.Context, []string) []api.UnitFound { return nil }
+
 func (s *served) SetSecret(context.Context, api.Identity, api.SecretRequest) error { return nil }
 func (s *served) Forward(context.Context, string, *http.Request, []byte, api.Identity) (*http.Response, error) {
 	return nil, errors.New("it leads")

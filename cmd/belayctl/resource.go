@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -67,7 +68,7 @@ func (a *app) resourceCommand() *cobra.Command {
 			return edit.UncloneResource(def, words[0])
 		}, firstWord),
 		a.resourceGroupCommand(), a.resourceMoveCommand(), a.resourceBanCommand(), a.resourceClearCommand(), a.resourceRestartCommand(), a.resourceRetryCommand(),
-		a.resourceMetaCommand(), a.resourceUtilizationCommand(),
+		a.resourceMetaCommand(), a.resourceTakeOverCommand(), a.resourceUtilizationCommand(),
 		a.managingCommand("manage", "Let the cluster start and stop resources again", "managed=", edit.SetMeta),
 		a.managingCommand("unmanage", "Leave resources as they are: neither start nor stop them", "managed=false", edit.SetMeta),
 		a.resourceShowCommand(), a.resourceListCommand(), a.resourceAgentsCommand(), a.resourceDescribeCommand(), a.resourceDefaultsCommand(),
@@ -76,22 +77,29 @@ func (a *app) resourceCommand() *cobra.Command {
 
 func (a *app) resourceCreateCommand() *cobra.Command {
 	var flags changeFlags
-	var ifAbsent bool
+	var ifAbsent, takeOver bool
 	cmd := &cobra.Command{
-		Use:   "create ID AGENT [NAME=VALUE...] [op NAME NAME=VALUE...] [meta NAME=VALUE...] [--clone [NAME=VALUE...] | --promotable [NAME=VALUE...] | --group GROUP] [--disabled]",
+		Use:   "create ID AGENT [NAME=VALUE...] [op NAME NAME=VALUE...] [meta NAME=VALUE...] [--clone [NAME=VALUE...] | --promotable [NAME=VALUE...] | --group GROUP] [--disabled] [--take-over]",
 		Short: "Add a resource",
-		Long:  "Adds a resource. The parts may stand in any order after the agent; every NAME=VALUE\nbelongs to the part before it. --master is --promotable, and pcs' dashed names and\nold words such as master-max are understood. Names of Pacemaker's agents that Belay has an\nown agent for (IPaddr2, galera, rabbitmq-cluster, Filesystem) stand for that; what is left\nout of their parameters is noted on the standard error.",
+		Long:  "Adds a resource. The parts may stand in any order after the agent; every NAME=VALUE\nbelongs to the part before it. --master is --promotable, and pcs' dashed names and\nold words such as master-max are understood. Names of Pacemaker's agents that Belay has an\nown agent for (IPaddr2, galera, rabbitmq-cluster, Filesystem) stand for that; what is left\nout of their parameters is noted on the standard error.\n\n" + takeOverHelp,
 		Example: "  belayctl resource create vip-db vip address=192.0.2.201/24 --wait\n" +
 			"  belayctl resource create glance systemd:glance-api --clone interleave=true\n" +
 			"  belayctl resource create db galera enable_creation=true op promote timeout=300s on-fail=block --promotable promoted-max=3\n" +
-			"  belayctl resource create horizon systemd:apache2 --group front --disabled",
+			"  belayctl resource create horizon systemd:apache2 --group front --disabled\n" +
+			"  belayctl resource create cinder systemd:cinder-volume --take-over",
 	}
 	flags.add(cmd)
+	cmd.Flags().BoolVar(&takeOver, "take-over", false, "let systemd start its unit no more; undone when it is deleted")
 	cmd.Flags().BoolVar(&ifAbsent, "if-absent", false, "change nothing when there is a resource with this id")
 	return raw(cmd, func(cmd *cobra.Command, words []string) error {
 		words, notes := edit.Translate(words)
 		for _, note := range notes {
 			fmt.Fprintln(a.errOut, "note: "+note)
+		}
+		if len(words) > 0 {
+			flags.after = func(ctx context.Context, c Cluster, def *resources.Definition) error {
+				return a.ownUnit(ctx, c, def, resources.ResourceID(words[0]), takeOver)
+			}
 		}
 		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
 			if _, exists := def.Resource(resources.ResourceID(append(words, "")[0])); exists && ifAbsent {

@@ -77,9 +77,10 @@ var answers = []answer{
 	{"fence-checks", []api.FenceCheckResult{}, "what fence devices answered", []string{"fence check", "fence test"}},
 	{"tags", []resources.Tag{}, "tags: names for several resources", []string{"tag list"}},
 	{"tickets", []ticketLine{}, "tickets, and what needs them", []string{"ticket list"}},
-	{"maintenance", []state.Maintenance{}, "what is in maintenance", []string{"maintenance list"}},
+	{"maintenance", []api.MaintenanceStatus{}, "what is in maintenance", []string{"maintenance list"}},
 	{"secret", secretAnswer{}, "a secret that was set, rotated or deleted", []string{"secret set", "secret rotate", "secret delete"}},
 	{"secrets", []secretLine{}, "the secrets, never their values", []string{"secret list"}},
+	{"taken-over", []takenLine{}, "the units that members have taken over", []string{"resource take-over"}},
 	{"galera", galeraAnswer{}, "the members of a Galera cluster", []string{"galera status"}},
 	{"enrolled", enrolledAnswer{}, "what this host has become", []string{"cluster init", "cluster join"}},
 	{"token", api.TokenAnswer{}, "a join token", []string{"cluster token create"}},
@@ -95,7 +96,7 @@ var answers = []answer{
 // changing are the commands whose answer is a change.
 var changing = []string{
 	"resource create", "resource update", "resource delete", "resource enable", "resource disable", "resource move", "resource ban", "resource clear",
-	"resource restart", "resource retry", "resource meta", "resource manage", "resource unmanage", "resource utilization", "resource group add",
+	"resource restart", "resource retry", "resource take-over", "resource meta", "resource manage", "resource unmanage", "resource utilization", "resource group add",
 	"resource group remove", "resource clone", "resource promotable", "resource unclone", "resource defaults",
 	"constraint order", "constraint colocation", "constraint location", "constraint ticket", "constraint remove",
 	"node standby", "node unstandby", "node maintenance", "node unmaintenance", "node attribute", "node utilization", "node remove",

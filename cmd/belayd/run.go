@@ -86,6 +86,7 @@ func run(ctx context.Context, configFile string) error {
 			return timer, nil
 		},
 		Virtual: watchdog.Virtual("/"),
+		Units:   catalog.UnitFiles(log),
 		Version: version,
 		Journal: examine.Journal,
 		Examine: func(ctx context.Context, wants doctor.Wants) doctor.Host {
