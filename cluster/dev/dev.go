@@ -196,6 +196,7 @@ type Host struct {
 	// The fields below are guarded by mu.
 	watchdog *hostWatchdog // nil until it is armed
 	resets   int
+	fed      int // how often the watchdog was fed
 }
 
 func (c *Cluster) newHost(i int) (*Host, error) {
@@ -211,7 +212,7 @@ func (c *Cluster) newHost(i int) (*Host, error) {
 	h := &Host{
 		Settings: node.Host{
 			Node: name, Address: address, DataDir: dir, RunDir: filepath.Join(dir, "run"), Socket: filepath.Join(c.config.DataDir, string(name)+".sock"),
-			HeartbeatTimeout: 500 * time.Millisecond,
+			HeartbeatTimeout: 750 * time.Millisecond, // all members wait for one process
 		}.WithDefaults(),
 		Services: simulated.NewHost(), cluster: c, machine: &fencetest.Machine{}, log: c.config.Log.Named(string(name)), power: make(chan struct{}),
 		end: make(chan error),

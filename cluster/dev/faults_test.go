@@ -23,8 +23,9 @@ import (
 
 // generous limits: a slow machine must not fail a test.
 const (
-	soon    = 20 * time.Second
+	soon    = 30 * time.Second
 	outage  = 60 * time.Second
+	outwait = 3 * time.Minute // a watchdog's proof, which each new leader waits for anew
 	lease   = 2 * time.Second
 	noLater = 15 * time.Second // a lease, its ticks, the stops
 )
@@ -153,6 +154,19 @@ func stateOf(t *testing.T, c *Cluster) *state.State {
 		return err == nil
 	})
 	return s
+}
+
+// insist makes a request that may be repeated until it is answered: on a busy machine
+// the leader may change at any time.
+func insist(t *testing.T, what string, request func() error) {
+	t.Helper()
+	var err error
+	eventually(t, what, soon, func() bool {
+		if err = request(); err != nil {
+			t.Logf("%s: %v", what, err)
+		}
+		return err == nil
+	})
 }
 
 // eventually waits for something that is not in the status.

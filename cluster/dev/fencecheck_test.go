@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -36,22 +37,24 @@ func TestFenceDevicesAreWatched(t *testing.T) {
 		}
 		return len(s.FenceChecks) == 3
 	})
-	answer, err := client.CheckFences(t.Context(), api.FenceCheckRequest{Devices: []string{"bmc-controller-0", "bmc-controller-2"}})
-	if err != nil || len(answer.Checks) != 4 {
-		t.Fatalf("%+v, %v", answer, err)
-	}
-	for _, r := range answer.Checks {
-		if r.Failure != "" || r.Unasked || r.Power != "on" || r.By == r.Target || r.Took == 0 {
-			t.Errorf("got %+v", r)
+	insist(t, "devices are checked on demand", func() error {
+		answer, err := client.CheckFences(t.Context(), api.FenceCheckRequest{Devices: []string{"bmc-controller-0", "bmc-controller-2"}})
+		if err != nil || len(answer.Checks) != 4 {
+			return fmt.Errorf("got %+v, error %v", answer, err)
 		}
+		for _, r := range answer.Checks {
+			if r.Failure != "" || r.Unasked || r.Power != "on" || r.By == r.Target || r.Took == 0 {
+				return fmt.Errorf("got %+v", r)
+			}
+		}
+		return nil
+	})
+	setPassword := func(value string) {
+		insist(t, "the password is set", func() error { return client.SetSecret(t.Context(), api.SecretRequest{Secret: "bmc", Value: value}) })
 	}
-	if err := client.SetSecret(t.Context(), api.SecretRequest{Secret: "bmc", Value: "wrong"}); err != nil {
-		t.Fatal(err)
-	}
+	setPassword("wrong")
 	until(t, c, "the refused login is a problem", soon, func(s api.Status) bool { return deviceProblem(s, "HTTP 401") })
-	if err := client.SetSecret(t.Context(), api.SecretRequest{Secret: "bmc", Value: BMCPassword}); err != nil {
-		t.Fatal(err)
-	}
+	setPassword(BMCPassword)
 	until(t, c, "the problem is closed", soon, func(s api.Status) bool { return !deviceProblem(s, "") })
 
 	c.hosts[1].bmc.Close()

@@ -65,6 +65,9 @@ func (w *hostWatchdog) Software() bool { return false }
 // Feed implements node.Watchdog.
 func (w *hostWatchdog) Feed() error {
 	w.expires.Reset(w.timeout)
+	w.host.mu.Lock()
+	defer w.host.mu.Unlock()
+	w.host.fed++
 	return nil
 }
 

@@ -49,7 +49,7 @@ func TestWatchdogProvesDeath(t *testing.T) {
 	bound := stateOf(t, c).Nodes[victim.Name()].Watchdog.Bound()
 	cut := time.Now()
 	victim.CutPower()
-	until(t, c, "the address runs elsewhere", outage, func(s api.Status) bool {
+	until(t, c, "the address runs elsewhere", outwait, func(s api.Status) bool {
 		at := holder(s, "vip")
 		return at != "" && at != victim.Name()
 	})
@@ -79,7 +79,7 @@ func TestWatchdogResetsAFencedNode(t *testing.T) {
 	if _, err := client.Command(t.Context(), &state.FenceRequested{Node: victim.Name(), Action: resources.FencingReboot, Reason: "asked for"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "its watchdog resets it", outage, func() bool { return victim.Resets() == 1 })
+	eventually(t, "its watchdog resets it", outwait, func() bool { return victim.Resets() == 1 })
 	everythingRuns(t, c, outage)
 	if s := stateOf(t, c); len(s.FenceHistory) != 1 {
 		t.Errorf("history: %+v", s.FenceHistory)
@@ -101,8 +101,16 @@ func TestWatchdogSurvivesDaemonRestarts(t *testing.T) {
 	everythingRuns(t, c, outage)
 	feeding := func() bool { return stateOf(t, c).Nodes[h.Name()].Watchdog != nil }
 	eventually(t, "it feeds again", soon, feeding)
-	time.Sleep(11 * time.Second) // longer than the timer's time
+	fed := h.fedTimes()
+	eventually(t, "it goes on feeding", soon, func() bool { return h.fedTimes() > fed+2 })
 	if h.Resets() != 0 || !feeding() {
 		t.Errorf("reset %d times", h.Resets())
 	}
+}
+
+// fedTimes returns how often the host's watchdog has been fed.
+func (h *Host) fedTimes() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.fed
 }
