@@ -99,7 +99,31 @@ func few(list []string, most int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
-// revision returns one of the revisions by its number.
+// onRevisions makes a command of one that looks at the revisions which its
+// arguments name; it is also given the newest.
+func (a *app) onRevisions(run func(cmd *cobra.Command, chosen []state.Revision, newest state.Revision) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		revisions, err := a.revisions(cmd.Context())
+		if err != nil {
+			return err
+		}
+		var chosen []state.Revision
+		for _, arg := range args {
+			one, err := findRevision(revisions, arg)
+			if err != nil {
+				return err
+			}
+			chosen = append(chosen, one)
+		}
+		var newest state.Revision
+		if len(revisions) > 0 {
+			newest = revisions[len(revisions)-1]
+		}
+		return run(cmd, chosen, newest)
+	}
+}
+
+// findRevision returns one of the revisions by its number.
 func findRevision(revisions []state.Revision, text string) (state.Revision, error) {
 	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
@@ -118,46 +142,24 @@ func findRevision(revisions []state.Revision, text string) (state.Revision, erro
 func (a *app) configShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show REV", Short: "Write an earlier definition as a file", Args: arguments(1, 1), Example: "  belayctl config show 12 > cluster.toml", ValidArgsFunction: a.completeRevisions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			revisions, err := a.revisions(cmd.Context())
-			if err != nil {
-				return err
-			}
-			r, err := findRevision(revisions, args[0])
-			if err != nil {
-				return err
-			}
-			return a.print(r, func(w io.Writer) { w.Write(definition.Encode(r.Definition)) })
-		},
+		RunE: a.onRevisions(func(_ *cobra.Command, chosen []state.Revision, _ state.Revision) error {
+			return a.print(chosen[0], func(w io.Writer) { w.Write(definition.Encode(chosen[0].Definition)) })
+		}),
 	}
 }
 
 func (a *app) configDiffCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "diff REV [REV]", Short: "Show what changed between two revisions, or since one", Args: arguments(1, 2), Example: "  belayctl config diff 12\n  belayctl config diff 12 15", ValidArgsFunction: a.completeRevisions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			revisions, err := a.revisions(cmd.Context())
-			if err != nil {
-				return err
-			}
-			from, err := findRevision(revisions, args[0])
-			if err != nil {
-				return err
-			}
-			to := revisions[len(revisions)-1]
-			if len(args) > 1 {
-				if to, err = findRevision(revisions, args[1]); err != nil {
-					return err
-				}
-			}
-			changes := definition.Diff(from.Definition, to.Definition)
+		RunE: a.onRevisions(func(_ *cobra.Command, chosen []state.Revision, newest state.Revision) error {
+			changes := definition.Diff(chosen[0].Definition, append(chosen, newest)[1].Definition)
 			return a.print(orEmpty(changes), func(w io.Writer) {
 				if len(changes) == 0 {
 					fmt.Fprintln(w, "nothing differs")
 				}
 				a.printDiff(w, changes)
 			})
-		},
+		}),
 	}
 }
 
@@ -171,15 +173,8 @@ func (a *app) configRollbackCommand() *cobra.Command {
 	}
 	flags.add(cmd)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "interrupt services without asking")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		revisions, err := a.revisions(cmd.Context())
-		if err != nil {
-			return err
-		}
-		r, err := findRevision(revisions, args[0])
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.onRevisions(func(cmd *cobra.Command, chosen []state.Revision, _ state.Revision) error {
+		r := chosen[0]
 		c, err := a.cluster()
 		if err != nil {
 			return err
@@ -193,7 +188,7 @@ func (a *app) configRollbackCommand() *cobra.Command {
 		}
 		next := &changeSet{definition: r.Definition, note: fmt.Sprintf("rollback to %d", r.Index), owners: ownersOf(current.Owners, definition.ThingPaths(r.Definition))}
 		return a.carryOut(cmd.Context(), c, current, next, &flags, yes)
-	}
+	})
 	return cmd
 }
 
