@@ -1,10 +1,8 @@
 package cib
 
 import (
-	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/belay-ha/belay/cluster/policy"
@@ -17,27 +15,27 @@ import (
 // applied before somebody names another.
 func (m *importer) agent(c *policy.ResourceConfig, r *resources.Resource) {
 	params := m.paramsOf(c)
-	switch name := strings.Trim(c.Class+":"+c.Provider+":"+c.Type, ":"); {
-	case c.Class == "systemd":
-		r.Agent = "systemd:" + strings.TrimSuffix(c.Type, ".service")
-	case name == "ocf:heartbeat:galera":
-		r.Agent = "galera"
+	switch own, _ := resources.OwnAgent(strings.Join([]string{c.Class, c.Provider, c.Type}, ":")); own {
+	case "galera":
+		r.Agent = own
 		m.galera(c, r, params)
 		return
-	case name == "ocf:heartbeat:rabbitmq-cluster" || name == "ocf:rabbitmq:rabbitmq-server-ha":
-		r.Agent = "rabbitmq"
+	case "rabbitmq":
+		r.Agent = own
 		m.unused(c, params, "the agent rabbitmq finds it out by itself")
 		return
-	case name == "ocf:heartbeat:IPaddr2" || name == "ocf:heartbeat:IPaddr":
-		r.Agent = "vip"
+	case "vip":
+		r.Agent = own
 		m.address(c, r, params)
 		return
+	}
+	r.Agent = strings.Join(given(c.Class, c.Provider, c.Type), ":")
+	switch {
+	case c.Class == "systemd":
+		r.Agent = "systemd:" + strings.TrimSuffix(c.Type, ".service")
+	case resources.ForeignRuns(r.Agent):
+		m.note(m.at(c.ID), "resource %q: %s runs as it is on nodes that have it, unless it promotes or asks Pacemaker", c.ID, r.Agent)
 	default:
-		r.Agent = strings.Join(given(c.Class, c.Provider, c.Type), ":")
-		if resources.ForeignRuns(r.Agent) {
-			m.note(m.at(c.ID), "resource %q: %s runs as it is on nodes that have it, unless it promotes or asks Pacemaker", c.ID, r.Agent)
-			break
-		}
 		m.note(m.at(c.ID), "resource %q: Belay has no agent %s; the definition can be planned with, and applied once another agent is named", c.ID, r.Agent)
 	}
 	for _, s := range params {
@@ -136,22 +134,9 @@ func (m *importer) address(c *policy.ResourceConfig, r *resources.Resource, para
 		m.note(m.at(c.ID), "resource %q: ip %q is no address", c.ID, r.Params["address"])
 		return
 	}
-	bits, ok := prefixBits(prefix, address)
+	bits, ok := resources.PrefixBits(prefix, address)
 	if !ok {
 		m.note(m.at(c.ID), "resource %q: no cidr_netmask is given: write the length of the prefix behind the address", c.ID)
 	}
 	r.Params["address"] = netip.PrefixFrom(address, bits).String()
-}
-
-// prefixBits reads a length, or a mask such as 255.255.255.0.
-func prefixBits(text string, address netip.Addr) (int, bool) {
-	if n, err := strconv.Atoi(text); err == nil && n >= 0 && n <= address.BitLen() {
-		return n, true
-	}
-	if mask := net.ParseIP(text).To4(); mask != nil && address.Is4() {
-		if ones, size := net.IPMask(mask).Size(); size == 32 {
-			return ones, true
-		}
-	}
-	return address.BitLen(), false
 }

@@ -3,7 +3,6 @@ package edit
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/belay-ha/belay/resources"
@@ -63,25 +62,18 @@ func (t *translation) note(format string, args ...any) {
 
 func (t *translation) run() {
 	class, rest, _ := strings.Cut(t.agent, ":")
-	switch t.agent {
-	case "IPaddr2", "IPaddr", "ocf:heartbeat:IPaddr2", "ocf:heartbeat:IPaddr":
+	switch own, _ := resources.OwnAgent(t.agent); own {
+	case "vip":
 		t.address()
 		return
-	case "galera", "ocf:heartbeat:galera":
+	case "galera":
 		t.galera()
 		return
-	case "rabbitmq-cluster", "ocf:heartbeat:rabbitmq-cluster", "ocf:rabbitmq:rabbitmq-server-ha":
-		t.agent = "rabbitmq"
-		for _, p := range t.params {
-			if p.name == "set_policy" {
-				t.note("set_policy is left out: the broker keeps its policies itself; set it once, with rabbitmqctl set_policy")
-			} else {
-				t.note("%s is left out: the agent rabbitmq finds it out by itself", p.name)
-			}
-		}
-		t.params = nil
+	case "rabbitmq":
+		t.rabbitmq()
 		return
-	case "Filesystem", "ocf:heartbeat:Filesystem":
+	}
+	if t.agent == "Filesystem" || t.agent == "ocf:heartbeat:Filesystem" {
 		t.filesystem()
 		return
 	}
@@ -94,6 +86,18 @@ func (t *translation) run() {
 	default:
 		t.agent, _ = resources.ForeignAgent(t.agent)
 	}
+}
+
+func (t *translation) rabbitmq() {
+	t.agent = "rabbitmq"
+	for _, p := range t.params {
+		if p.name == "set_policy" {
+			t.note("set_policy is left out: the broker keeps its policies itself; set it once, with rabbitmqctl set_policy")
+		} else {
+			t.note("%s is left out: the agent rabbitmq finds it out by itself", p.name)
+		}
+	}
+	t.params = nil
 }
 
 // galeraNames are the parameters that both agents know, by Pacemaker's name.
@@ -156,36 +160,11 @@ func (t *translation) prefix(ip, mask string) string {
 	if err != nil {
 		return ip
 	}
-	bits, known := prefixBits(mask, address)
+	bits, known := resources.PrefixBits(mask, address)
 	if !known {
 		t.note("no cidr_netmask is given: the address is taken alone, as %s/%d; write the length of its network's prefix", address, bits)
 	}
 	return netip.PrefixFrom(address, bits).String()
-}
-
-// prefixBits reads a length, or a mask such as 255.255.255.0.
-func prefixBits(text string, address netip.Addr) (int, bool) {
-	if n, err := strconv.Atoi(text); err == nil && n >= 0 && n <= address.BitLen() {
-		return n, true
-	}
-	mask, err := netip.ParseAddr(text)
-	if err != nil || !mask.Is4() || !address.Is4() {
-		return address.BitLen(), false
-	}
-	bytes := mask.As4()
-	ones, zero := 0, false
-	for _, b := range bytes {
-		for bit := 7; bit >= 0; bit-- {
-			if b>>bit&1 == 0 {
-				zero = true
-			} else if zero {
-				return address.BitLen(), false
-			} else {
-				ones++
-			}
-		}
-	}
-	return ones, true
 }
 
 // filesystem makes a mount unit of a file system: systemd mounts it from
