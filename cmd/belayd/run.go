@@ -74,9 +74,7 @@ func run(ctx context.Context, configFile string) error {
 	endOrphans(host, log)
 	member, err := node.Assemble(node.Parts{
 		Host: host, BootID: boot, Agents: catalog.HostAgents(log, host.RunDir), Fences: catalog.Fences(), Listener: listener, Log: log,
-		// The disk hangs or the log is damaged: nothing here can be trusted to end
-		// in order. systemd starts the daemon again; services go on.
-		Fault:   func(err error) { log.Error("fault: the daemon ends itself", zap.Error(err)); os.Exit(3) },
+		Fault:   func(err error) { endFaulty(listener, log, err) },
 		Suicide: func() { endHost(log) },
 		OpenWatchdog: func(device string, timeout time.Duration) (node.Watchdog, error) {
 			timer, err := watchdog.Open(device, timeout)
