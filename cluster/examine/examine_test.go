@@ -122,3 +122,14 @@ func TestTailKeepsTheNewest(t *testing.T) {
 		t.Errorf("%q", whole.String())
 	}
 }
+
+func TestParseClock(t *testing.T) {
+	for out, want := range map[string]doctor.Clock{"yes\n": {Known: true, Synced: true}, "no\n": {Known: true}} {
+		if got, err := parseClock(out); err != nil || got != want {
+			t.Errorf("%q: %+v %v", out, got, err)
+		}
+	}
+	if _, err := parseClock("Failed to query server"); err == nil {
+		t.Error("an error is taken for an answer")
+	}
+}
