@@ -41,7 +41,4 @@ func (e *engine) migrate(r *resource, from *node) {
 // abortMigration stops what a migration that never arrived left on its source.
 func (e *engine) abortMigration(r *resource, source *node) {
 	e.stopAction(r, source, false).set(actMigrationAbort)
-	if e.opt.removeAfterStop {
-		e.cleanUp(r, source, false)
-	}
 }

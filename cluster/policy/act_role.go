@@ -113,9 +113,6 @@ func (e *engine) stopWhereActive(r *resource, optional bool) {
 		if !r.is(flagManaged) {
 			stop.unset(actRunnable)
 		}
-		if e.opt.removeAfterStop {
-			e.cleanUp(r, n, optional)
-		}
 		if r.is(flagNeedsUnfencing) {
 			unfence := e.fenceAction(n, fenceOn, true, "", false)
 			e.orderActions(stop, unfence, thenImpliesFirst)

@@ -18,7 +18,7 @@ func newPlacing(t *testing.T, nodes ...string) *placing {
 	b.opt.symmetric, b.haveFenceDevice = true, true
 	b.nodeBy = map[string]*node{}
 	for _, n := range b.nodes {
-		n.attrs = map[string]string{}
+		n.attrs = map[string]string{"#uname": n.name}
 		b.nodeBy[n.name] = n
 	}
 	return &placing{b}
@@ -152,7 +152,7 @@ func TestPlacement(t *testing.T) {
 			a, b := p.rsc("a"), p.rsc("b")
 			a.utilization, b.utilization = map[string]int{"cpu": 2}, map[string]int{"cpu": 1}
 			p.with(b, a, inf)
-		}, map[string]string{"a": "n1", "b": ""}},
+		}, map[string]string{"a": "n2", "b": ""}}, // all have as much room: see tablePlaces
 		{"the smaller node has no room", func(p *placing) {
 			p.opt.strategy = placeUtilization
 			p.nodes[0].capacity = map[string]int{"cpu": 2}

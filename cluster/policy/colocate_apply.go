@@ -166,7 +166,7 @@ func (e *engine) matcher(c *colocation, at *node, primary, dependent *resource) 
 	if at == nil {
 		return func(*node) bool { return false }
 	}
-	if c.attribute == "" && !at.guest() && !hostAttributes(dependent) {
+	if c.attribute == "" && !at.remote() && !hostAttributes(dependent) {
 		return func(n *node) bool { return n == at }
 	}
 	value, known := e.colocationAttribute(at, c.attribute, primary)
@@ -254,9 +254,6 @@ func (e *engine) nodeAttribute(n *node, name, target string, assigned bool) (val
 		if n == nil {
 			return "", false
 		}
-	}
-	if name == attributeName {
-		return n.name, true
 	}
 	value, known = n.attrs[name]
 	return value, known

@@ -67,6 +67,9 @@ type engine struct {
 
 	// notes collects what made each score; nil where nobody asks.
 	notes *scoreNotes
+	// places are the numbers of nodes in the order in which equal ones are met; nil
+	// until somebody asks.
+	places []int
 	// pool holds tables that are not in use (see borrow).
 	pool []table
 }
@@ -87,7 +90,6 @@ type options struct {
 	shutdownLock                             bool
 	shutdownLockLimit                        time.Duration
 	probes, stopRemoved, cancelRemoved       bool
-	removeAfterStop                          bool
 	clusterName, siteName                    string
 }
 

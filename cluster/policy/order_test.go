@@ -15,7 +15,7 @@ func newBench(t *testing.T, nodes ...string) *bench {
 	t.Helper()
 	e := &engine{in: &Input{Quorum: true}, rscBy: map[string]*resource{}}
 	for i, name := range nodes {
-		e.nodes = append(e.nodes, &node{index: i, id: name, name: name, online: true})
+		e.nodes = append(e.nodes, &node{index: i, id: name, name: name, online: true, attrs: map[string]string{"#uname": name}})
 	}
 	return &bench{engine: e, t: t}
 }

@@ -12,7 +12,7 @@ func (b *bench) promotable(id string, promoted int) *resource {
 	active := make([]int, len(b.nodes))
 	for i, n := range b.nodes {
 		active[i] = i
-		n.attrs = map[string]string{}
+		n.attrs = map[string]string{"#uname": n.name}
 	}
 	r := b.clone(id, len(b.nodes), cloneInfo{
 		max: len(b.nodes), nodeMax: 1, promotable: true, promotedMax: promoted, promotedNodeMax: 1,

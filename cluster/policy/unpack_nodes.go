@@ -122,27 +122,34 @@ func (e *engine) unpackNode(n *node) {
 		e.dc = n
 	}
 	n.attrs["#kind"] = kind
+	if e.opt.strategy != placeDefault {
+		n.capacity = map[string]int{}
+	}
+	if n.config == nil {
+		return
+	}
+	e.nameNode(n)
+	e.fillFrom(n.attrs, n.config.Attributes, &ruleContext{})
+	e.addCapacity(n, n.config.Utilization)
+	e.nameSite(n)
+}
+
+// nameNode gives a node the attributes that rules and colocations know it by. One
+// that only its connection makes has none until there is a status of it: such nodes
+// are all alike.
+func (e *engine) nameNode(n *node) {
 	n.attrs["#uname"] = n.name
 	n.attrs["#id"] = n.id
 	n.attrs["#is_dc"] = strconv.FormatBool(n.dc)
 	if e.opt.clusterName != "" {
 		n.attrs["#cluster-name"] = e.opt.clusterName
 	}
-	if e.opt.strategy != placeDefault {
-		n.capacity = map[string]int{}
-	}
-	if n.config == nil {
-		e.nameSite(n)
-		return
-	}
-	e.fillFrom(n.attrs, n.config.Attributes, &ruleContext{})
-	e.addCapacity(n, n.config.Utilization)
-	e.nameSite(n)
 }
 
 // addTransient applies what a node's status says: attributes win over permanent
 // ones.
 func (e *engine) addTransient(n *node, s *NodeStatus) {
+	e.nameNode(n)
 	for name, value := range e.resolve(s.Attributes, "", ruleContext{}) {
 		n.attrs[name] = value
 	}

@@ -55,7 +55,6 @@ func (e *engine) unpackOptions() {
 	o.probes = words.truth(true, "enable-startup-probes")
 	o.stopRemoved = words.truth(true, "stop-removed-resources", "stop-orphan-resources")
 	o.cancelRemoved = words.truth(true, "cancel-removed-actions", "stop-orphan-actions")
-	o.removeAfterStop = words.truth(false, "remove-after-stop")
 	o.clusterName = words.word("cluster-name")
 	o.siteName = words.word("site-name")
 	o.noQuorum = e.parseQuorumPolicy(words.word("no-quorum-policy"))

@@ -66,7 +66,11 @@ func (e *engine) limitToCapacity(r *resource) (roomiest *node) {
 	}
 	use := e.useOfAll(r)
 	any := false
-	for _, n := range e.nodes {
+	if e.places == nil {
+		e.places = tablePlaces(e.nodes)
+	}
+	for _, i := range e.places {
+		n := e.nodes[i]
 		if !e.canHold(r, n) {
 			continue
 		}

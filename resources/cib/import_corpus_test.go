@@ -142,6 +142,11 @@ func emptied(def *resources.Definition, in *policy.Input) *policy.Input {
 			empty.Nodes[i].Attributes = lasting(empty.Nodes[i].Attributes)
 		}
 	}
+	for _, n := range def.Nodes { // seen before, which gives them their names
+		if name := string(n.Name); n.Kind == resources.NodeRemote && !slices.ContainsFunc(empty.Nodes, func(c policy.NodeConfig) bool { return c.Name == name }) {
+			empty.Nodes = append(empty.Nodes, policy.NodeConfig{ID: name, Name: name, Kind: policy.KindRemote})
+		}
+	}
 	empty.Resources = services(in.Resources)
 	empty.Options = unfenced(in.Options)
 	asking(&empty)

@@ -1,5 +1,7 @@
 package cib
 
+import "slices"
+
 // collect notes which ids constraints may name, and what those that are
 // templates or tags stand for.
 func (r *reader) collect(list, tags *element) {
@@ -61,7 +63,7 @@ func (r *reader) expand(e *element) *element {
 	own, inherited := e.child("operations"), template.child("operations")
 	for _, c := range template.children {
 		if c != inherited || own == nil {
-			merged.children = append(merged.children, c)
+			merged.children = append(merged.children, withoutGuest(c))
 		}
 	}
 	for _, c := range e.children {
@@ -71,6 +73,18 @@ func (r *reader) expand(e *element) *element {
 		merged.children = append(merged.children, c)
 	}
 	return merged
+}
+
+// withoutGuest returns a block of a template without what would make a guest node:
+// guests are looked for before templates are merged in, so that no template makes one.
+func withoutGuest(e *element) *element {
+	guest := func(c *element) bool { return c.name == "nvpair" && c.get("name") == "remote-node" }
+	if e.name != "meta_attributes" || !slices.ContainsFunc(e.children, guest) {
+		return e
+	}
+	bare := *e
+	bare.children = slices.DeleteFunc(slices.Clone(e.children), guest)
+	return &bare
 }
 
 // mergeOperations adds to own operations what only the template has.

@@ -85,6 +85,9 @@ func run(ctx context.Context, args []string) error {
 			break
 		}
 		if err := f.try(ctx, *first+uint64(i)); err != nil {
+			if ctx.Err() != nil {
+				break // what was compared so far counts
+			}
 			return err
 		}
 	}
