@@ -15,9 +15,14 @@ func TestCommandsInEveryVersion(t *testing.T) {
 	plain := &resources.Definition{Fences: []resources.FenceDevice{{ID: "pdu", Agent: "fence_apc", Targets: []resources.NodeName{"a"}}}}
 	more := plain.Clone()
 	more.Fences[0].HostMap = map[resources.NodeName]string{"a": "1"}
+	cut := plain.Clone()
+	cut.Fences[0].Provides = resources.ProvidesUnfencing
 	names := map[string]bool{}
-	for _, def := range []*resources.Definition{plain, more} {
-		entry, err := state.Encode(&state.DefinitionSet{Definition: def}, time.Time{}, "")
+	for _, command := range []state.Command{
+		&state.DefinitionSet{Definition: plain}, &state.DefinitionSet{Definition: more}, &state.DefinitionSet{Definition: cut},
+		&state.FenceRequested{Node: "a"}, &state.FenceRequested{Node: "a", Level: 2}, &state.UnfenceRequested{Node: "a"},
+	} {
+		entry, err := state.Encode(command, time.Time{}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +42,7 @@ func TestCommandsInEveryVersion(t *testing.T) {
 			t.Errorf("%s: a viewer may give it", envelope.Name)
 		}
 	}
-	if len(names) != 2 {
-		t.Errorf("both definitions are %v", names)
+	if len(names) != 6 {
+		t.Errorf("the commands are %v", names)
 	}
 }

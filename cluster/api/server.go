@@ -291,7 +291,7 @@ func (s *Server) definition(current *state.State, _ bool) any {
 var asked = map[string]Role{
 	"definition.set": RoleOperator, "node.standby": RoleOperator, "node.maintenance": RoleOperator, "node.attribute": RoleOperator,
 	"maintenance.set": RoleOperator, "maintenance.ended": RoleOperator, "role.bound": RoleAdmin, "takeover.set": RoleOperator,
-	"failures.cleared": RoleOperator, "fence.requested": RoleOperator, "fence.confirmed": RoleOperator, "fence.released": RoleOperator, "resource.moved": RoleOperator,
+	"failures.cleared": RoleOperator, "fence.requested": RoleOperator, "fence.confirmed": RoleOperator, "fence.released": RoleOperator, "unfence.requested": RoleOperator, "resource.moved": RoleOperator,
 	"resource.overridden": RoleOperator, "resource.restart": RoleOperator, "ticket.set": RoleOperator, "member.removed": RoleAdmin, "member.voting": RoleAdmin,
 }
 
