@@ -85,8 +85,7 @@ func newHistory() *history {
 	return &history{began: time.Now(), marks: map[uint64]string{}, outcomes: map[string]int{}}
 }
 
-// record notes a request that has been answered just now; known false means that
-// nobody knows what became of it.
+// record notes a request that has been answered just now, or was given up.
 func (h *history) record(client int, in asking, out answering, began time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
