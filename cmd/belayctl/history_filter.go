@@ -15,6 +15,12 @@ import (
 // historyGroups are the kinds that people name.
 const historyGroups = "verdict, plan, operation, monitor, fencing, member, change"
 
+// eventKinds are the finer kinds that the groups hold, as the state calls them.
+var eventKinds = []string{
+	"advice", "cluster", "definition", "fence_check", "maintenance", "migration", "move", "node", "override", "restart", "retry", "role", "secret", "takeover", "ticket",
+	"token", "watchdog",
+}
+
 // groupOf says to which of them an event's own kind belongs. What people and
 // files do is a change, whatever kinds there will be of it.
 func groupOf(kind string) string {
@@ -87,8 +93,7 @@ func (f *historyFilter) check(since, until string, now time.Time) error {
 	if f.last < 0 {
 		return usage("-n %d: write how many lines, or 0 for all", f.last)
 	}
-	known := append(strings.Split(historyGroups, ", "), "advice", "migration", "fence_check", "watchdog", "cluster",
-		"definition", "node", "move", "override", "secret", "retry", "restart", "ticket", "token")
+	known := append(strings.Split(historyGroups, ", "), eventKinds...)
 	for n, kind := range f.kinds {
 		f.kinds[n] = strings.TrimSpace(kind)
 		if !slices.Contains(known, f.kinds[n]) {

@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -134,6 +137,31 @@ func TestHistoryRefuses(t *testing.T) {
 	}
 	if out := newConsole(t).must(t, "history"); out != "nothing is on record\n" {
 		t.Errorf("no past: %q", out)
+	}
+}
+
+// TestEveryKindCanBeAskedFor: what the state writes down can be named.
+func TestEveryKindCanBeAskedFor(t *testing.T) {
+	files, err := filepath.Glob("../../cluster/state/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, found := regexp.MustCompile(`\.(?:event|detail)\("([a-z_]+)"`), 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range written.FindAllStringSubmatch(string(text), -1) {
+			found++
+			filter := historyFilter{kinds: []string{match[1]}}
+			if err := filter.check("", "", epoch); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("%d kinds found in %d files: was the reading right?", found, len(files))
 	}
 }
 
