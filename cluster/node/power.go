@@ -1,18 +1,17 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/leader"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/fencing"
 	"github.com/belay-ha/belay/resources"
@@ -21,42 +20,43 @@ import (
 // fence works through the levels of a node's devices.
 func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) (api.FenceAnswer, error) {
 	f := s.Fencing[order.Node] // open: see fencingOf
-	levels := fenceLevels(s.Definition.FencesOf(order.Node), f.Level, n.able(order.On))
+	walk := leader.NewWalk(s.Definition.FencesOf(order.Node), f.Level, n.able(order.On), n.cuts)
 	switch {
-	case len(levels) == 0 && order.On:
+	case len(walk.Left()) == 0 && order.On:
 		return api.FenceAnswer{Proven: true, Steps: []state.FenceStep{{At: time.Now().UTC(), Executor: n.config.Name, Step: fencing.StepNote, Answer: "no device switches power on: nothing was asked"}}}, nil
-	case len(levels) == 0 && f.Level != 0:
+	case len(walk.Left()) == 0 && f.Level != 0:
 		return api.FenceAnswer{Error: fmt.Sprintf("no fence device of level %d is defined for %s", f.Level, order.Node)}, nil
-	case len(levels) == 0:
+	case len(walk.Left()) == 0:
 		return api.FenceAnswer{Error: fmt.Sprintf("no fence device is defined for %s: add a [[fence]] with it as a target, or run `belayctl fence confirm %s` when it is certainly off", order.Node, order.Node)}, nil
 	}
 	var answer api.FenceAnswer
-	var failures []string
-	answer.Refused = true
-	for i := range levels {
-		proof, steps, err := n.useLevelInTime(ctx, s, levels[i:], order)
-		answer.Steps = append(answer.Steps, steps...)
-		if err == nil {
-			answer.Proven, answer.Proof, answer.Refused = true, proof, false
-			return answer, nil
+	for device, more := walk.Next(); more; device, more = walk.Next() {
+		left := len(walk.Left())
+		inTime, cancel := n.levelContext(ctx, s, walk.Left(), order)
+		// The devices of one level share its time.
+		for more && len(walk.Left()) == left {
+			proof, steps, err := n.useDevice(inTime, s, device, order, left > 1)
+			answer.Steps = append(answer.Steps, steps...)
+			if walk.Took(proof, err); len(walk.Left()) == left {
+				device, more = walk.Next()
+			}
 		}
-		failures = append(failures, err.Error())
-		answer.Refused = answer.Refused && fencing.KindOf(err) == fencing.KindAuth
+		cancel()
 	}
-	answer.Error = strings.Join(failures, "; ")
+	if answer.Proof, answer.Proven = walk.Proven(); !answer.Proven {
+		answer.Error, answer.Refused = walk.Failure()
+	}
 	return answer, nil
 }
 
-// useLevelInTime uses the first of the levels, and leaves time for the others.
-func (n *Node) useLevelInTime(ctx context.Context, s *state.State, levels [][]resources.FenceDevice, order api.FenceOrder) (proof string, steps []state.FenceStep, err error) {
-	last := len(levels) == 1
-	if deadline, bounded := ctx.Deadline(); bounded && !last {
-		limit := n.levelTime(s, levels, order.Node, time.Until(deadline))
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the next level gets what is left of the time after %s", limit.Round(time.Millisecond)))
-		defer cancel()
+// levelContext ends the first of the levels in time for the others.
+func (n *Node) levelContext(ctx context.Context, s *state.State, levels [][]resources.FenceDevice, order api.FenceOrder) (context.Context, context.CancelFunc) {
+	deadline, bounded := ctx.Deadline()
+	if !bounded || len(levels) == 1 {
+		return context.WithCancel(ctx)
 	}
-	return n.useLevel(ctx, s, levels[0], order, !last)
+	limit := n.levelTime(s, levels, order.Node, time.Until(deadline))
+	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("the next level gets what is left of the time after %s", limit.Round(time.Millisecond)))
 }
 
 // watchdogSpare is what a watchdog's level is left beyond its own time.
@@ -103,56 +103,14 @@ func (n *Node) able(on bool) func(resources.FenceDevice) bool {
 	}
 }
 
-// fenceLevels returns a node's devices by level, the lowest first; with only, of
-// that level alone.
-func fenceLevels(devices []resources.FenceDevice, only int, able func(resources.FenceDevice) bool) [][]resources.FenceDevice {
-	var levels [][]resources.FenceDevice
-	last := 0
-	for _, f := range devices {
-		level := max(f.Level, 1) // 0 is the default, which is 1
-		if only != 0 && level != only || !able(f) {
-			continue
-		}
-		if level != last {
-			levels, last = append(levels, nil), level
-		}
-		levels[len(levels)-1] = append(levels[len(levels)-1], f)
-	}
-	return levels
-}
-
-// useLevel uses the devices of one level, until one of them fails. The proof is
-// "" when each of them read the power as off, else that of the one that did not;
-// what only cuts the node off has to succeed, and proves nothing beside another.
-// With others there is a level left that may do better than a silent device.
-func (n *Node) useLevel(ctx context.Context, s *state.State, devices []resources.FenceDevice, order api.FenceOrder, others bool) (proof string, steps []state.FenceStep, err error) {
-	if slices.IndexFunc(devices, func(f resources.FenceDevice) bool { return f.UnsafeCut || !n.cuts(f) }) < 0 {
-		return "", nil, fmt.Errorf("%s: it only cuts %s off, which may live: give its level a device that switches the power, or a watchdog", devices[0].ID, order.Node)
-	}
-	cut := true
-	for _, f := range devices {
-		by, taken, err := n.useDevice(ctx, s, f, order, others)
-		steps = append(steps, taken...)
-		if err != nil {
-			return "", steps, fmt.Errorf("%s: %w", f.ID, err)
-		}
-		if !n.cuts(f) {
-			proof, cut = cmp.Or(proof, by), false
-		}
-	}
-	if cut {
-		proof = state.ProofCut
-	}
-	return proof, steps, nil
-}
-
 // cuts reports whether a device cuts nodes off from something other than power.
 func (n *Node) cuts(f resources.FenceDevice) bool {
 	spec, _ := n.config.Fences.Find(f.Agent)
 	return spec.Cuts || f.Provides != ""
 }
 
-// useDevice uses one device. proof is "" for a power state that was read back.
+// useDevice uses one device. proof is "" for a power state that was read back. With
+// others there is a level left that may do better than a silent device.
 func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.FenceDevice, order api.FenceOrder, others bool) (proof string, steps []state.FenceStep, err error) {
 	spec, _ := n.config.Fences.Find(defined.Agent)
 	var device fencing.Device

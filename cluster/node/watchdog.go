@@ -141,9 +141,7 @@ func (n *Node) GrantLease(ctx context.Context, node resources.NodeName, incarnat
 	if err != nil {
 		return err
 	}
-	self, known := s.Nodes[node]
-	_, fenced := s.Fencing[node]
-	if !known || !self.Online() || self.Off != nil || fenced || self.Incarnation != incarnation {
+	if !s.MayLive(node, incarnation) {
 		return &api.Error{Code: api.CodeRefused, Text: fmt.Sprintf("no lease for %s: it counts as lost, is being fenced, or has not announced itself", node)}
 	}
 	return nil

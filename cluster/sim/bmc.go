@@ -2,10 +2,13 @@ package sim
 
 import "time"
 
-// bmc is a host's power controller, on a network of its own.
+// bmc is a host's power controller, or the outlet of one of its feeds, on a network
+// of its own.
 type bmc struct {
 	w    *world
 	host *host
+	// outlet says that it switches a feed; cutOff that this one is off.
+	outlet, cutOff bool
 	// Faults. slow answers late, hang not at all, broken with an error; denied
 	// refuses the login; other answers for another system, so every request fails;
 	// withHost loses its power with the host's. lies counts reads that say off
@@ -41,7 +44,7 @@ func (b *bmc) takes() time.Duration {
 // it; it takes effect even when the answer is late or lost.
 func (b *bmc) request(by *host, deadline time.Duration, act func() (off bool), done func(off bool, problem bmcError)) {
 	takes := b.takes()
-	dead := b.hang || b.cut.has(by.index) || b.withHost && !b.host.powered
+	dead := b.hang || b.cut.has(by.index) || b.currentless()
 	answered := false
 	answer := func(off bool, problem bmcError) {
 		if !answered {
@@ -55,7 +58,7 @@ func (b *bmc) request(by *host, deadline time.Duration, act func() (off bool), d
 	}
 	b.w.after(takes, func() {
 		switch {
-		case b.hang || b.withHost && !b.host.powered:
+		case b.hang || b.currentless():
 		case b.denied:
 			answer(false, bmcDenied)
 		case b.broken || b.other:
@@ -67,6 +70,38 @@ func (b *bmc) request(by *host, deadline time.Duration, act func() (off bool), d
 	})
 }
 
+// currentless reports whether the controller has no current itself.
+func (b *bmc) currentless() bool {
+	return !b.outlet && (b.withHost && !b.host.powered || !b.host.fed())
+}
+
+// off is the state of what it switches.
+func (b *bmc) off() bool {
+	if b.outlet {
+		return b.cutOff
+	}
+	return !b.host.powered
+}
+
+// switchTo switches the host, or a feed: a host without any feed is off, one that
+// has current again starts.
+func (b *bmc) switchTo(on bool, why string) {
+	switch {
+	case b.outlet && on:
+		b.cutOff = false
+		b.host.powerOn()
+	case b.outlet:
+		b.cutOff = true
+		if !b.host.fed() {
+			b.host.powerOff("no feed is left: " + why)
+		}
+	case on:
+		b.host.powerOn()
+	default:
+		b.host.powerOff(why)
+	}
+}
+
 // read reads the power.
 func (b *bmc) read() (off bool) {
 	if b.host.powered && b.lies > 0 && !b.lied {
@@ -75,5 +110,5 @@ func (b *bmc) read() (off bool) {
 		return true
 	}
 	b.lied = false
-	return !b.host.powered
+	return b.off()
 }

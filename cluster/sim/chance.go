@@ -14,6 +14,7 @@ const (
 	streamScenario uint64 = iota + 1
 	streamFaults
 	streamWorld
+	streamDevices
 )
 
 func newChance(seed, stream uint64) chance { return chance{rand.New(rand.NewPCG(seed, stream))} }

@@ -83,34 +83,6 @@ func (c *checks) command(e *entry, before, after *state.State, result state.Resu
 	}
 }
 
-// proven holds a proof of death against the host: it is off, or has been since
-// the start that is on record.
-func (c *checks) proven(before, after *state.State, name resources.NodeName) {
-	n, h := after.Nodes[name], c.w.host(name)
-	if n == nil || n.Off == nil || before.Nodes[name].Off != nil || h == nil {
-		return
-	}
-	if h.powered && h.bootID() == n.BootID && h.wronged == 0 {
-		c.w.violate("2", "%s counts as off, by %s, and runs", name, n.Off.By)
-	}
-}
-
-// back holds that a host which was wrongly taken for off takes part again only
-// when nothing runs there that was given to others.
-func (c *checks) back(command *state.MemberBooted) {
-	h := c.w.host(command.Node)
-	if h == nil || h.wronged == 0 || command.BootID != h.bootID() {
-		return
-	}
-	for _, id := range slices.Sorted(maps.Keys(h.procs)) {
-		if h.procs[id].since <= h.wronged {
-			c.w.violate("2", "%s counted as off, takes part again, and still runs %s", h.name, id)
-		}
-	}
-	h.wronged = 0
-	c.w.truth.dirty = true
-}
-
 // place is an instance on a node.
 type place struct {
 	node     resources.NodeName
@@ -155,6 +127,9 @@ func (c *checks) intents(command *state.OperationsStarted, before *state.State, 
 			continue
 		}
 		c.starts++
+		if before.Nodes[intent.Node].Witness {
+			c.w.violate("witness", "%s of %s is ordered at %s, which only votes", intent.Op, intent.Instance, intent.Node)
+		}
 		r := intent.Instance.Resource()
 		if own := before.Nodes[intent.Node].Instances[intent.Instance]; own != nil && own.Role.Active() && !own.Probed {
 			c.w.violate("4", "%s of %s at %s is ordered although nobody knows what runs there", intent.Op, intent.Instance, intent.Node)

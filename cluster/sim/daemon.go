@@ -22,6 +22,7 @@ type daemon struct {
 	detector *detector
 	member   *memberShell
 	leader   *leaderShell
+	feeder   *feeder
 }
 
 // newDaemon starts belayd on a host.
@@ -32,6 +33,7 @@ func newDaemon(h *host) {
 	d.detector = newDetector(d)
 	d.leader = newLeaderShell(d)
 	d.member = newMemberShell(d)
+	d.feeder = newFeeder(d)
 }
 
 // mono and wall are the host's clocks.

@@ -59,6 +59,13 @@ func faultKinds() map[string]kind {
 			h.bmc.cut = h.bmc.cut.with(other.index)
 			return func() { h.bmc.cut = h.bmc.cut.without(other.index) }
 		}},
+		// Other devices.
+		"crash":        {weight: 4, least: 10 * s, most: 60 * s, begin: func(w *world, f Fault, h, _ *host) func() { h.crash(f.For); return nil }},
+		"dump_lie":     {weight: 2, least: 10 * s, most: 40 * s, begin: dumpLie},
+		"dog_dead":     {weight: 2, least: 30 * s, most: 80 * s, begin: func(w *world, f Fault, h, _ *host) func() { h.dog.dead = true; return func() { h.dog.dead = false } }},
+		"dog_only":     {weight: 3, least: 30 * s, most: 80 * s, begin: dogOnly},
+		"fence_blind":  {weight: 3, least: 30 * s, most: 80 * s, begin: fenceBlind},
+		"outlet_stuck": {weight: 3, least: 20 * s, most: 80 * s, amount: outlets, begin: outletStuck},
 		// Services.
 		"service_dies":   {weight: 5, amount: 6, begin: serviceDies},
 		"service_breaks": {weight: 4, amount: 6, begin: serviceBreaks},
@@ -317,5 +324,57 @@ func bmcFault(set func(b *bmc, on bool)) begins {
 	return func(w *world, f Fault, h, _ *host) func() {
 		set(h.bmc, true)
 		return func() { set(h.bmc, false) }
+	}
+}
+
+// outletStuck is an outlet that refuses to be switched.
+func outletStuck(w *world, f Fault, h, _ *host) func() {
+	if len(h.outlets) == 0 {
+		return nil
+	}
+	o := h.outlets[f.Amount%len(h.outlets)]
+	o.broken = true
+	return func() { o.broken = false }
+}
+
+// dogOnly is a host that nobody reaches, neither its daemon nor what switches its
+// power, while its daemon stands still for a part of the time.
+func dogOnly(w *world, f Fault, h, other *host) func() {
+	cut := func(on bool) {
+		w.each(h, true, true, func(l *link) { l.cut = on })
+		h.bmc.hang = on
+		for _, o := range h.outlets {
+			o.hang = on
+		}
+	}
+	cut(true)
+	if w.chance.of(500) {
+		h.freeze(w.chance.between(0, f.For), w.chance.of(500))
+	}
+	return func() { cut(false) }
+}
+
+// fenceBlind is an operator's fencing of a living host, of which no power controller
+// answers.
+func fenceBlind(w *world, f Fault, h, _ *host) func() {
+	hang := func(on bool) {
+		h.bmc.hang = on
+		for _, o := range h.outlets {
+			o.hang = on
+		}
+	}
+	hang(true)
+	w.ask(h, &state.FenceRequested{Node: h.name, Action: resources.FencingReboot, Reason: "asked for"})
+	return func() { hang(false) }
+}
+
+// dumpLie is somebody who says of a host that it saves its memory, while nobody
+// reaches that.
+func dumpLie(w *world, f Fault, h, other *host) func() {
+	h.liesDump = true
+	w.each(h, true, true, func(l *link) { l.cut = true })
+	return func() {
+		h.liesDump = false
+		w.each(h, true, true, func(l *link) { l.cut = false })
 	}
 }

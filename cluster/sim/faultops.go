@@ -128,6 +128,10 @@ func change(def *resources.Definition, n int) {
 			def.Resources = append(def.Resources, resources.Resource{ID: "extra", Agent: agentService})
 		}
 	case 3:
+		if slices.ContainsFunc(def.Fences, func(f resources.FenceDevice) bool { return f.Agent == deviceWatchdog }) {
+			p.NoQuorumPolicy = []resources.NoQuorumPolicy{"", resources.NoQuorumSuicide}[n%2]
+			break
+		}
 		p.NoQuorumPolicy = []resources.NoQuorumPolicy{"", resources.NoQuorumFreeze, resources.NoQuorumSuicide, resources.NoQuorumDemote, resources.NoQuorumIgnore}[n%5]
 	case 4:
 		p.FencingAction = []resources.FencingAction{"", resources.FencingOff}[n%2]

@@ -177,6 +177,10 @@ func (w *world) heal() {
 		}
 		h.disk.latency, h.disk.hung, h.disk.full = quietWrite, false, false
 		*h.bmc = bmc{w: w, host: h}
+		for _, o := range h.outlets {
+			*o = bmc{w: w, host: h, outlet: true}
+		}
+		h.dog.dead, h.liesDump = false, false
 		h.mood = mood{}
 		h.away = false
 		for _, p := range h.procs {

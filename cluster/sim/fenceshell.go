@@ -13,11 +13,15 @@ import (
 type switching struct {
 	d      *daemon
 	order  fenceOrder
-	turn   *fencing.Turn
+	walk   *leader.Walk
+	turn   *fencing.Turn // of the device that is being used, b
+	b      *bmc
 	target *host
 	ends   time.Duration
-	answer func(leader.Fenced)
-	over   bool
+	// deviceEnds is when the device's own time is over.
+	deviceEnds time.Duration
+	answer     func(leader.Fenced)
+	over       bool
 }
 
 const (
@@ -46,16 +50,21 @@ func (d *daemon) fenceBefore(end time.Duration, order fenceOrder, answer func(le
 	case d.state.Index < order.index || !d.state.MaySwitch(d.h.name, order.node, order.fence, order.on):
 		answer(leader.Fenced{Unanswered: "the fencing is not open"})
 	default:
-		want := fencing.PowerOff
-		if order.on {
-			want = fencing.PowerOn
+		f := d.state.Fencing[order.node]
+		level := 0
+		if f != nil {
+			level = f.Level
 		}
 		s := &switching{
 			d: d, order: order, target: d.w.host(order.node), ends: d.mono() + order.timeout, answer: answer,
-			turn: fencing.NewTurn(want, fencing.Options{Timeout: order.timeout, ConfirmInterval: confirmInterval}),
+			walk: leader.NewWalk(d.state.Definition.FencesOf(order.node), level, able(order.on), cutsNothing),
 		}
 		d.w.note(d.h, "begins to %s", order)
-		s.read()
+		if len(s.walk.Left()) == 0 {
+			s.done(leader.Fenced{Proven: order.on, Error: "no fence device"})
+			return
+		}
+		s.next()
 	}
 }
 
@@ -86,7 +95,11 @@ func (s *switching) read() {
 	if !s.mayGoOn() {
 		return
 	}
-	b := s.target.bmc
+	if s.d.mono() >= s.deviceEnds {
+		s.took("", fencing.NewError(fencing.KindTimeout, "bmc", "switch", "the device's time is over", nil))
+		return
+	}
+	b := s.b
 	b.request(s.d.h, deviceTimeout, b.read, func(off bool, problem bmcError) {
 		s.d.resume(func() {
 			power := fencing.PowerOn
@@ -102,9 +115,9 @@ func (s *switching) read() {
 func (s *switching) follow(next fencing.Next, problem bmcError) {
 	switch {
 	case next.Confirmed:
-		s.done(leader.Fenced{Proven: true})
+		s.took("", nil)
 	case next.Over != "":
-		s.done(leader.Fenced{Error: next.Over, Refused: problem == bmcDenied})
+		s.took("", fencing.NewError(kindOf(problem), "bmc", "switch", next.Over, nil))
 	case next.Ask:
 		s.ask()
 	default:
@@ -121,23 +134,28 @@ func (s *switching) ask() {
 		d.w.checks.powerOff(d, s.order.node, s.order.fence)
 	}
 	act := func() bool {
-		if s.order.on {
-			s.target.powerOn()
-		} else {
-			s.target.powerOff("fenced by " + string(d.h.name))
-		}
-		return !s.target.powered
+		s.b.switchTo(s.order.on, "fenced by "+string(d.h.name))
+		return s.b.off()
 	}
-	s.target.bmc.request(d.h, deviceTimeout, act, func(_ bool, problem bmcError) {
+	s.b.request(d.h, deviceTimeout, act, func(_ bool, problem bmcError) {
 		d.resume(func() { s.follow(s.turn.Asked(d.now(), problem.err()), problem) })
 	})
 }
 
+var bmcKinds = map[bmcError]fencing.Kind{bmcTimeout: fencing.KindTimeout, bmcRefuses: fencing.KindRefused, bmcDenied: fencing.KindAuth}
+
+// kindOf is the kind of a device's end: of its last problem.
+func kindOf(p bmcError) fencing.Kind {
+	if p == bmcNone {
+		return fencing.KindRefused
+	}
+	return bmcKinds[p]
+}
+
 // err is the problem as a device reports it.
 func (p bmcError) err() error {
-	kinds := map[bmcError]fencing.Kind{bmcTimeout: fencing.KindTimeout, bmcRefuses: fencing.KindRefused, bmcDenied: fencing.KindAuth}
 	if p == bmcNone {
 		return nil
 	}
-	return fencing.NewError(kinds[p], "bmc", "ask", "the simulated controller fails", nil)
+	return fencing.NewError(bmcKinds[p], "bmc", "ask", "the simulated controller fails", nil)
 }

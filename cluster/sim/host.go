@@ -16,6 +16,12 @@ type host struct {
 	clock hostClock
 	disk  *disk
 	bmc   *bmc
+	// outlets are of its feeds, where those can be switched.
+	outlets []*bmc
+	dog     *dog
+	// crashed is set while its kernel has crashed and saves its memory; liesDump
+	// while somebody else's word is taken for its kernel's.
+	crashed, liesDump bool
 
 	powered bool
 	// boot counts the starts of the host, run those of its daemon.
@@ -68,7 +74,7 @@ const (
 
 // powerOn starts the host; systemd starts its daemon when it is up.
 func (h *host) powerOn() {
-	if h.powered {
+	if h.powered || !h.fed() {
 		return
 	}
 	h.powered = true
@@ -94,6 +100,7 @@ func (h *host) powerOff(why string) {
 	h.frozenUntil, h.wronged = 0, 0
 	clear(h.procs)
 	h.tasks = nil
+	h.crashed, h.dog.armed = false, false
 	h.runDir = runDir{}
 	h.disk.powerLost(h.w.chance)
 	h.w.truthChanged()
@@ -105,10 +112,29 @@ func (h *host) reset(why string) {
 	h.powerOn()
 }
 
+// crash is a kernel's panic: nothing runs any more, the power stays on, and the
+// crash kernel saves the memory and starts the host again.
+func (h *host) crash(saves time.Duration) {
+	if !h.powered || h.crashed {
+		return
+	}
+	h.powerOff("its kernel crashes")
+	h.powered, h.crashed = true, true
+	boot := h.boot
+	h.w.after(saves, func() {
+		if h.crashed && h.boot == boot {
+			h.reset("its memory is saved")
+		}
+	})
+}
+
+// dumping reports whether somebody says that the host's kernel has crashed.
+func (h *host) dumping() bool { return h.crashed || h.liesDump }
+
 // startDaemon starts belayd, if it can start.
 func (h *host) startDaemon() {
 	switch {
-	case !h.powered || h.daemon != nil || h.disabled || h.away:
+	case !h.powered || h.crashed || h.daemon != nil || h.disabled || h.away:
 	case h.disk.torn:
 		h.w.note(h, "belayd refuses to start: its log is damaged")
 	case h.disk.full:

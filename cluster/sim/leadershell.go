@@ -239,6 +239,6 @@ func (l *leaderShell) look(core *leader.Core, look leader.Look) {
 // refuses reports whether a host refuses a connection at once: its kernel runs,
 // and its daemon does not.
 func (w *world) refuses(from, to *host) bool {
-	up := to.powered && !(to.frozen() && to.hostFrozen)
+	up := to.powered && !to.crashed && !(to.frozen() && to.hostFrozen)
 	return up && to.daemon == nil && w.net.packet(from, to) && w.net.packet(to, from)
 }

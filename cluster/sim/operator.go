@@ -37,6 +37,9 @@ func (o *operator) rounds() {
 	defer o.w.after(3*time.Second, o.rounds)
 	for _, h := range o.w.hosts {
 		if o.w.quiet && !h.powered && o.w.chance.of(300) {
+			for _, outlet := range h.outlets {
+				outlet.cutOff = false
+			}
 			h.powerOn()
 		}
 	}

@@ -14,7 +14,11 @@ import (
 // members at the beginning, and of these the first voters; and what it is to run.
 type scenario struct {
 	hosts, members, voters int
-	definition             *resources.Definition
+	// witness is the member that only votes, 0 for none. feeds says that hosts have two
+	// feeds, the outlets of which can be switched.
+	witness    int
+	feeds      bool
+	definition *resources.Definition
 }
 
 // spec is an agent of which only the specification is used: what its operations
@@ -63,14 +67,32 @@ func newScenario(seed uint64) *scenario {
 	}
 	def := &resources.Definition{Name: "sim"}
 	def.Properties = drawProperties(c)
+	// What came later has a stream of its own: the seeds from before stay what they were.
+	more := newChance(seed, streamDevices)
+	has := kit{kdump: more.of(150), dog: more.of(250) && mayHaveDog(&def.Properties), feeds: more.of(200)}
+	has.dogFirst, s.feeds = has.dog && more.of(500), has.feeds
+	if has != (kit{}) {
+		def.Properties.FencingTimeout = resources.Duration(70 * time.Second)
+	}
+	if s.voters == s.members && s.members > 3 && more.of(400) {
+		s.witness = s.members - 1
+	}
 	for i := range s.hosts {
 		name := hostName(i)
 		def.Nodes = append(def.Nodes, resources.Node{Name: name, Attributes: map[string]string{"room": fmt.Sprint(i % 2)}})
-		def.Fences = append(def.Fences, resources.FenceDevice{ID: "bmc-" + string(name), Agent: "bmc", Targets: []resources.NodeName{name}, Timeout: resources.Duration(10 * time.Second)})
+		if s.witness == 0 || i != s.witness {
+			def.Fences = append(def.Fences, drawDevices(more, name, has)...)
+		}
 	}
 	drawResources(c, def)
 	s.definition = def
 	return s
+}
+
+// mayHaveDog reports whether the no-quorum policy stops what a watchdog resets the
+// host for.
+func mayHaveDog(p *resources.Properties) bool {
+	return p.NoQuorumPolicy == "" || p.NoQuorumPolicy == resources.NoQuorumStop || p.NoQuorumPolicy == resources.NoQuorumSuicide
 }
 
 func drawProperties(c chance) resources.Properties {

@@ -121,8 +121,10 @@ func TestEverythingHappens(t *testing.T) {
 		"migrate_to": `"op":"migrate_to"`, "promote": `"op":"promote"`, "notify": `"op":"notify"`, "fencing": "fence.requested", "confirm": "fence.confirmed",
 		"join": "member.joined", "remove": "member.removed", "edit": "definition.set", "another term": "leads term 4", "lapse": "lapses in the kernel",
 		"restart": "belayd starts, run 3", "damage": "its log is damaged", "watchdog": "the log's disk hangs", "voters": "log configuration",
+		"proof by watchdog": `"proof":"watchdog"`, "reset": "power off: its watchdog", "proof by kdump": `"proof":"kdump"`, "feeds": "no feed is left", "witness": `"witness":true`,
+		"wrong word": "takes it for off, wrongly", "back": "member.booted/2",
 	}
-	for seed := uint64(1); len(want) > 0 && seed < 300; seed++ {
+	for seed := uint64(1); len(want) > 0 && seed < 600; seed++ {
 		s := newScenario(seed)
 		trace := strings.Join(run(s, newPlan(seed, s), true).Trace, "\n")
 		for what, text := range want {

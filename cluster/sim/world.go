@@ -92,7 +92,12 @@ func newWorld(seed uint64, s *scenario, tracing bool) *world {
 		h := &host{w: w, index: i, name: hostName(i), disk: newDisk(), procs: map[resources.InstanceID]*proc{}, moodyAt: -moodFades}
 		h.clock.drift = (w.chance.Float64()*2 - 1) * maxDrift
 		h.clock.offset = w.chance.between(-2*time.Second, 2*time.Second)
-		h.bmc = &bmc{w: w, host: h}
+		h.bmc, h.dog = &bmc{w: w, host: h}, &dog{h: h, timeout: dogTimeout}
+		if s.feeds {
+			for range outlets {
+				h.outlets = append(h.outlets, &bmc{w: w, host: h, outlet: true})
+			}
+		}
 		w.hosts = append(w.hosts, h)
 	}
 	w.found(s)
@@ -138,7 +143,7 @@ func (w *world) found(s *scenario) {
 			token := fmt.Sprintf("token-%d", i)
 			commands = append(commands,
 				&state.TokenCreated{ID: token, ExpiresAt: worldBegan.Add(time.Hour)},
-				&state.MemberJoined{Node: h.name, Address: h.address(), Voter: voter, Serial: serialOf(h, 0), Token: token})
+				&state.MemberJoined{Node: h.name, Address: h.address(), Voter: voter, Serial: serialOf(h, 0), Token: token, Witness: i == s.witness})
 		}
 	}
 	commands = append(commands, &state.DefinitionSet{Definition: s.definition})

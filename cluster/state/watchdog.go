@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -28,7 +29,22 @@ const watchdogMargin = 2 * time.Second
 // daemon that is stopped just before it feeds may do so when it goes on, but no
 // later than its host lives, which is one timeout after it last fed.
 func (w *Watchdog) Bound() time.Duration {
+	if mutant.Is(mutant.ShortBound) {
+		return w.Lease.Std()
+	}
 	return w.Lease.Std() + 2*w.Timeout.Std() + watchdogMargin
+}
+
+// MayLive reports whether a run of a member's daemon may be given a lease to feed
+// its watchdog: never one that counts as lost or is being fenced, since from then on
+// others count on its end.
+func (s *State) MayLive(node resources.NodeName, incarnation string) bool {
+	n, known := s.Nodes[node]
+	_, fenced := s.Fencing[node]
+	if mutant.Is(mutant.LeaseForAll) {
+		return known
+	}
+	return known && n.Online() && n.Off == nil && !fenced && n.Incarnation == incarnation
 }
 
 // MemberWatchdog says that a member's daemon feeds a watchdog from now on, or,

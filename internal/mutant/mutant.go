@@ -27,6 +27,10 @@ const (
 	PartialSnapshot   Name = "partial-snapshot"    // 7: a snapshot leaves something out
 	WallClock         Name = "wall-clock"          // 8: the leader measures time by the wall clock
 	LooksAtOnce       Name = "looks-at-once"       // 4: both nodes of a live migration that was given up are looked at at once
+	OneDevice         Name = "one-device"          // 2: one device of a fence level is enough
+	ShortBound        Name = "short-bound"         // 2: a watchdog is taken to have fired when the lease is over
+	LeaseForAll       Name = "lease-for-all"       // 2: a node that is being fenced may feed its watchdog
+	WitnessWorks      Name = "witness-works"       // a witness runs resources
 	BackUnasked       Name = "back-unasked"        // 2: a host that counted as off and runs comes back without having stopped anything
 	RestartIsDeath    Name = "restart-is-death"    // 9: a daemon that restarts gets its node fenced
 )
@@ -34,5 +38,6 @@ const (
 // All lists every mutant.
 var All = []Name{
 	StartBeforeStop, RecoverUnproven, OneRead, OlderTerm, RunTwice, UnknownIsNotDone, NoLease, FenceWithoutRight, NoBudget, NoShare,
-	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, LooksAtOnce, BackUnasked, RestartIsDeath,
+	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, LooksAtOnce, OneDevice, ShortBound, LeaseForAll, WitnessWorks,
+	BackUnasked, RestartIsDeath,
 }
