@@ -17,9 +17,6 @@ type Scope string
 // ScopeCluster is everything.
 const ScopeCluster Scope = "cluster"
 
-// ScopeKinds are the kinds of the scopes that have a name.
-var ScopeKinds = []string{"node", "resource", "agent"}
-
 // Parts returns the scope's kind and name; ScopeCluster has no name.
 func (s Scope) Parts() (kind, name string) {
 	kind, name, _ = strings.Cut(string(s), "/")

@@ -10,9 +10,6 @@ import (
 // users, or cert:NAME, the name in a certificate of the cluster's authority.
 type Subject string
 
-// SubjectKinds are the kinds of subjects.
-var SubjectKinds = []string{"user", "group", "cert"}
-
 // The roles that can be bound. Each but RoleNone includes the ones before it.
 const (
 	RoleNone     = "none"
