@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -240,13 +241,24 @@ func addressOf(dir string) (string, error) {
 	if data, err := os.ReadFile(path); err == nil {
 		return string(data), nil
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+	var listener net.Listener
+	var err error
+	for range portTries {
+		port := firstPort + rand.IntN(ports)
+		if listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			defer listener.Close()
+			return listener.Addr().String(), os.WriteFile(path, []byte(listener.Addr().String()), 0o600)
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String(), os.WriteFile(path, []byte(listener.Addr().String()), 0o600)
+	return "", fmt.Errorf("find a free port: %w", err)
 }
+
+// Members' ports are below those that Linux gives to connections (32768 and up,
+// ip(7)): one of those could be taken again before the member listens.
+const (
+	firstPort, ports = 20000, 12000
+	portTries        = 100
+)
 
 // CutPower switches the host off as a power failure does; PowerOn switches it on
 // again, to start with a new boot.
