@@ -49,6 +49,7 @@ esac
 case $action in
 off) [ "$mode" = lie ] || echo off >"$dir/power"; echo "Success: Powered OFF";;
 on) echo on >"$dir/power"; echo "Success: Powered ON";;
+reboot) echo "Success: Rebooted";;
 status) if [ "$(cat "$dir/power")" = on ]; then echo "Status: ON"; exit 0; else echo "Status: OFF"; exit 2; fi;;
 metadata) cat "$dir/metadata.xml";;
 *) exit 1;;
