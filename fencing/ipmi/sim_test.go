@@ -109,6 +109,10 @@ func TestIPMISim(t *testing.T) {
 			if outcome != fencing.OutcomeConfirmed {
 				t.Errorf("outcome %v (%v)", outcome, err)
 			}
+			outcome, evidence, err = fencing.Cycle(t.Context(), d, quick)
+			if outcome != fencing.OutcomeConfirmed || len(evidence) != 1 || evidence[0].Step != fencing.StepCycle {
+				t.Errorf("cycle: %v (%v)\n%+v", outcome, err, evidence)
+			}
 			wrong := device(t, nil, addr, "password", "another")
 			if _, _, err := wrong.Status(t.Context()); fencing.KindOf(err) != fencing.KindAuth {
 				t.Errorf("wrong password: %v", err)
