@@ -76,6 +76,7 @@ func faultKinds() map[string]kind {
 		"edit_twice":  {weight: 3, amount: 100, begin: editTwice},
 		"disable":     {weight: 3, amount: 6, least: 5 * s, most: 30 * s, begin: disable},
 		"move":        {weight: 3, amount: 6, begin: move},
+		"move_late":   {weight: 3, begin: moveLate},
 		"restart_it":  {weight: 2, amount: 6, begin: restartIt},
 		"fence": {weight: 2, begin: func(w *world, f Fault, h, _ *host) func() {
 			return w.ask(h, &state.FenceRequested{Node: h.name, Action: resources.FencingReboot, Reason: "asked for"})

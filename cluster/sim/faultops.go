@@ -70,6 +70,19 @@ func move(w *world, f Fault, h, _ *host) func() {
 	return w.ask(h, &state.ResourceMoved{Resource: resource(d.state, f.Amount), To: h.name, Until: d.wall().Add(30 * time.Second)})
 }
 
+// moveLate moves the guest live, by a call that comes to its end after its time.
+func moveLate(w *world, f Fault, h, _ *host) func() {
+	d := w.operator.anyDaemon()
+	for _, from := range w.hosts {
+		if d == nil || from == h || from.procs["guest"] == nil {
+			continue
+		}
+		from.mood.late++
+		return w.ask(h, &state.ResourceMoved{Resource: "guest", To: h.name, Until: d.wall().Add(30 * time.Second)})
+	}
+	return nil
+}
+
 func restartIt(w *world, f Fault, h, _ *host) func() {
 	d := w.operator.anyDaemon()
 	if d == nil {
