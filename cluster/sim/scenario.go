@@ -80,9 +80,10 @@ func newScenario(seed uint64) *scenario {
 	for i := range s.hosts {
 		name := hostName(i)
 		def.Nodes = append(def.Nodes, resources.Node{Name: name, Attributes: map[string]string{"room": fmt.Sprint(i % 2)}})
-		if s.witness == 0 || i != s.witness {
-			def.Fences = append(def.Fences, drawDevices(more, name, has)...)
+		if s.witness > 0 && i == s.witness {
+			has = kit{} // an operator may fence it all the same
 		}
+		def.Fences = append(def.Fences, drawDevices(more, name, has)...)
 	}
 	drawResources(c, def)
 	s.definition = def
