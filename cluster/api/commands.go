@@ -22,7 +22,7 @@ var asked = map[string]Role{
 
 // reported are the commands that members may send to the leader, about
 // themselves only.
-var reported = map[string]Role{"instance.reported": RolePeer, "member.booted": RolePeer, "member.watchdog": RolePeer, "unit.held": RolePeer, "unit.released": RolePeer}
+var reported = map[string]Role{"instance.reported": RolePeer, "member.booted": RolePeer, "member.watchdog": RolePeer, "member.renewed": RolePeer, "unit.held": RolePeer, "unit.released": RolePeer}
 
 func (s *Server) command(r *http.Request, body []byte, who Identity) (any, error) {
 	command, err := commandOf(body, who, asked)
@@ -44,6 +44,8 @@ func (s *Server) peerPropose(r *http.Request, body []byte, who Identity) (any, e
 	case *state.MemberBooted:
 		about = c.Node
 	case *state.MemberWatchdog:
+		about = c.Node
+	case *state.MemberRenewed:
 		about = c.Node
 	case *state.UnitHeld:
 		about = c.Node

@@ -114,12 +114,13 @@ func (j *judge) certificates() string {
 	return "the first runs out on " + first.UTC().Format(time.DateOnly)
 }
 
-// renewal is how a certificate is replaced. The authority's outlives its hosts.
+// renewal is how a certificate is replaced: belayd renews its own long before, so
+// something keeps it from that. The authority's outlives its hosts.
 func renewal(name, node string) string {
 	if strings.HasPrefix(name, "ca") {
 		return "found the cluster anew before then: belayctl export, belayctl cluster init, belayctl apply"
 	}
-	return fmt.Sprintf("belayctl node standby %s --wait; belayctl node remove %s; then, there: belayctl cluster join with a new token", node, node)
+	return fmt.Sprintf("belayd renews it by itself: see why it did not, on %s: journalctl -u belayd | grep certificate; systemctl restart belayd tries at once", node)
 }
 
 // host: systemd and root are there for what needs them.

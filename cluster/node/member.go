@@ -62,6 +62,7 @@ type Member struct {
 	node  *Node
 	mux   *security.Mux
 	creds *security.Credentials
+	files security.Files
 }
 
 // TLSDir is where a member keeps its keys, below its data directory.
@@ -87,7 +88,7 @@ func Assemble(parts Parts) (*Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Member{parts: parts}
+	m := &Member{parts: parts, files: files}
 	var machine atomic.Pointer[machine]
 	m.creds, err = security.NewCredentials(material, func(name, serial string) bool {
 		current := machine.Load()
@@ -206,6 +207,7 @@ func (m *Member) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return m.node.Run(ctx) })
 	group.Go(func() error { return m.cutOffRevoked(ctx) })
+	group.Go(func() error { return m.keepCertificate(ctx) })
 	return group.Wait()
 }
 

@@ -168,7 +168,9 @@ func (ca *CA) sign(csrPEM []byte, template *x509.Certificate, now time.Time, lif
 	if template.SerialNumber, err = newSerial(); err != nil {
 		return nil, err
 	}
-	template.NotBefore = now.Add(-backdate)
+	if template.NotBefore.IsZero() {
+		template.NotBefore = now.Add(-backdate)
+	}
 	template.NotAfter = now.Add(life)
 	if template.NotAfter.After(ca.cert.NotAfter) {
 		template.NotAfter = ca.cert.NotAfter

@@ -44,6 +44,7 @@ var registry = map[string]func() Command{
 	"member.booted/1":       func() Command { return new(MemberBooted) },
 	"member.booted/2":       func() Command { return new(MemberBooted) }, // of a host that counted as off
 	"member.verdict/1":      func() Command { return new(MemberVerdict) },
+	"member.renewed/1":      func() Command { return new(MemberRenewed) },
 	"member.watchdog/1":     func() Command { return new(MemberWatchdog) },
 	"member.watchdog/2":     func() Command { return new(MemberWatchdog) }, // why it is not fed
 	"definition.set/1":      func() Command { return new(DefinitionSet) },

@@ -32,6 +32,7 @@ func samples() []Command {
 		&MemberJoined{Node: "b", Address: "192.0.2.2:7450", Voter: true, Serial: "02", Token: "t", Digest: "d"},
 		&MemberJoined{Node: "w", Address: "192.0.2.3:7450", Voter: true, Serial: "03", Token: "t", Digest: "d", Witness: true},
 		&MemberVoting{Node: "b", Voter: true},
+		&MemberRenewed{Node: "b", Serial: "04", ExpiresAt: epoch},
 		&MemberRemoved{Node: "b", Force: true},
 		&MemberBooted{Node: "b", Incarnation: "i", BootID: "boot", Address: "192.0.2.2:7450", Software: 1},
 		&MemberBooted{Node: "b", Incarnation: "i", BootID: "boot", Address: "192.0.2.2:7450", Software: 1, Stopped: "f7"},

@@ -2,6 +2,7 @@ package state
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
@@ -192,7 +193,9 @@ func (c *MemberRemoved) apply(t *tx) error {
 	t.withdrawUnfencing(c.Node)
 	if n.Serial != "" {
 		t.s.Revoked = maps.Clone(t.s.Revoked)
-		t.s.Revoked[n.Serial] = c.Node
+		for _, serial := range append(slices.Clone(n.Earlier), n.Serial) {
+			t.s.Revoked[serial] = c.Node
+		}
 	}
 	t.event("member", c.Node, "", "removed")
 	return nil

@@ -129,6 +129,9 @@ type Node struct {
 	JoinedAt time.Time          `json:"joined_at"`
 	// Serial of its certificate, to revoke it on removal.
 	Serial string `json:"serial,omitempty"`
+	// Earlier are the serials of the certificates that it had before, oldest first,
+	// at most maxEarlier.
+	Earlier []string `json:"earlier_serials,omitempty"`
 	// Witness votes and keeps the log, and does nothing else: it runs nothing, is
 	// never fenced and fences nobody, whatever the definition says.
 	Witness bool `json:"witness,omitempty"`

@@ -18,6 +18,7 @@ import "github.com/belay-ha/belay/resources"
 //	4  the audit, and from where a command was asked for (Envelope.From)
 //	4  unfencing (unfence.*/1), and definitions that say it (definition.set/3); why a watchdog is
 //	   not fed (member.watchdog/2)
+//	4  renewed certificates (member.renewed/1)
 //	4  roles (role.bound/1, certificate.issued/1); units that are taken over
 //	   (takeover.set/1, unit.held/1, unit.released/1)
 //	4  a host that counted as off says that it has stopped everything (member.booted/2)
@@ -73,6 +74,7 @@ var newer = map[string]int{
 	"unit.held/1":          VersionAdmin,
 	"unit.released/1":      VersionAdmin,
 	"certificate.issued/1": VersionAdmin,
+	"member.renewed/1":     VersionAdmin,
 }
 
 // Needs returns the command set that a command belongs to. Whoever proposes it

@@ -78,7 +78,7 @@ critical  compute-7: fence device bmc-compute-7 does not answer controller-1: au
           cure: belayctl fence check bmc-compute-7
 
 warning   controller-1: node.crt runs out on 2026-03-14T05:06:07Z: then nobody talks to it
-          cure: belayctl node standby controller-1 --wait; belayctl node remove controller-1; then, there: belayctl cluster join with a new token
+          cure: belayd renews it by itself: see why it did not, on controller-1: journalctl -u belayd | grep certificate; systemctl restart belayd tries at once
 
 warning   controller-1: systemd also starts keystone.service, which resource keystone manages: at boot it runs where the cluster has not put it
           cure: belayctl resource take-over keystone

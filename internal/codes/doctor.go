@@ -5,7 +5,7 @@ const nextDoctor = "belayctl doctor"
 
 var doctorCodes = []Entry{
 	{
-		Code: "certificate", Family: Doctor, Short: "a certificate runs out, or cannot be read", Cause: "Members know each other by certificates only. With none that is valid nobody talks to the member.",
+		Code: "certificate", Family: Doctor, Short: "a certificate runs out, or cannot be read", Cause: "Members know each other by certificates only; belayd renews its own when a third of its life is left. With none that is valid nobody talks to the member.",
 		Cure: "Renew it as the finding says.", Next: nextDoctor, Example: "/var/lib/belay/tls/node.crt runs out on 2026-03-14T00:00:00Z: then nobody talks to it",
 	},
 	{
