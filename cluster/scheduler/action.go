@@ -3,16 +3,16 @@ package scheduler
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
 )
 
-// action is a transition.Action in the making: edges are collected as they are
-// found and sorted at the end.
-type action struct {
-	transition.Action
+// links are what an action of the same index waits for: they are collected as
+// they are found, and sorted into the action at the end.
+type links struct {
 	after []int32
 	// soft holds the edges that optional orders ask for: they are added last,
 	// and only where they make no loop.
@@ -20,7 +20,8 @@ type action struct {
 }
 
 func (p *planner) addAction(a transition.Action) int {
-	p.acts = append(p.acts, action{Action: a})
+	p.acts = append(p.acts, a)
+	p.links = append(p.links, links{})
 	return len(p.acts) - 1
 }
 
@@ -31,10 +32,45 @@ func (p *planner) edge(before, after int32, optional bool) {
 		return
 	}
 	if optional {
-		p.acts[after].soft = append(p.acts[after].soft, before)
+		p.links[after].soft = append(p.links[after].soft, before)
 		return
 	}
-	p.acts[after].after = append(p.acts[after].after, before)
+	p.links[after].after = append(p.links[after].after, before)
+}
+
+// link writes into the actions what they wait for, all in one piece of memory.
+func (p *planner) link() {
+	total := 0
+	for i := range p.links {
+		total += len(p.links[i].after)
+	}
+	p.linked = slices.Grow(p.linked[:0], total)
+	for i := range p.links {
+		from := len(p.linked)
+		for _, before := range p.links[i].after {
+			p.linked = append(p.linked, int(before))
+		}
+		p.acts[i].After = nil
+		if end := len(p.linked); end > from {
+			p.acts[i].After = p.linked[from:end:end]
+		}
+	}
+}
+
+// makeRoom makes room for the actions, so that they are not copied from place to
+// place: each instance has a probe at most, and few have more than one step.
+func (p *planner) makeRoom() {
+	room := 0
+	for k := range p.insts {
+		i := &p.insts[k]
+		if p.prims[i.prim].unit >= 0 && p.mustProbe(i) {
+			room++
+		}
+		if i.op != nil || i.tgt != i.cur && (i.tgt.Active() || i.active()) {
+			room++
+		}
+	}
+	p.acts, p.links = slices.Grow(p.acts, room), slices.Grow(p.links, room)
 }
 
 // addInstanceActions adds what leads each instance from its role to its target:

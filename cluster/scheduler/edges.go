@@ -49,13 +49,17 @@ func (p *planner) raise(before int32, i *inst) {
 // afterProbes: nothing is started or promoted before it is known everywhere
 // what is there.
 func (p *planner) afterProbes(q *prim, rising []int) {
-	for _, fk := range q.insts {
-		probe := p.insts[fk].acts[actProbe]
-		if probe < 0 {
-			continue
+	p.probes = p.probes[:0]
+	for _, k := range q.insts {
+		if probe := p.insts[k].acts[actProbe]; probe >= 0 {
+			p.probes = append(p.probes, probe)
 		}
-		for _, k := range rising {
-			p.raise(probe, &p.insts[k])
+	}
+	for _, k := range rising {
+		for _, at := range [...]int32{p.insts[k].acts[actStart], p.insts[k].acts[actPromote]} {
+			if at >= 0 && p.acts[at].InFlight == "" {
+				p.links[at].after = append(p.links[at].after, p.probes...)
+			}
 		}
 	}
 }
@@ -212,22 +216,13 @@ func (p *planner) leaveFirst(aRole resources.Role, a *inst, bRole resources.Role
 // still come from an older version. It is false where a live migration goes round
 // in a loop: then the plan has to be made without it.
 func (p *planner) breakLoops() bool {
-	plain := make([]transition.Action, len(p.acts))
-	fill := func() {
-		for i := range p.acts {
-			plain[i].After = plain[i].After[:0]
-			for _, before := range p.acts[i].after {
-				plain[i].After = append(plain[i].After, int(before))
-			}
-		}
-	}
-	fill()
-	for loop := transition.Cycle(plain); loop != nil; loop = transition.Cycle(plain) {
+	p.link()
+	for loop := transition.Cycle(p.acts); loop != nil; loop = transition.Cycle(p.acts) {
 		if p.giveUpLive(loop) {
 			return false
 		}
 		p.holdLoop(loop)
-		fill()
+		p.link()
 	}
 	p.addSoft()
 	return true
@@ -238,6 +233,9 @@ func (p *planner) breakLoops() bool {
 // where it can, after what it should wait for; when nothing can come next but
 // against an optional order, the first action in the plan's order goes ahead.
 func (p *planner) addSoft() {
+	if !slices.ContainsFunc(p.links, func(l links) bool { return len(l.soft) > 0 }) {
+		return
+	}
 	hard, soft := make([]int, len(p.acts)), make([]int, len(p.acts))
 	type out struct {
 		to   int32
@@ -245,11 +243,11 @@ func (p *planner) addSoft() {
 	}
 	next := make([][]out, len(p.acts))
 	for i := range p.acts {
-		hard[i], soft[i] = len(p.acts[i].after), len(p.acts[i].soft)
-		for _, before := range p.acts[i].after {
+		hard[i], soft[i] = len(p.links[i].after), len(p.links[i].soft)
+		for _, before := range p.links[i].after {
 			next[before] = append(next[before], out{int32(i), false})
 		}
-		for _, before := range p.acts[i].soft {
+		for _, before := range p.links[i].soft {
 			next[before] = append(next[before], out{int32(i), true})
 		}
 	}
@@ -270,9 +268,9 @@ func (p *planner) addSoft() {
 		i := ready[at]
 		at++
 		laid[i] = true
-		for _, before := range p.acts[i].soft {
+		for _, before := range p.links[i].soft {
 			if laid[before] {
-				p.acts[i].after = append(p.acts[i].after, before)
+				p.links[i].after = append(p.links[i].after, before)
 			}
 		}
 		for _, n := range next[i] {
@@ -297,7 +295,7 @@ func (p *planner) holdLoop(loop []int) {
 	text := "waits for itself"
 	for k, i := range loop {
 		before := int32(loop[(k+1)%len(loop)])
-		p.acts[i].after = slices.DeleteFunc(p.acts[i].after, func(b int32) bool { return b == before })
+		p.links[i].after = slices.DeleteFunc(p.links[i].after, func(b int32) bool { return b == before })
 		text += fmt.Sprintf(", %s after %s", p.acts[i].Key, p.acts[before].Key)
 	}
 	for _, i := range loop {
@@ -318,8 +316,8 @@ func (p *planner) topological() []int {
 	open := make([]int, len(p.acts))
 	var ready []int32
 	for i := range p.acts {
-		open[i] = len(p.acts[i].after)
-		for _, before := range p.acts[i].after {
+		open[i] = len(p.links[i].after)
+		for _, before := range p.links[i].after {
 			next[before] = append(next[before], int32(i))
 		}
 		if open[i] == 0 && p.acts[i].InFlight != "" {

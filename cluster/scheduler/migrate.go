@@ -220,8 +220,8 @@ func (p *planner) migrationEdges() {
 	for _, m := range p.migrations {
 		from, to := &p.insts[m.from], &p.insts[m.to]
 		leave, arrive, stop := from.acts[actMigrate], to.acts[actStart], from.acts[actStop]
-		p.acts[arrive].after = slices.DeleteFunc(p.acts[arrive].after, func(b int32) bool { return b == stop })
-		p.acts[arrive].soft = slices.DeleteFunc(p.acts[arrive].soft, func(b int32) bool { return b == stop })
+		p.links[arrive].after = slices.DeleteFunc(p.links[arrive].after, func(b int32) bool { return b == stop })
+		p.links[arrive].soft = slices.DeleteFunc(p.links[arrive].soft, func(b int32) bool { return b == stop })
 		if leave < 0 || p.acts[leave].InFlight != "" {
 			continue
 		}
@@ -241,12 +241,12 @@ func (p *planner) downBeforeLeaving(stops map[int32]bool) {
 		changed := false
 		for _, m := range p.migrations {
 			stop := p.insts[m.from].acts[actStop]
-			for _, before := range slices.Clone(p.acts[stop].after) {
+			for _, before := range slices.Clone(p.links[stop].after) {
 				if !stops[before] {
 					continue
 				}
-				for _, down := range p.acts[before].after {
-					if a := &p.acts[down]; a.Kind == transition.KindStop && !stops[down] && !slices.Contains(p.acts[stop].after, down) {
+				for _, down := range p.links[before].after {
+					if a := &p.acts[down]; a.Kind == transition.KindStop && !stops[down] && !slices.Contains(p.links[stop].after, down) {
 						p.edge(down, stop, false)
 						changed = true
 					}
@@ -306,7 +306,7 @@ func firstAct(i *inst) int32 {
 // moveEdges makes one action wait for what another waits for, but for what that
 // keeps.
 func (p *planner) moveEdges(of, to int32, keeps func(before int32) bool) {
-	a := &p.acts[of]
+	a := &p.links[of]
 	for _, before := range a.after {
 		if !keeps(before) {
 			p.edge(before, to, false)

@@ -104,7 +104,7 @@ func (b *noticeBoard) announce() {
 			}
 			a := &b.p.acts[at]
 			a.Notify = true
-			if len(a.after) > 0 || a.Wait != "" || b.owed(about) {
+			if len(b.p.links[at].after) > 0 || a.Wait != "" || b.owed(about) {
 				continue // not its turn yet
 			}
 			op, _ := a.Kind.Op()
@@ -134,7 +134,7 @@ func (b *noticeBoard) due(about state.Place) int32 {
 	for _, k := range b.q.insts {
 		if i := &b.p.insts[k]; b.p.place(i) == about {
 			for _, slot := range toldSlots {
-				if at := i.acts[slot]; at >= 0 && b.p.acts[at].InFlight == "" && len(b.p.acts[at].after) == 0 {
+				if at := i.acts[slot]; at >= 0 && b.p.acts[at].InFlight == "" && len(b.p.links[at].after) == 0 {
 					return at
 				}
 			}

@@ -92,7 +92,9 @@ func (p *planner) policyInput() *policy.Input {
 	p.connectRemotes(in)
 	active := make([]int, len(p.nodes))
 	for k := range p.insts {
-		active[p.insts[k].node]++
+		if i := &p.insts[k]; i.active() {
+			active[i.node]++
+		}
 	}
 	for n := range in.Status {
 		in.Status[n].History = make([]policy.ResourceHistory, 0, active[n])

@@ -1,8 +1,6 @@
 package scheduler
 
 import (
-	"slices"
-
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
 )
@@ -11,13 +9,6 @@ import (
 // daemon started, or since an operation ended unknown: it comes before anything
 // else that is done to the instance.
 func (p *planner) addProbes() {
-	probes := 0
-	for k := range p.insts {
-		if p.prims[p.insts[k].prim].unit >= 0 && p.mustProbe(&p.insts[k]) {
-			probes++
-		}
-	}
-	p.acts = slices.Grow(p.acts, probes)
 	for qi := range p.prims {
 		q := &p.prims[qi]
 		if q.unit < 0 {

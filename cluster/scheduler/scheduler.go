@@ -90,6 +90,7 @@ func (p *planner) plan() transition.Transition {
 	p.markRestarts()
 	p.chooseMigrations()
 
+	p.makeRoom()
 	p.addProbes()
 	p.addInstanceActions()
 	p.holdTargets()
@@ -123,6 +124,8 @@ type planner struct {
 	inner  map[resources.NodeName]resources.ResourceID
 	units  []unit
 	byUnit map[resources.ResourceID]int
+	// requires is what a resource requires that does not say.
+	requires resources.Requires
 	// locations say where resources may run, for the policy engine.
 	locations []policy.LocationConfig
 
@@ -137,7 +140,12 @@ type planner struct {
 	underWay, migrations []migration
 	unmovable            map[int]bool
 
-	acts   []action
+	// acts are what is to be done, in the making; links what each waits for,
+	// linked the same as the actions have it.
+	acts   []transition.Action
+	links  []links
+	linked []int
+	probes []int32        // of one primitive, while it is put in order
 	scores []policy.Score // what the policy engine chose by, where asked for
 }
 
@@ -156,15 +164,13 @@ func (p *planner) recheck(at time.Time) {
 
 // result turns the plan into data.
 func (p *planner) result() transition.Transition {
-	p.t.Actions = make([]transition.Action, len(p.acts))
-	for i := range p.acts {
-		a := &p.acts[i]
-		slices.Sort(a.after)
-		for _, before := range slices.Compact(a.after) {
-			a.After = append(a.After, int(before))
-		}
-		p.t.Actions[i] = a.Action
+	for i := range p.links {
+		after := p.links[i].after
+		slices.Sort(after)
+		p.links[i].after = slices.Compact(after)
 	}
+	p.link()
+	p.t.Actions = p.acts
 	p.t.Targets = p.targets()
 	p.explain()
 	slices.SortStableFunc(p.t.Problems, func(a, b transition.Problem) int { return int(b.Severity - a.Severity) })

@@ -121,12 +121,10 @@ func after(op resources.Op, role resources.Role) resources.Role {
 // unpackStatus finds the instances that matter: what runs or may run, what is
 // under way, what failed, and what nobody has looked at.
 func (p *planner) unpackStatus() {
-	p.insts = make([]inst, 0, 2*len(p.prims))
-	for ni := range p.nodes {
+	for ni, found := range p.sights() {
 		if p.nodes[ni].gone {
 			continue
 		}
-		found := p.sightOf(ni)
 		for _, at := range found.matter {
 			p.addInst(int(at.prim), int(at.copy), ni, p.prims[at.prim].ids[at.copy])
 		}
@@ -141,6 +139,28 @@ func (p *planner) unpackStatus() {
 		q := &p.prims[i.prim]
 		q.unprobed = q.unprobed || p.mustProbe(i) || (!i.probed && i.op != nil)
 	}
+}
+
+// sights looks at all nodes that are not gone, and makes room for the instances
+// found: where nobody has looked yet that is every copy on every node.
+func (p *planner) sights() []sight {
+	all, total, of := make([]sight, len(p.nodes)), 0, make([]int, len(p.prims))
+	for ni := range p.nodes {
+		if p.nodes[ni].gone {
+			continue
+		}
+		all[ni] = p.sightOf(ni)
+		total += len(all[ni].matter)
+		for _, at := range all[ni].matter {
+			of[at.prim]++
+		}
+	}
+	p.insts = make([]inst, 0, total+len(p.prims)) // and about one more each that is still to be placed
+	slab := make([]int, total)
+	for qi, count := range of {
+		p.prims[qi].insts, slab = slab[:0:count], slab[count:]
+	}
+	return all
 }
 
 func (p *planner) matters(n *node, q *prim, ni int, st *state.Instance) bool {

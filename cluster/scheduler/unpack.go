@@ -142,6 +142,7 @@ type unit struct {
 // unit, each group is one, at the place of its first member.
 func (p *planner) unpackUnits() {
 	d := p.def
+	p.requires = p.usualRequires()
 	p.byPrim = make(map[resources.ResourceID]int, len(d.Resources))
 	p.byUnit = make(map[resources.ResourceID]int, len(d.Resources))
 	groupOf := map[resources.ResourceID]*resources.Group{}
@@ -219,7 +220,7 @@ func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit,
 		id: r.ID, res: r, unit: index, facts: p.opts.Facts(r.Agent),
 		stickiness:     meta(m.Stickiness, parent.Stickiness, d.Stickiness, sticky),
 		targetRole:     meta(m.TargetRole, parent.TargetRole, d.TargetRole, resources.RolePromoted),
-		requires:       meta(m.Requires, parent.Requires, d.Requires, p.usualRequires()),
+		requires:       meta(m.Requires, parent.Requires, d.Requires, p.requires),
 		threshold:      meta(m.MigrationThreshold, parent.MigrationThreshold, d.MigrationThreshold, 0),
 		failureTimeout: meta(m.FailureTimeout, parent.FailureTimeout, d.FailureTimeout, 0).Std(),
 		multiple:       meta(m.MultipleActive, parent.MultipleActive, d.MultipleActive, resources.MultipleActiveStopStart),
