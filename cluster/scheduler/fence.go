@@ -173,15 +173,15 @@ func (p *planner) fenceBudget() (left int, grows time.Time) {
 const ByCluster = "cluster"
 
 // fenceShare returns how many more nodes may be fenced so that never more than
-// half of the members (at least one) are being fenced or lie fenced at once.
+// half of the members (at least one) are being fenced or lie fenced at once. A
+// witness is none of those members; one that somebody has fenced counts.
 func (p *planner) fenceShare() int {
 	members, fenced := 0, 0
 	for i := range p.nodes {
 		n := &p.nodes[i]
-		if !n.defined {
-			continue
+		if n.defined {
+			members++
 		}
-		members++
 		if p.s.Fencing[n.name] != nil || liesFenced(n.st) {
 			fenced++
 		}

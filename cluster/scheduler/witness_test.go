@@ -50,3 +50,27 @@ func TestTwoVotersAreTold(t *testing.T) {
 		}
 	}
 }
+
+// A witness that somebody has fenced is one of those that are being fenced: the
+// fault may be the cluster's own.
+func TestFencedWitnessCountsAgainstTheShare(t *testing.T) {
+	for fenced, want := range map[bool]string{false: "", true: "half of the members are being fenced or lie fenced: the fault may be ours"} {
+		world := newCluster("n1", "n2", "n3", "n4", "n5")
+		world.d.Properties.FenceBudget = 5
+		world.parse("node n3 off\nnode n4 dead since=-1s")
+		w := world.s.Nodes["n5"]
+		w.Witness = true
+		if fenced {
+			world.s.Fencing["n5"] = &state.Fencing{ID: "f1", Node: "n5", Action: resources.FencingReboot, By: "root", Phase: state.FencingRequested}
+		}
+		plan := scheduler.Plan(world.build(), world.now, world.opts)
+		for _, a := range plan.Actions {
+			if a.Key == "fence n4" && a.Wait != want {
+				t.Errorf("a fenced witness %v: n4 waits for %q, want %q", fenced, a.Wait, want)
+			}
+		}
+		if !slices.ContainsFunc(plan.Actions, func(a transition.Action) bool { return a.Key == "fence n4" }) {
+			t.Error("n4 is not to be fenced")
+		}
+	}
+}

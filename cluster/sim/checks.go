@@ -208,10 +208,9 @@ func (c *checks) requested(e *entry, command *state.FenceRequested, before *stat
 		count(f)
 	}
 	for _, n := range before.Nodes {
-		if _, defined := before.Definition.Node(n.Name); !defined {
-			continue
+		if _, defined := before.Definition.Node(n.Name); defined && !n.Witness {
+			members++
 		}
-		members++
 		if before.Fencing[n.Name] != nil || n.Off != nil && n.Off.By == "power" {
 			down++
 		}
