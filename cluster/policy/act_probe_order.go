@@ -8,58 +8,27 @@ package policy
 // what waits for a stop waits for the probe, since that may show that a stop is
 // needed.
 func (e *engine) orderProbes() {
-	walk := probeWalk{marks: make([]bool, len(e.actions))}
+	walk := newProbeWalk(e)
 	for _, r := range e.all {
 		if r.variant != Primitive {
 			continue
 		}
-		walk.rsc, walk.found = r, walk.found[:0]
+		walk.begin(r)
 		for _, a := range r.actions {
 			if !a.isProbe() {
 				continue
 			}
 			for _, rel := range a.after[:len(a.after):len(a.after)] {
 				e.orderInstanceStarts(a, rel)
-				for _, down := range walk.from(e, rel.action) {
-					e.orderActions(a, down, orderPlain)
+				for _, down := range walk.from(rel.action) {
+					if down.rsc != r {
+						e.orderActions(a, down, orderPlain)
+					}
 				}
 			}
 		}
 	}
 	e.orderProbesLikeStops()
-}
-
-// probeWalk finds the stops and demotions that the probes of one resource come
-// before. The probes on all nodes share what it finds.
-type probeWalk struct {
-	rsc   *resource
-	marks []bool // by the action's id
-	seen  []*action
-	downs []*action
-	found []probeReach
-}
-
-// probeReach is what lies behind one action.
-type probeReach struct {
-	after *action
-	downs []*action
-}
-
-// from lists the stops and demotions that the action leads to.
-func (w *probeWalk) from(e *engine, after *action) []*action {
-	for _, reach := range w.found {
-		if reach.after == after {
-			return reach.downs
-		}
-	}
-	w.downs = nil
-	w.follow(e, after)
-	for _, a := range w.seen {
-		w.marks[a.id] = false
-	}
-	w.seen = w.seen[:0]
-	w.found = append(w.found, probeReach{after, w.downs})
-	return w.downs
 }
 
 // orderInstanceStarts keeps the inactive instances of a clone from starting
@@ -74,56 +43,6 @@ func (e *engine) orderInstanceStarts(probe *action, rel relation) {
 		start := then.after[i].action
 		if start.rsc != nil && len(start.rsc.runningOn) == 0 && start.rsc.collection() == then.rsc && start.task == taskStart {
 			e.orderActions(probe, start, orderPlain|firstBlocksThen)
-		}
-	}
-}
-
-// follow collects the stops and demotions of all that has to follow the action,
-// in case they are parts of restarts.
-func (w *probeWalk) follow(e *engine, after *action) {
-	if w.marks[after.id] {
-		return
-	}
-	w.marks[after.id] = true
-	w.seen = append(w.seen, after)
-	r := after.rsc
-	if r != nil && r.variant == Primitive && r != w.rsc {
-		w.collect(after)
-	}
-	var partner *resource
-	interleaved := r != nil && r.variant > Group && r.clone != nil && r.clone.interleave
-	if interleaved {
-		partner = new(propagation).neighbour(w.rsc, r, false)
-	}
-	for _, rel := range after.after {
-		if rel.flags&firstImpliesThen == 0 {
-			// From the point of a collection to its members.
-			next := rel.action.rsc
-			if r == nil || r.variant < Group || w.rsc.parent == r || next == nil || next.variant > Group || next.parent != r {
-				continue
-			}
-			if interleaved && partner != next {
-				continue
-			}
-		}
-		w.follow(e, rel.action)
-	}
-}
-
-// collect takes the actions that undo the one given.
-func (w *probeWalk) collect(after *action) {
-	down := ""
-	switch after.task {
-	case taskStart:
-		down = taskStop
-	case taskPromote:
-		down = taskDemote
-	default:
-		return
-	}
-	for _, a := range after.rsc.actions {
-		if a.key == down && !a.is(actPseudo) {
-			w.downs = append(w.downs, a)
 		}
 	}
 }

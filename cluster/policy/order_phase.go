@@ -2,6 +2,18 @@ package policy
 
 // order makes relations of all orderings, and makes them hold.
 func (e *engine) order() {
+	e.makeRelations()
+	p := newPropagation(e)
+	for i := len(e.actions) - 1; i >= 0; i-- {
+		p.blockDependents(e.actions[i])
+	}
+	e.orderProbes()
+	p.all()
+	e.dropInvalid()
+}
+
+// makeRelations makes relations of all orderings.
+func (e *engine) makeRelations() {
 	// What is configured comes before what follows from the resources, so that
 	// it is what a person is told.
 	implied := e.orderings
@@ -13,13 +25,6 @@ func (e *engine) order() {
 	// Orders may have made starts that nothing else needs: probes come before
 	// them too, and so before what follows from them.
 	e.orderProbeStarts()
-	p := newPropagation(e)
-	for i := len(e.actions) - 1; i >= 0; i-- {
-		p.blockDependents(e.actions[i])
-	}
-	e.orderProbes()
-	p.all()
-	e.dropInvalid()
 }
 
 // dropInvalid drops orderings that cannot hold: of what is inside a guest with

@@ -135,18 +135,52 @@ func pairs(words ...string) []policy.AttributeSet {
 	return []policy.AttributeSet{set}
 }
 
-// BenchmarkCompute plans a cluster in which nothing is to be done, and one that
-// has just lost a node. Besides the time it reports the processor's, which is
-// what counts on a busy machine.
+// BenchmarkCompute plans a cluster in which nothing is to be done, one that has
+// just lost a node, and one in which nobody has looked yet what runs. Besides the
+// time it reports the processor's, which is what counts on a busy machine.
 func BenchmarkCompute(b *testing.B) {
 	for _, size := range benchSizes {
 		idle, dead := size.running(b)
 		for _, state := range []struct {
 			name string
 			in   *policy.Input
-		}{{"idle", idle}, {"node-dead", dead}} {
+		}{{"idle", idle}, {"node-dead", dead}, {"unprobed", unprobed(idle)}} {
 			b.Run(size.String()+"/"+state.name, func(b *testing.B) {
 				measure(b, func() { policy.Compute(state.in) })
+			})
+		}
+	}
+}
+
+// unprobed is the same cluster before anything was looked for.
+func unprobed(in *policy.Input) *policy.Input {
+	blank := *in
+	blank.Status = slices.Clone(in.Status)
+	for n := range blank.Status {
+		blank.Status[n].History = nil
+	}
+	return &blank
+}
+
+// BenchmarkUnprobedClones plans clones with a copy on each of 64 nodes, each
+// ordered after the one before it, of which nothing is probed yet.
+func BenchmarkUnprobedClones(b *testing.B) {
+	for _, clones := range []int{5, 10, 20} {
+		for _, interleave := range []string{"true", "false"} {
+			in := unprobed(runningCluster(64, 3, -1))
+			for k := range clones {
+				c := madeCluster{}
+				id := fmt.Sprint("rsc-", k)
+				in.Resources = append(in.Resources, policy.ResourceConfig{
+					ID: id + "-clone", Variant: policy.Clone, Meta: pairs("interleave", interleave),
+					Members: []policy.ResourceConfig{c.primitive(id, "ocf", "pacemaker", "Dummy")},
+				})
+				if k > 0 {
+					in.Orders = append(in.Orders, policy.OrderConfig{ID: "o-" + id, First: fmt.Sprint("rsc-", k-1, "-clone"), Then: id + "-clone"})
+				}
+			}
+			b.Run(fmt.Sprintf("%d/interleave=%s", clones, interleave), func(b *testing.B) {
+				measure(b, func() { policy.Compute(in) })
 			})
 		}
 	}
