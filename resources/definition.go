@@ -206,6 +206,10 @@ type Properties struct {
 	// FenceLimit-th time in FenceLimitWindow is left off.
 	FenceLimit       int      `json:"fence_limit,omitempty"`        // 3
 	FenceLimitWindow Duration `json:"fence_limit_window,omitempty"` // 1h
+	// FenceQuarantine is how long a node that was fenced for the second time in
+	// FenceLimitWindow is given nothing to run after its return; each further
+	// fencing doubles it, up to FenceLimitWindow. 0 switches it off.
+	FenceQuarantine *Duration `json:"fence_quarantine,omitempty"` // 1m
 	// FenceCheckInterval is how often each of two members looks whether a fence
 	// device would do its work; 0 switches it off.
 	FenceCheckInterval *Duration `json:"fence_check_interval,omitempty"` // 60s

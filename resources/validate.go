@@ -186,6 +186,7 @@ func (v *validator) cluster() {
 	v.spans(path, map[string]Duration{
 		"fencing_timeout": p.FencingTimeout, "lease": p.Lease, "startup_grace": p.StartupGrace, "fence_window": p.FenceWindow, "fence_limit_window": p.FenceLimitWindow,
 		"priority_fencing_delay": p.PriorityFencingDelay,
+		"fence_quarantine":       Or(p.FenceQuarantine, 0),
 		"fence_check_interval":   Or(p.FenceCheckInterval, 0),
 	})
 }

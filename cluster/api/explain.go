@@ -259,7 +259,18 @@ func (e *explainer) holds(n *state.Node) string {
 	case n.InMaintenance(e.x.At), e.s.InMaintenance(e.x.At):
 		return "in maintenance"
 	}
-	return ""
+	return e.quarantine(n.Name)
+}
+
+// quarantine says until when the plan gives a node nothing because it was fenced
+// again; empty if it does not, as where no other node could run anything.
+func (e *explainer) quarantine(node resources.NodeName) string {
+	q := e.s.QuarantineOf(node, e.x.At)
+	planned := slices.ContainsFunc(e.plan.Problems, func(p transition.Problem) bool { return p.Code == "fence_quarantine" && p.Node == node })
+	if q == nil || !planned {
+		return ""
+	}
+	return fmt.Sprintf("in quarantine until %s, fenced %d times in %s", q.Until.UTC().Format(time.RFC3339), q.Times, q.Window)
 }
 
 // actions lists what is still to be done to the resource, each with what it

@@ -92,6 +92,8 @@ func (e *explainer) forNode(n *state.Node, x NodeExplanation) {
 	switch held := e.holds(n); held {
 	case "":
 		e.forUsable(n.Name, x)
+	case e.quarantine(n.Name):
+		e.remedy(n.Name, "belayctl fence release "+name, "end its quarantine, or wait for the end")
 	case "in standby":
 		e.remedy(n.Name, "belayctl node unstandby "+name, "end its standby")
 	case "in maintenance":

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,46 @@ func TestRepeatedFencingEnds(t *testing.T) {
 	}
 	status := everythingRuns(t, c, outage)
 	if held(status) {
+		t.Errorf("problems: %+v", status.Problems)
+	}
+}
+
+// A node that comes back after its second fencing waits, until it is released.
+func TestQuarantine(t *testing.T) {
+	c, _ := running(t, nil)
+	untilVersion(t, c, state.VersionQuarantine)
+	before := stateOf(t, c)
+	changed := before.Definition.Clone()
+	changed.Properties.FenceQuarantine = new(resources.Duration(time.Hour))
+	if _, err := c.Client().Command(t.Context(), &state.DefinitionSet{Base: before.Revision, Definition: changed}); err != nil {
+		t.Fatal(err)
+	}
+	victim := c.hosts[2]
+	for times := 1; times <= 2; times++ {
+		if times == 2 {
+			everythingRuns(t, c, outage)
+		}
+		victim.CutPower()
+		eventually(t, "it is fenced and comes back", outage, func() bool {
+			s := stateOf(t, c)
+			return len(s.FenceHistory) == times && s.Nodes[victim.Name()].Online()
+		})
+	}
+	waits := func(s api.Status) bool {
+		return slices.ContainsFunc(s.Problems, func(p api.ProblemStatus) bool {
+			return p.Code == "fence_quarantine" && p.Node == victim.Name() && p.Next == "belayctl fence release "+string(victim.Name())
+		})
+	}
+	until(t, c, "it is in quarantine, and nothing is under way", outage, func(s api.Status) bool { return waits(s) && len(s.Actions) == 0 })
+	for _, i := range stateOf(t, c).Nodes[victim.Name()].Instances {
+		if i.Role.Active() || !i.Probed {
+			t.Errorf("%s is %s, looked at: %v", i.ID, i.Role, i.Probed)
+		}
+	}
+	if _, err := c.Client().Command(t.Context(), &state.FenceReleased{Node: victim.Name(), Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	if status := everythingRuns(t, c, outage); waits(status) {
 		t.Errorf("problems: %+v", status.Problems)
 	}
 }

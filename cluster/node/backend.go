@@ -145,8 +145,8 @@ func judgeWait(plan *transition.Transition, live api.Live, request api.WaitReque
 		}
 	}
 	for _, p := range plan.Problems {
-		if p.Code == "fence_limit" {
-			continue // that a node is left off is no matter of what was asked for
+		if p.Code == "fence_limit" || p.Code == "fence_quarantine" {
+			continue // that a node is left off, or waits, is no matter of what was asked for
 		}
 		if p.Severity >= transition.SeverityWarning && (concerns(p.Resource) || p.Resource == "") {
 			answer.Problems = append(answer.Problems, api.ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})

@@ -38,6 +38,9 @@ func (c *cluster) node(plain []string, set map[string]string) error {
 			return fmt.Errorf("unknown node word %q", w)
 		}
 	}
+	if set["booted"] != "" {
+		n.BootedAt = at(set["booted"])
+	}
 	if set["since"] != "" {
 		n.Since = at(set["since"])
 	}

@@ -320,6 +320,12 @@ func (c *cluster) property(set map[string]string) error {
 				return err
 			}
 			p.FenceLimitWindow = d
+		case "fence_quarantine":
+			d, err := resources.ParseDuration(value)
+			if err != nil {
+				return err
+			}
+			p.FenceQuarantine = &d
 		case "fence_budget":
 			p.FenceBudget = number(value)
 		default:

@@ -83,6 +83,7 @@ func (p *planner) plan() transition.Transition {
 
 	p.unpackColocations()
 	p.banCutOff()
+	p.banQuarantined()
 	p.placeAll()
 	p.setTargets()
 	p.unpackOrders()

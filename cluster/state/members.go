@@ -261,6 +261,9 @@ func (c *MemberBooted) apply(t *tx) error {
 		n.Address = c.Address
 	}
 	n.Liveness, n.Since, n.Evidence, n.Off = LivenessAlive, t.at, nil, nil
+	if q := t.s.QuarantineOf(c.Node, t.at); q != nil && (rebooted || c.Stopped != "") {
+		t.detail("fencing", c.Node, "", "in quarantine until %s: fenced %d times in %s", q.Until.UTC().Format(time.RFC3339), q.Times, q.Window)
+	}
 	return nil
 }
 

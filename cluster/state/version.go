@@ -22,6 +22,7 @@ import "github.com/belay-ha/belay/resources"
 //	4  roles (role.bound/1, certificate.issued/1); units that are taken over
 //	   (takeover.set/1, unit.held/1, unit.released/1)
 //	4  a host that counted as off says that it has stopped everything (member.booted/2)
+//	4  quarantine: fence.released/1 ends it, and definitions say how long (definition.set/3)
 const Version = 4
 
 const (
@@ -47,6 +48,9 @@ const (
 	VersionLooks = 4
 	// VersionUnfencing is the first command set with unfencing.
 	VersionUnfencing = 4
+	// VersionQuarantine is the first command set with quarantine, which
+	// fence.released/1 ends.
+	VersionQuarantine = 4
 )
 
 // newer holds the command set of each command that not every release of this

@@ -10,6 +10,9 @@ import (
 // VersionRules would misunderstand or cannot read. A rule is text, so that an older
 // member reads what it does not understand, and would place otherwise when it leads.
 func saysLater(d *resources.Definition) bool {
+	if d.Properties.FenceQuarantine != nil {
+		return true
+	}
 	withParams := func(o resources.Operation) bool { return len(o.Params) > 0 }
 	for _, list := range [][]resources.Resource{d.Resources, d.Templates} {
 		for i := range list {

@@ -103,6 +103,11 @@ func TestExplainText(t *testing.T) {
 			}
 			return c
 		}},
+		{"quarantine", "reader --node controller-1", func(t *testing.T) *console {
+			c := explaining(t, true, nil, &state.NodeStandby{Node: "controller-1", Standby: true})
+			c.quarantined("controller-1")
+			return c
+		}},
 		{"under-way", "reader", func(t *testing.T) *console {
 			c := explaining(t, false, nil)
 			name := resources.NodeName("")

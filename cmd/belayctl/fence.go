@@ -189,10 +189,11 @@ func (a *app) fenceReleaseCommand() *cobra.Command {
 	var flags changeFlags
 	var reason string
 	cmd := &cobra.Command{
-		Use: "release NODE", Short: "Let a node come back that was fenced too often", Args: arguments(1, 1),
+		Use: "release NODE", Short: "Let a node come back that was fenced too often, or end its quarantine", Args: arguments(1, 1),
 		Long: `Switches a node on that the cluster has left off because it was fenced
-fence_limit times in fence_limit_window, and begins to count anew. Find out first
-why it was fenced: see belayctl fence history NODE.`,
+fence_limit times in fence_limit_window, or ends the quarantine (fence_quarantine)
+of one that has come back, and begins to count anew. Find out first why it was
+fenced: see belayctl fence history NODE.`,
 		Example: "  belayctl fence release controller-1 --reason 'memory replaced'",
 	}
 	flags.add(cmd)
@@ -245,6 +246,11 @@ func (a *app) fenceHistoryCommand() *cobra.Command {
 			}
 			for _, f := range all {
 				a.printFencing(w, f, true)
+			}
+			for _, name := range s.NodeNames() {
+				if q := s.QuarantineOf(name, a.now()); q != nil && (len(args) == 0 || string(name) == args[0]) {
+					fmt.Fprintf(w, "%s was fenced %d times in %s and is in quarantine until %s; to end it: belayctl fence release %s\n", name, q.Times, q.Window, q.Until.Format(time.RFC3339), name)
+				}
 			}
 		})
 	}

@@ -106,6 +106,14 @@ var clusterCodes = []Entry{
 		Example: "node controller-1 was fenced 3 times within 1h0m0s and is left off",
 	},
 	{
+		Code: "fence_quarantine", Family: Cluster,
+		Short:   "a node that was fenced again is back, and is given nothing to run for some time",
+		Cause:   "A node that is lost again and again would take services on each return and lose them again. It votes and is watched meanwhile, and what runs there stays.",
+		Cure:    "Wait for the end, or find out what is wrong with the host and end it at once.",
+		Next:    "belayctl fence release NODE",
+		Example: "node controller-1 was fenced 2 times in 1h0m0s and is in quarantine until 2026-03-01T10:01:00Z: nothing is started there before",
+	},
+	{
 		Code: "migration_threshold", Family: Cluster,
 		Short:   "a resource has failed too often on a node and may not run there",
 		Cause:   "Its failures there have reached migration_threshold. They age out after failure_timeout, where that is set.",

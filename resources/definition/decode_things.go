@@ -56,6 +56,7 @@ func (d *decoder) properties(i *item) {
 			*field = *given
 		}
 	}
+	set(&p.FenceQuarantine, i.duration("fence_quarantine"))
 	set(&p.FenceCheckInterval, i.duration("fence_check_interval"))
 	if n := i.number("fence_budget"); n != nil {
 		p.FenceBudget = *n

@@ -152,6 +152,9 @@ func (w *writer) cluster(def *resources.Definition) {
 		w.number("fence_limit", &p.FenceLimit)
 	}
 	w.duration("fence_limit_window", p.FenceLimitWindow)
+	if p.FenceQuarantine != nil {
+		w.line("fence_quarantine", quote(durationText(*p.FenceQuarantine)))
+	}
 	if p.FenceCheckInterval != nil {
 		w.line("fence_check_interval", quote(durationText(*p.FenceCheckInterval)))
 	}

@@ -161,6 +161,7 @@ func drawDefinition(t *rapid.T) *resources.Definition {
 			PriorityFencingDelay: maybe(t, anyRound, "priority delay"),
 			FenceLimit:           maybe(t, anyCount, "limit"), FenceLimitWindow: maybe(t, anyRound, "limit window"),
 			FenceWindow: maybe(t, anyRound, "window"), FenceCheckInterval: optional(t, anyRound, "check"),
+			FenceQuarantine: optional(t, anyRound, "quarantine"),
 		},
 		Defaults: resources.Defaults{Resource: drawMeta(t), Op: resources.Operation{
 			Interval: maybe(t, anyRound, "interval"), Timeout: maybe(t, anyRound, "timeout"), OnFail: maybe(t, rapid.Just(resources.OnFailBlock), "on fail"),

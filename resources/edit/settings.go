@@ -159,6 +159,7 @@ func propertySetters(p *resources.Properties) map[string]setter {
 		"fence_limit":            plain(&p.FenceLimit, parseCount),
 		"priority_fencing_delay": plain(&p.PriorityFencingDelay, resources.ParseDuration),
 		"fence_limit_window":     plain(&p.FenceLimitWindow, resources.ParseDuration),
+		"fence_quarantine":       optional(&p.FenceQuarantine, resources.ParseDuration),
 		"fence_check_interval":   optional(&p.FenceCheckInterval, resources.ParseDuration),
 	}
 }

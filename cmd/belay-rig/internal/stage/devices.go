@@ -17,6 +17,11 @@ import (
 // guard would rightly stop whoever loses a node every half minute.
 const manyFences = 1000
 
+// fenceOften lifts what bounds repeated fencing.
+func fenceOften(p *resources.Properties) {
+	p.FenceBudget, p.FenceLimit, p.FenceQuarantine = manyFences, manyFences, new(resources.Duration)
+}
+
 // fenceBy applies the definition with its fence devices replaced by those of
 // one kind.
 func (s *Stage) fenceBy(ctx context.Context, file, device string) error {
@@ -37,7 +42,7 @@ func (s *Stage) fenceBy(ctx context.Context, file, device string) error {
 			}
 			f.Agent, f.Params = device, params
 		}
-		def.Properties.FenceBudget, def.Properties.FenceLimit = manyFences, manyFences
+		fenceOften(&def.Properties)
 		return nil
 	})
 }

@@ -15,7 +15,7 @@ import (
 // Prepare readies a deployed cloud for Checks, which fence more often than the
 // defaults allow.
 func (s *Stage) Prepare(ctx context.Context) error {
-	_, err := s.anyHost(ctx, "belayctl", "property", "set", fmt.Sprintf("fence_budget=%d", manyFences), fmt.Sprintf("fence_limit=%d", manyFences))
+	_, err := s.anyHost(ctx, "belayctl", "property", "set", fmt.Sprintf("fence_budget=%d", manyFences), fmt.Sprintf("fence_limit=%d", manyFences), "fence_quarantine=0s")
 	return err
 }
 

@@ -370,7 +370,7 @@ func notes(outcome chaos.Outcome) string {
 // exclusive resource.
 func (s *Stage) Brace(ctx context.Context) error {
 	err := s.applyEdited(ctx, s.definition, "chaos", func(def *resources.Definition) error {
-		def.Properties.FenceBudget, def.Properties.FenceLimit = manyFences, manyFences
+		fenceOften(&def.Properties)
 		forgotten := resources.Duration(forgetAfter)
 		def.Defaults.Resource.FailureTimeout = &forgotten
 		def.Resources = append(def.Resources, resources.Resource{
