@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // probe creates the actions that find out where resources are active, wherever
 // that is not known. A start waits for all probes of its resource.
 func (e *engine) probe() {
@@ -129,6 +131,7 @@ func (e *engine) probePrimitive(r *resource, n *node) bool {
 	if n.guest() && !e.probeGuest(r, n) {
 		return false
 	}
+	e.makeProbeRoom(r)
 	a := e.makeAction(r, taskMonitor, taskMonitor, 0, n, false) // once for each node
 	a.unset(actOptional)                                        // also of what is not managed
 	e.orderAfterUnfencing(r, n, a, orderPlain)
@@ -138,6 +141,23 @@ func (e *engine) probePrimitive(r *resource, n *node) bool {
 		a.expected = rcPromoted
 	}
 	return true
+}
+
+// makeProbeRoom allocates the probes of a resource on all nodes in one piece: they
+// are made node by node and looked at resource by resource. Of a clone each copy is
+// probed on few nodes.
+func (e *engine) makeProbeRoom(r *resource) {
+	if r.probed || r.collection().variant >= Clone {
+		return
+	}
+	r.probed = true
+	room := 0
+	for _, n := range e.nodes {
+		if n.online && !r.known(n) {
+			room++
+		}
+	}
+	r.spare, r.actions = make([]action, room), slices.Grow(r.actions, room)
 }
 
 // probeGuest reports whether a resource has to be probed on a guest node. It has

@@ -49,6 +49,7 @@ func (e *engine) orderInstanceStarts(probe *action, rel relation) {
 
 // orderProbesLikeStops gives probes the place that orderings give to stops.
 func (e *engine) orderProbesLikeStops() {
+	var thens []*action
 	for i := range e.orderings {
 		o := &e.orderings[i]
 		if o.flags == 0 || o.firstRsc == nil || o.firstRsc == o.thenRsc || o.firstTask != taskStop || o.firstInterval > 0 {
@@ -63,23 +64,25 @@ func (e *engine) orderProbesLikeStops() {
 		if o.flags&^orderPlain == ifSameNodeOrTarget || o.flags&^orderPlain == ifRequired {
 			flags = o.flags
 		}
-		e.orderProbesBefore(o, flags)
+		thens = thens[:0]
+		if o.then != nil {
+			thens = append(thens, o.then)
+		} else {
+			thens = appendActions(thens, o.thenRsc, o.thenTask, max(0, o.thenInterval))
+		}
+		if len(thens) > 0 {
+			e.orderProbesBefore(o.firstRsc, thens, flags)
+		}
 	}
 }
 
-func (e *engine) orderProbesBefore(o *ordering, flags orderFlags) {
-	for _, probe := range o.firstRsc.actions {
+func (e *engine) orderProbesBefore(r *resource, thens []*action, flags orderFlags) {
+	for _, probe := range r.actions {
 		if probe.key != taskMonitor || probe.interval != 0 {
 			continue
 		}
-		if o.then != nil {
-			if probeComesBefore(probe, o.then) {
-				e.orderActions(probe, o.then, flags)
-			}
-			continue
-		}
-		for _, then := range o.thenRsc.actions {
-			if then.key == o.thenTask && then.interval == max(0, o.thenInterval) && probeComesBefore(probe, then) {
+		for _, then := range thens {
+			if probeComesBefore(probe, then) {
 				e.orderActions(probe, then, flags)
 			}
 		}

@@ -55,6 +55,9 @@ type engine struct {
 	spare      []action           // allocated ahead
 	singletons map[string]*action // actions of no resource and no node, by key
 	orderings  []ordering
+	// spareRelations are allocated ahead, for actions that come before one other.
+	spareRelations []relation
+	lastTimeout    lastTimeout
 
 	deferred []deferredCheck
 

@@ -113,7 +113,7 @@ func (a *action) planned() bool {
 func (g *grapher) connect() {
 	g.plan.Steps = make([]Step, len(g.steps))
 	for _, a := range g.steps {
-		g.plan.Steps[a.number] = g.e.step(a)
+		g.e.fill(&g.plan.Steps[a.number], a)
 	}
 	seen := make([]int, len(g.steps)) // the last step that waits for a step, plus one
 	for _, a := range g.steps {

@@ -1,8 +1,8 @@
 package policy
 
-// step describes an action of the plan.
-func (e *engine) step(a *action) Step {
-	s := Step{
+// fill describes an action of the plan.
+func (e *engine) fill(s *Step, a *action) {
+	*s = Step{
 		Number:      a.number,
 		Pseudo:      a.is(actPseudo),
 		Task:        a.task,
@@ -32,7 +32,7 @@ func (e *engine) step(a *action) Step {
 			if leavesDigest(a) {
 				s.Digest = e.sumOf(a.rsc, a.node, a.task, a.interval)
 			}
-			s.Timeout = e.opTimeout(a.rsc, e.opConfig(a.rsc, a.task, a.interval), a.task, a.interval)
+			s.Timeout = e.timeoutOf(a)
 		}
 	}
 	if a.migrateSource != nil && a.migrateTarget != nil {
@@ -41,7 +41,6 @@ func (e *engine) step(a *action) Step {
 	if a.notify != nil {
 		s.Notify = [2]string{a.notify.kind, a.notify.operation}
 	}
-	return s
 }
 
 // leavesDigest tells of operations whose parameters are compared later on: those

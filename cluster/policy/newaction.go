@@ -34,7 +34,7 @@ func (e *engine) newKeyedAction(r *resource, key, task string, interval time.Dur
 
 // makeAction makes an action that is known not to be there yet.
 func (e *engine) makeAction(r *resource, key, task string, interval time.Duration, n *node, optional bool) *action {
-	a := e.allocateAction()
+	a := e.allocateActionOf(r)
 	a.rsc, a.key, a.task, a.interval, a.node = r, key, task, interval, n
 	a.set(actRunnable)
 	if optional {
@@ -104,6 +104,20 @@ func (e *engine) allocateAction() *action {
 	}
 	a := &e.spare[0]
 	e.spare = e.spare[1:]
+	return e.number(a)
+}
+
+// allocateActionOf takes what was allocated for the resource alone, if anything.
+func (e *engine) allocateActionOf(r *resource) *action {
+	if len(r.spare) == 0 {
+		return e.allocateAction()
+	}
+	a := &r.spare[0]
+	r.spare = r.spare[1:]
+	return e.number(a)
+}
+
+func (e *engine) number(a *action) *action {
 	a.id = len(e.actions)
 	e.actions = append(e.actions, a)
 	return a

@@ -30,6 +30,17 @@ func (e *engine) addOrdering(o ordering) {
 	e.orderMigrations(&o)
 }
 
+// allocateRelation returns an empty list with room for one: before most actions of
+// a large cluster, probes, one other comes.
+func (e *engine) allocateRelation() []relation {
+	if len(e.spareRelations) == 0 {
+		e.spareRelations = make([]relation, max(16, min(len(e.actions), 1024)))
+	}
+	list := e.spareRelations[:0:1]
+	e.spareRelations = e.spareRelations[1:]
+	return list
+}
+
 // orderActions orders two actions at once. Repeating what an ordering between
 // them says already changes nothing; it reports whether it did.
 func (e *engine) orderActions(first, then *action, flags orderFlags) bool {
@@ -45,6 +56,9 @@ func (e *engine) orderActions(first, then *action, flags orderFlags) bool {
 		if list[i].action == other && list[i].flags&flags != 0 {
 			return false
 		}
+	}
+	if first.after == nil {
+		first.after = e.allocateRelation()
 	}
 	first.after = append(first.after, relation{action: then, flags: flags})
 	then.before = append(then.before, relation{action: first, flags: flags})

@@ -77,6 +77,8 @@ type resource struct {
 	merit      resources.Score // and with what else is for its node: who is promoted first
 
 	actions []*action
+	spare   []action // allocated ahead: see makeProbeRoom
+	probed  bool     // has probes
 	// deeds are the actions that are neither monitors nor notifications, as far
 	// as deedsSeen: see deedsList.
 	deeds     []*action
