@@ -76,7 +76,7 @@ func faultKinds() map[string]kind {
 		"edit_twice":  {weight: 3, amount: 100, begin: editTwice},
 		"disable":     {weight: 3, amount: 6, least: 5 * s, most: 30 * s, begin: disable},
 		"move":        {weight: 3, amount: 6, begin: move},
-		"move_late":   {weight: 3, begin: moveLate},
+		"move_late":   {weight: 6, begin: moveLate},
 		"restart_it":  {weight: 2, amount: 6, begin: restartIt},
 		"fence": {weight: 2, begin: func(w *world, f Fault, h, _ *host) func() {
 			return w.ask(h, &state.FenceRequested{Node: h.name, Action: resources.FencingReboot, Reason: "asked for"})
@@ -338,14 +338,16 @@ func outletStuck(w *world, f Fault, h, _ *host) func() {
 	return func() { o.broken = false }
 }
 
-// dogOnly is a host that nobody reaches, neither its daemon nor what switches its
-// power, while its daemon stands still for a part of the time.
+// dogOnly is a host that nobody reaches, neither its daemon nor its power controller
+// nor, half of the time, the outlets of its feeds, while its daemon stands still for
+// a part of the time.
 func dogOnly(w *world, f Fault, h, other *host) func() {
+	stuck := len(h.outlets) > 0 && w.chance.of(500)
 	cut := func(on bool) {
 		w.each(h, true, true, func(l *link) { l.cut = on })
 		h.bmc.hang = on
 		for _, o := range h.outlets {
-			o.hang = on
+			o.hang = on && stuck
 		}
 	}
 	cut(true)

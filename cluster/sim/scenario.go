@@ -69,7 +69,7 @@ func newScenario(seed uint64) *scenario {
 	def.Properties = drawProperties(c)
 	// What came later has a stream of its own: the seeds from before stay what they were.
 	more := newChance(seed, streamDevices)
-	has := kit{kdump: more.of(150), dog: more.of(250) && mayHaveDog(&def.Properties), feeds: more.of(200)}
+	has := kit{kdump: more.of(150), dog: more.of(250) && mayHaveDog(&def.Properties), feeds: more.of(300)}
 	has.dogFirst, s.feeds = has.dog && more.of(500), has.feeds
 	if has != (kit{}) {
 		def.Properties.FencingTimeout = resources.Duration(70 * time.Second)
@@ -152,7 +152,7 @@ func drawResources(c chance, def *resources.Definition) {
 			def.Colocations = append(def.Colocations, resources.Colocation{ID: "group-door", Resource: "group", With: "door", Score: pick(c, []resources.Score{-resources.Infinity, 500, resources.Infinity})})
 		}
 	}
-	if c.of(500) {
+	if c.of(800) {
 		add(resources.Resource{ID: "guest", Agent: agentGuest, Meta: resources.Meta{AllowMigrate: ptr(true)}})
 	}
 	if c.of(300) {
