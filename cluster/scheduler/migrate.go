@@ -60,9 +60,13 @@ func (p *planner) find(id resources.InstanceID, node resources.NodeName) int {
 func (p *planner) chooseMigrations() {
 	for _, m := range p.underWay {
 		from, to := &p.insts[m.from], &p.insts[m.to]
-		if from.tgt == resources.RoleStopped && to.tgt == resources.RoleStarted && !from.pinned && !to.pinned && !to.restart && !p.unmovable[m.from] {
-			p.takeMigration(m)
+		if from.tgt != resources.RoleStopped || to.tgt != resources.RoleStarted || from.pinned || to.pinned || to.restart || p.unmovable[m.from] {
+			continue
 		}
+		if endsMigration(from) || endsMigration(to) {
+			continue // it was given up before, and what ends it is on its way
+		}
+		p.takeMigration(m)
 	}
 	if p.s.Version >= state.VersionMore {
 		for qi := range p.prims {
@@ -146,6 +150,12 @@ func changes(i *inst) bool {
 		return false
 	}
 	return i.op.Op != resources.OpProbe && i.op.Op != resources.OpMonitor && i.op.Op != resources.OpNotify
+}
+
+// endsMigration reports whether an operation is in flight that is no part of a
+// migration and changes the instance: when it is over, there is none to go on with.
+func endsMigration(i *inst) bool {
+	return changes(i) && i.op.Op != resources.OpMigrateTo && i.op.Op != resources.OpMigrateFrom
 }
 
 // failedBefore reports whether a failure of the operation still counts.
