@@ -39,6 +39,11 @@ type Harness interface {
 	Secrets() []string
 }
 
+// Commander is a Harness that knows which programs its agent has run.
+type Commander interface {
+	Commands() []agents.Command
+}
+
 // Run checks the contract in real time.
 func Run(t *testing.T, build func(t *testing.T) Harness) {
 	run(t, build, func(t *testing.T, body func(*testing.T)) { body(t) })
@@ -319,6 +324,24 @@ func discretion(t *testing.T, h Harness) {
 		for _, secret := range h.Secrets() {
 			if strings.Contains(said, secret) {
 				t.Errorf("%s shows a secret: %.200q", op, said)
+			}
+		}
+	}
+	if c, known := h.(Commander); known {
+		wordless(t, c.Commands(), h.Secrets())
+	}
+}
+
+// wordless holds that no program was told a secret by its arguments, which every
+// user of a host can read.
+func wordless(t *testing.T, commands []agents.Command, secrets []string) {
+	if len(commands) == 0 {
+		t.Error("no program was run: the search proves nothing")
+	}
+	for _, c := range commands {
+		for _, secret := range secrets {
+			if strings.Contains(strings.Join(c.Args, "\x00"), secret) {
+				t.Errorf("the arguments of %s hold a secret", c.Path)
 			}
 		}
 	}

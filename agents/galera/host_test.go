@@ -201,6 +201,8 @@ func (h *fakeHost) Running() bool     { return h.units.Running() }
 func (h *fakeHost) Noise()            { h.MakeNoise(testPassword) }
 func (h *fakeHost) Secrets() []string { return []string{testPassword} }
 
+func (h *fakeHost) Commands() []agents.Command { return h.runner.Calls() }
+
 // bootstraps sets the advice of the chosen member.
 func (h *fakeHost) bootstraps(uuid, seqno string) *fakeHost {
 	h.advice = map[string]string{adviceMode: modeBootstrap, adviceUUID: uuid, adviceSeqno: seqno}

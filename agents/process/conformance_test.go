@@ -51,4 +51,6 @@ func (h *harness) Running() bool     { return h.units.Running() }
 func (h *harness) Noise()            { h.MakeNoise(h.Secrets()...) }
 func (h *harness) Secrets() []string { return []string{"correct horse"} }
 
+func (h *harness) Commands() []agents.Command { return h.runner.Calls() }
+
 func TestConformance(t *testing.T) { agenttest.RunBubbled(t, newHarness) }

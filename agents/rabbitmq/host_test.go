@@ -297,6 +297,8 @@ func (h *fakeHost) Running() bool     { return h.units.Running() }
 func (h *fakeHost) Noise()            { h.MakeNoise(hidden) }
 func (h *fakeHost) Secrets() []string { return []string{hidden} }
 
+func (h *fakeHost) Commands() []agents.Command { return h.runner.Calls() }
+
 func TestConformance(t *testing.T) {
 	agenttest.RunBubbled(t, func(t *testing.T) agenttest.Harness { return newCluster(t, "n1").host("n1") })
 }
