@@ -107,6 +107,7 @@ func (p *application) run(ctx context.Context, verb string) error {
 	if err != nil {
 		return err
 	}
+	p.app.noteClear(current.Definition, next.definition)
 	return p.app.carryOut(ctx, c, current, next, &p.flags, p.yes)
 }
 

@@ -106,6 +106,7 @@ func (a *app) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.noteClear(&resources.Definition{}, def)
 			counts := validAnswer{len(def.Nodes), len(def.Fences), len(def.Resources), len(def.Groups), len(def.Orders) + len(def.Colocations) + len(def.Locations) + len(def.Tickets)}
 			return a.print(counts, func(w io.Writer) {
 				fmt.Fprintf(w, "%s: valid: %d nodes, %d fence devices, %d resources, %d groups, %d constraints\n", strings.Join(args, ", "),

@@ -48,4 +48,15 @@ func TestPasswordsInTheClearAreTold(t *testing.T) {
 	if said := c.err.String(); strings.Contains(said, "in the clear") {
 		t.Errorf("said again: %s", said)
 	}
+	file := definitionFile(t, `params = { endpoint = "https://192.0.2.1" }`, `params = { endpoint = "https://192.0.2.1", username = "admin", password = "hunter2" }`)
+	for _, command := range [][]string{{"validate", file}, {"plan", "-f", file}, {"apply", "-f", file, "--yes"}} {
+		c.must(t, command...)
+		if said := c.err.String(); strings.Count(said, "fence[bmc-compute-0].password is in the clear") != 1 {
+			t.Errorf("%s said: %s", command[0], said)
+		}
+	}
+	c.must(t, "apply", "-f", file)
+	if said := c.err.String(); strings.Contains(said, "in the clear") {
+		t.Errorf("apply said again: %s", said)
+	}
 }
