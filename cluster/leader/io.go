@@ -154,7 +154,8 @@ type Witness struct {
 // Looked answers a Look.
 type Looked struct {
 	ID uint64
-	// Reachable says that somebody's detector reached the member just now.
+	// Reachable says that somebody's detector reached the member just now, or that
+	// its daemon answered.
 	Reachable bool
 	// HostAlive says that its host refuses connections: the host lives, and its
 	// daemon does not.

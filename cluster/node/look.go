@@ -38,6 +38,11 @@ func (n *Node) look(ctx context.Context, asked leader.Look) leader.Looked {
 		refused, text := n.config.DialHost(ctx, asked.Address)
 		add(false, refused, n.evidence("tcp", text))
 	})
+	work.Go(func() {
+		if text, answered := n.askDaemon(ctx, asked); answered {
+			add(true, false, n.evidence("api", text))
+		}
+	})
 	for _, witness := range asked.Witnesses {
 		work.Go(func() {
 			answer, err := n.client(witness.Name, witness.Address).Check(ctx, asked.Node)
@@ -49,6 +54,17 @@ func (n *Node) look(ctx context.Context, asked leader.Look) leader.Looked {
 	}
 	work.Wait()
 	return found
+}
+
+// askDaemon asks a member's daemon for an answer. One that has just started again
+// accepts connections, as the kernel of a frozen host does, before gossip knows of
+// it; but a frozen one does not answer.
+func (n *Node) askDaemon(ctx context.Context, asked leader.Look) (text string, answered bool) {
+	began := time.Now()
+	if _, err := n.client(asked.Node, asked.Address).Echo(ctx, ""); err != nil {
+		return "", false
+	}
+	return fmt.Sprintf("its daemon answered within %s", time.Since(began).Round(time.Millisecond)), true
 }
 
 // dialHost tells a host without a daemon from a host that is gone: the first
