@@ -66,6 +66,13 @@ func (l *logBook) Write(line []byte) (int, error) {
 
 func (l *logBook) Sync() error { return nil }
 
+// bytes returns what was logged so far; gossip's last probes outlive its end.
+func (l *logBook) bytes() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.text.Bytes())
+}
+
 // TestNoSecretComesOut plants a secret, has it used by an agent that says it aloud
 // and by a power controller that refuses it, and searches all that a cluster
 // writes, logs and answers for it.
@@ -145,7 +152,7 @@ func TestNoSecretComesOut(t *testing.T) {
 	}
 	stop()
 	running = false
-	searched["log"] = book.text.Bytes()
+	searched["log"] = book.bytes()
 	if err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err

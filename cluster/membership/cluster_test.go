@@ -176,7 +176,7 @@ func (r *rig) close() {
 	for _, n := range r.nodes {
 		<-n.done
 	}
-	time.Sleep(3 * time.Second) // memberlist's own probes in flight
+	time.Sleep(time.Minute) // memberlist's own probes in flight
 }
 
 // verdict is what observer holds of node.
