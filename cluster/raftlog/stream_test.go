@@ -99,8 +99,15 @@ func TestNodesOverSockets(t *testing.T) {
 	if s := nodes[1].Status(); s.LeaderID != "n0" || s.LeaderAddr != streams[0].Addr().String() {
 		t.Errorf("n1 sees leader %+v", s)
 	}
-	if c := nodes[0].Contacts(); len(c) != 2 || c[0].LastContact.IsZero() {
-		t.Errorf("contacts %+v", c)
+	// What was replicated may arrive before the first heartbeat is answered.
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		c := nodes[0].Contacts()
+		if len(c) == 2 && !c[0].LastContact.IsZero() && !c[1].LastContact.IsZero() {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("contacts %+v", c)
+		}
 	}
 	streams[0].Sever()
 	next := waitForLeader(t, nodes[1:])
