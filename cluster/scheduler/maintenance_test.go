@@ -8,6 +8,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
 )
 
 // TestMaintenanceIsNotRemembered: a planner that remembers earlier plans sees each
@@ -46,5 +47,35 @@ func TestMaintenanceIsNotRemembered(t *testing.T) {
 	check("expired")
 	if len(plans) < 4 {
 		t.Errorf("only %d different plans: the maintenance changes nothing", len(plans))
+	}
+}
+
+// TestRestartInMaintenance: a restart that is asked for and held back is told of,
+// so that who waits for it learns that nothing happens.
+func TestRestartInMaintenance(t *testing.T) {
+	for name, scope := range map[string]state.Scope{"its own": "resource/a", "its node's": "node/n1", "the cluster's": state.ScopeCluster, "none": ""} {
+		c := cluster3().parse("rsc a\nis a@n1 started\n")
+		s := c.build()
+		s.Version = state.Version
+		commands := []state.Command{&state.ResourceRestart{Resource: "a"}}
+		if scope != "" {
+			commands = append(commands, &state.MaintenanceSet{Scope: scope, Until: epoch.Add(time.Minute)})
+		}
+		for _, command := range commands {
+			var result state.Result
+			if s, result = state.ApplyCommand(s, s.Index+1, 3, epoch, "alice", command); result.Err != nil {
+				t.Fatal(result.Err)
+			}
+		}
+		plan := scheduler.Plan(s, epoch, c.opts)
+		held := 0
+		for _, p := range plan.Problems {
+			if p.Code == "restart_held" && p.Resource == "a" && p.Node == "n1" && p.Severity == transition.SeverityWarning {
+				held++
+			}
+		}
+		if want := scope != ""; (held == 1) != want || (len(plan.Actions) == 0) != want {
+			t.Errorf("maintenance %s: told %d times, %d actions", name, held, len(plan.Actions))
+		}
 	}
 }

@@ -103,10 +103,29 @@ func (p *planner) reportUnplaced() {
 // compareDigests compares what is active with the definition.
 func (p *planner) compareDigests() {
 	for k := range p.insts {
-		if i := &p.insts[k]; p.prims[i.prim].unit >= 0 && i.copy >= 0 && !i.pinned && !i.left && !i.comes && !p.nodes[i.node].unclean {
+		i := &p.insts[k]
+		switch {
+		case p.prims[i.prim].unit < 0 || i.left || i.comes || p.nodes[i.node].unclean:
+		case i.pinned:
+			p.reportHeld(i)
+		case i.copy >= 0:
 			p.compareDigest(i)
 		}
 	}
+}
+
+// reportHeld tells of a restart that somebody asked for and that is not made,
+// because the instance is left alone: whoever waits for it would wait for nothing.
+func (p *planner) reportHeld(i *inst) {
+	if i.st == nil || i.st.Digest != state.RestartDigest || !i.active() || p.nodes[i.node].suspect {
+		return
+	}
+	q := &p.prims[i.prim]
+	p.problem(transition.Problem{
+		Code: "restart_held", Severity: transition.SeverityWarning, Node: p.nodes[i.node].name, Resource: q.id,
+		Text: fmt.Sprintf("%s on %s is not restarted: %s", i.id, p.nodes[i.node].name, i.pinWhy),
+		Next: "belayctl explain " + string(q.id),
+	})
 }
 
 // compareDigest restarts or reloads an instance that runs with other parameters

@@ -14,8 +14,18 @@ import (
 )
 
 func (a *app) auditCommand() *cobra.Command {
-	return a.parent("audit", "Who changed what, from where and when, in a chain that shows tampering", "  belayctl audit list\n  belayctl audit export > audit.json\n  belayctl audit verify audit.json",
-		a.auditListCommand(), a.auditVerifyCommand(), a.auditExportCommand())
+	list := a.auditListCommand()
+	cmd := a.parent("audit", "Who changed what, from where and when, in a chain that shows tampering", "  belayctl audit\n  belayctl audit --by alice\n  belayctl audit export > audit.json\n  belayctl audit verify audit.json",
+		list, a.auditVerifyCommand(), a.auditExportCommand())
+	cmd.Long = "Without a word, what audit list does.\n\n" + list.Long
+	cmd.Flags().AddFlagSet(list.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return noSubcommand(cmd, args)
+		}
+		return list.RunE(cmd, args)
+	}
+	return cmd
 }
 
 func (a *app) audit(ctx context.Context, stale bool) (api.AuditAnswer, error) {

@@ -52,7 +52,7 @@ var answers = []answer{
 	{"history", []happened{}, "what has happened, oldest first; with --follow one event a line", []string{"history"}},
 	{"doctor", doctor.Diagnosis{}, "what is not fit on the members and their hosts", []string{"doctor"}},
 	{"bundle", bundleAnswer{}, "an archive for support, and what could not be had for it", []string{"bundle"}},
-	{"audit", []state.AuditRecord{}, "who changed what, from where and when", []string{"audit list"}},
+	{"audit", []state.AuditRecord{}, "who changed what, from where and when", []string{"audit", "audit list"}},
 	{"audit-export", api.AuditAnswer{}, "all records with their hashes", []string{"audit export"}},
 	{"audit-verify", verified{}, "an audit that is intact", []string{"audit verify"}},
 	{"roles", []roleLine{}, "the roles that are bound", []string{"role list"}},

@@ -2,12 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-
-	"context"
 
 	"github.com/spf13/cobra"
 
@@ -23,36 +22,27 @@ func (a *app) secretCommand() *cobra.Command {
 }
 
 func (a *app) secretSetCommand() *cobra.Command {
-	var file string
-	var dryRun bool
-	cmd := &cobra.Command{
-		Use: "set NAME", Short: "Store a secret, read from the terminal, the standard input or a file", Args: arguments(1, 1),
+	return a.storing(&cobra.Command{
+		Use: "set NAME", Short: "Store a secret, read from the terminal, the standard input or a file",
 		Long:    "Stores a secret, sealed. It is never taken from the command line, where others could\nsee it, and never shown again. One line break at its end is dropped.",
 		Example: "  belayctl secret set bmc-0\n  belayctl secret set bmc-0 < password-file\n  belayctl secret set bmc-0 --file password-file",
-	}
-	cmd.Flags().StringVar(&file, "file", "", "read it from this file")
-	addDryRun(cmd, &dryRun)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		value, err := a.readValue(file)
-		if err != nil {
-			return err
-		}
-		if value == "" {
-			return usage("the secret is empty; to remove it: belayctl secret delete %s", args[0])
-		}
-		return a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0], Value: value}, "is set", dryRun)
-	}
-	return cmd
+	}, "is set", false)
 }
 
 func (a *app) secretRotateCommand() *cobra.Command {
-	var file string
-	var dryRun bool
-	cmd := &cobra.Command{
-		Use: "rotate NAME", Short: "Give a secret that is set a new value", Args: arguments(1, 1),
+	return a.storing(&cobra.Command{
+		Use: "rotate NAME", Short: "Give a secret that is set a new value",
 		Long:    "Replaces a secret's value, read as secret set reads it; a name that is not set is\nrefused. Fence devices use the new value at their next use and are read again at\nonce; services have the old one until they are started again, which is up to you.",
 		Example: "  belayctl secret rotate bmc-0 < password-file\n  belayctl secret rotate bmc-0 --file password-file",
-	}
+	}, "has a new value", true)
+}
+
+// storing makes a command store a secret's value; one that rotates needs an old
+// value, and says who goes on with that.
+func (a *app) storing(cmd *cobra.Command, done string, rotate bool) *cobra.Command {
+	var file string
+	var dryRun bool
+	cmd.Args = arguments(1, 1)
 	cmd.Flags().StringVar(&file, "file", "", "read it from this file")
 	addDryRun(cmd, &dryRun)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -63,10 +53,12 @@ func (a *app) secretRotateCommand() *cobra.Command {
 		if value == "" {
 			return usage("the secret is empty; to remove it: belayctl secret delete %s", args[0])
 		}
-		if err := a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0], Value: value, Rotate: true}, "has a new value", dryRun); err != nil {
+		if err := a.storeSecret(cmd.Context(), api.SecretRequest{Secret: args[0], Value: value, Rotate: rotate}, done, dryRun); err != nil {
 			return err
 		}
-		a.noteUsers(cmd.Context(), args[0])
+		if rotate {
+			a.noteUsers(cmd.Context(), args[0])
+		}
 		return nil
 	}
 	return cmd

@@ -162,6 +162,14 @@ var clusterCodes = []Entry{
 		Example: "keystone may not be started here: galera is not promoted",
 	},
 	{
+		Code: "restart_held", Family: Cluster,
+		Short:   "a restart was asked for and is not made",
+		Cause:   "The resource or its node is in maintenance, is unmanaged, or is blocked: it is left as it is. The restart follows as soon as that ends.",
+		Cure:    "End the maintenance, or ask again later.",
+		Next:    "belayctl maintenance list",
+		Example: "web on controller-1 is not restarted: web is in maintenance",
+	},
+	{
 		Code: "standby_on_fail", Family: Cluster,
 		Short:   "a node runs nothing because an operation with on_fail = standby failed on it",
 		Cause:   "The definition asks for it.",

@@ -54,6 +54,7 @@ func troubled() Look {
 	s.Fencing = []*state.Fencing{{Node: "controller-2", Phase: state.FencingFailed, RequestedAt: now.Add(-8 * time.Second), Error: "bmc-2: no answer"}}
 	s.Problems = []api.ProblemStatus{
 		{Code: "a", Severity: "warning", Text: "fence device pdu would fail", Next: "belayctl fence check pdu", Node: "controller-1"},
+		{Code: "fence_quarantine", Severity: "warning", Text: "node controller-0 was fenced 2 times in 1h0m0s and is in quarantine until 05:07:07", Next: "belayctl fence release controller-0", Node: "controller-0"},
 		{Code: "b", Severity: "critical", Text: "no node may run web", Next: "belayctl explain web", Resource: "web"},
 	}
 	s.Resources[3].Failed, s.Resources[3].Reason = true, "address is in use\x1b[31m"

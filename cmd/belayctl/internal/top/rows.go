@@ -172,8 +172,11 @@ func (m Model) nodes() []row {
 		switch {
 		case !n.Online || failed > 0:
 			t = bad
-		case n.State == "suspect" || n.Standby || n.Maintenance != nil:
+		case n.State == "suspect" || n.Standby || n.Maintenance != nil || m.quarantined(n.Name):
 			t = careful
+		}
+		if m.quarantined(n.Name) {
+			extra += "  quarantine"
 		}
 		if n.Standby {
 			extra += "  standby"
@@ -187,6 +190,12 @@ func (m Model) nodes() []row {
 		rows = append(rows, row{text: fmt.Sprintf("%-*s  %-9s  %-9s  %5d  %8d  %6d  %s%s", width, n.Name, n.State, memberWord(n), runs, promoted, failed, m.since(n.Since), extra), tone: t, node: n.Name})
 	}
 	return rows
+}
+
+// quarantined reports whether a node is given nothing because it was fenced again;
+// until when is among what is wrong.
+func (m Model) quarantined(node resources.NodeName) bool {
+	return slices.ContainsFunc(m.look.Status.Problems, func(p api.ProblemStatus) bool { return p.Code == "fence_quarantine" && p.Node == node })
 }
 
 func memberWord(n api.NodeStatus) string {
