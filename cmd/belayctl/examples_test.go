@@ -193,6 +193,12 @@ func TestHelp(t *testing.T) {
 			if code := c.run(t, append(path, "lisst")...); code != exitInput || !strings.Contains(c.err.String(), `no command "lisst"`) {
 				t.Errorf("unknown sub-command: exit %d, %s", code, c.err.String())
 			}
+			if cmd.Name() == "audit" {
+				if alone, list := c.must(t, path...), newConsole(t).must(t, append(path, "list")...); alone != list {
+					t.Errorf("alone it wrote %q, and with list %q", alone, list)
+				}
+				return
+			}
 			if code := c.run(t, path...); code != exitInput || !strings.Contains(c.err.String(), "Usage:") {
 				t.Errorf("no sub-command: exit %d, %s", code, c.err.String())
 			}
