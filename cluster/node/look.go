@@ -58,10 +58,12 @@ func (n *Node) look(ctx context.Context, asked leader.Look) leader.Looked {
 
 // askDaemon asks a member's daemon for an answer. One that has just started again
 // accepts connections, as the kernel of a frozen host does, before gossip knows of
-// it; but a frozen one does not answer.
+// it; but a frozen one does not answer. Any answer counts, that of an older release
+// that does not know the question, too: only the member itself can give one.
 func (n *Node) askDaemon(ctx context.Context, asked leader.Look) (text string, answered bool) {
 	began := time.Now()
-	if _, err := n.client(asked.Node, asked.Address).Echo(ctx, ""); err != nil {
+	var refusal *api.Error
+	if _, err := n.client(asked.Node, asked.Address).Echo(ctx, ""); err != nil && !errors.As(err, &refusal) {
 		return "", false
 	}
 	return fmt.Sprintf("its daemon answered within %s", time.Since(began).Round(time.Millisecond)), true

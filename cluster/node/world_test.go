@@ -58,8 +58,15 @@ type box struct {
 	// The fields below are guarded by mu.
 	boots int
 	on    bool
-	node  *Node // nil while its daemon does not run
+	older string // a request that its release does not know
+	node  *Node  // nil while its daemon does not run
 	end   func(cause error)
+}
+
+func (b *box) knows(request string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.older != request
 }
 
 // inWorld runs f in a world of members that have settled, and ends them all.
@@ -345,7 +352,11 @@ func (c *caller) RoundTrip(request *http.Request) (*http.Response, error) {
 	subject := pkix.Name{CommonName: c.from, Organization: []string{c.organization}}
 	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Subject: subject}}}
 	answer := httptest.NewRecorder()
-	node.API().Handler(api.CertificateIdentity).ServeHTTP(answer, r)
+	if c.world.box(c.to).knows(request.URL.Path) {
+		node.API().Handler(api.CertificateIdentity).ServeHTTP(answer, r)
+	} else {
+		http.NotFound(answer, r)
+	}
 	if err := c.carry(request.Context(), c.to, c.from); err != nil {
 		return nil, err
 	}
