@@ -96,18 +96,3 @@ func (a *app) nodeListCommand() *cobra.Command {
 	}
 	return cmd
 }
-
-func (a *app) nodeRemoveCommand() *cobra.Command {
-	var flags changeFlags
-	var force bool
-	cmd := &cobra.Command{
-		Use: "remove NODE", Short: "Forget a member and revoke its certificate", Args: arguments(1, 1),
-		Example: "  belayctl node standby compute-7 --wait && belayctl node remove compute-7",
-	}
-	flags.add(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "although it may still run something")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.command(cmd.Context(), &flags, &state.MemberRemoved{Node: resources.NodeName(args[0]), Force: force}, args[0]+" is no member any more")
-	}
-	return cmd
-}

@@ -66,3 +66,26 @@ func TestTakeOverVerb(t *testing.T) {
 		}
 	}
 }
+
+// Who is removed keeps its units as they are, and the operator is told how to get
+// them back.
+func TestRemovedNodeKeepsItsUnits(t *testing.T) {
+	c := newConsole(t)
+	for unit, was := range map[string]string{"keystone.service": "enabled", "reader.service": "static", "old.service": "enabled-runtime"} {
+		next, result := state.ApplyCommand(c.fake.state, c.fake.state.Index+1, 1, epoch, "controller-0", &state.UnitHeld{Node: "controller-0", Unit: unit, Resource: "keystone", Was: was, Mask: unit == "old.service"})
+		if result.Err != nil {
+			t.Fatal(result.Err)
+		}
+		c.fake.state = next
+	}
+	c.must(t, "node", "remove", "controller-0", "--force")
+	want := "keystone.service (enabled), old.service (enabled-runtime)\nwhen these may run there without the cluster, on controller-0:\n" +
+		"  systemctl enable keystone.service\n  systemctl unmask old.service\n  systemctl enable --runtime old.service\n"
+	if said := c.err.String(); !strings.Contains(said, want) {
+		t.Errorf("said:\n%s\nwant:\n%s", said, want)
+	}
+	c.must(t, "node", "remove", "controller-1", "--force")
+	if said := c.err.String(); strings.Contains(said, "systemctl") {
+		t.Errorf("it held nothing: %s", said)
+	}
+}
