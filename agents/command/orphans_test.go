@@ -12,23 +12,31 @@ import (
 	"time"
 )
 
-// TestDaemon is no test: it is the daemon that TestOrphansAreEnded kills.
-func TestDaemon(t *testing.T) {
-	dir := os.Getenv("BELAY_TEST_RECORDS")
-	if dir == "" {
-		t.Skip("only as a child")
+// recordsOf, in the environment, makes the test binary the daemon that
+// TestOrphansAreEnded kills.
+const recordsOf = "BELAY_TEST_RECORDS"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(recordsOf); dir != "" {
+		daemon(dir)
+		return
 	}
+	m.Run()
+}
+
+// daemon runs a program, until it is killed.
+func daemon(dir string) {
 	c := sh(`echo "$$" > ` + filepath.Join(dir, "../leader") + `; sleep 600 & sleep 600`)
 	c.Leaves = true
-	_, _ = Runner{Records: dir}.Run(t.Context(), c)
+	_, _ = Runner{Records: dir}.Run(context.Background(), c)
 }
 
 // A program whose daemon was killed is ended with its group before the next run of
 // the daemon looks at anything.
 func TestOrphansAreEnded(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "programs")
-	daemon := exec.Command(os.Args[0], "-test.run=^TestDaemon$")
-	daemon.Env = append(os.Environ(), "BELAY_TEST_RECORDS="+dir)
+	daemon := exec.Command(os.Args[0])
+	daemon.Env = append(os.Environ(), recordsOf+"="+dir)
 	if err := daemon.Start(); err != nil {
 		t.Fatal(err)
 	}
