@@ -99,7 +99,7 @@ func await(t *testing.T, what string, look func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(5 * time.Second); !look(); <-tick.C {
+	for end := time.Now().Add(time.Minute); !look(); <-tick.C {
 		if time.Now().After(end) {
 			t.Fatalf("not in time: %s", what)
 		}
@@ -117,6 +117,8 @@ func TestForkedLifecycle(t *testing.T) {
 	if again := start(t, a, req); again != first {
 		t.Errorf("a second start started a second process: %v, %v", first, again)
 	}
+	// A start counts after settle, in which a busy host may not have come to the first line.
+	await(t, "the program speaks", func() bool { return (forkHost{dir: req.RunDir}).words(t.Context()) != "" })
 	if got := (forkHost{dir: req.RunDir}).words(t.Context()); !strings.HasPrefix(got, "node-1 3 192.0.2.1") {
 		t.Errorf("output %q", got)
 	}
@@ -133,6 +135,30 @@ func TestForkedLifecycle(t *testing.T) {
 	}
 	if got := b.Monitor(t.Context(), req); got.Outcome != agents.OutcomeNotRunning {
 		t.Errorf("monitor: %+v", got)
+	}
+}
+
+// A program may end while the process table is read. Whoever then takes it for
+// ended looks no more, so a zombie would be left for as long as the daemon lives.
+func TestForkedProgramThatCountsAsEndedIsReaped(t *testing.T) {
+	a, req := forked(t, shell("exec sleep 600"))
+	r := start(t, a, req)
+	if err := syscall.Kill(r.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	var table []entry
+	await(t, "the table shows that it has ended", func() bool {
+		var err error
+		if table, err = processes(); err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(table, func(e entry) bool { return e.pid == r.PID && e.zombie })
+	})
+	if ours, unsure := (forkHost{dir: req.RunDir}).among(table, r); len(ours)+len(unsure) != 0 {
+		t.Errorf("of the session are left: %v, %v", ours, unsure)
+	}
+	if e, found := entryOf(r.PID); found {
+		t.Errorf("it is left as %+v", e)
 	}
 }
 

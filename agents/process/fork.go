@@ -70,14 +70,24 @@ func bootID() (string, error) {
 // members returns the live processes of the session, and those that may belong
 // to it but cannot be told from the session of a reused id.
 func (h forkHost) members(r record) (ours, unsure []entry, err error) {
-	reap(r)
 	table, err := processes()
 	if err != nil {
 		return nil, nil, err
 	}
+	ours, unsure = h.among(table, r)
+	return ours, unsure, nil
+}
+
+// among picks the session's processes out of a process table. A program that the
+// table shows to have ended counts as gone and is looked at no more, so its exit
+// is collected here: before the table was read it may still have run.
+func (h forkHost) among(table []entry, r record) (ours, unsure []entry) {
 	leader := slices.IndexFunc(table, func(e entry) bool { return e.pid == r.PID })
 	if leader >= 0 && table[leader].start != r.Start {
-		return nil, nil, nil // the id was used again, so the session had ended
+		return nil, nil // the id was used again, so the session had ended
+	}
+	if leader >= 0 && table[leader].zombie {
+		reap(r)
 	}
 	for _, e := range table {
 		if e.session != r.PID || e.zombie || e.start < r.Start {
@@ -91,7 +101,7 @@ func (h forkHost) members(r record) (ours, unsure []entry, err error) {
 		}
 		ours = append(ours, e)
 	}
-	return ours, unsure, nil
+	return ours, unsure
 }
 
 // marked reports whether a process was started with our mark.
