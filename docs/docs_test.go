@@ -208,6 +208,31 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// Every test that a table of fencing.md names is there.
+func TestNamedTests(t *testing.T) {
+	cell := regexp.MustCompile("`([a-z/]+)`: (`Test[^;|]+)")
+	found := 0
+	for _, match := range cell.FindAllStringSubmatch(read(t, "fencing.md"), -1) {
+		files, err := filepath.Glob(filepath.Join("..", match[1], "*_test.go"))
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: no tests, %v", match[1], err)
+		}
+		var all strings.Builder
+		for _, file := range files {
+			all.WriteString(read(t, file))
+		}
+		for _, name := range regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(match[2], -1) {
+			found++
+			if !strings.Contains(all.String(), "func "+name[1]+"(") {
+				t.Errorf("%s has no %s", match[1], name[1])
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("only %d tests are named", found)
+	}
+}
+
 func known() (resources.AgentTable, resources.FenceTable) {
 	return definition.Agents(catalog.Agents(zap.NewNop()).Specs()), definition.Fences(catalog.Fences())
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -298,6 +299,30 @@ func TestFencing(t *testing.T) {
 	w.do(&MemberBooted{Node: "a", Incarnation: "run-2", BootID: "boot-2", Software: 1})
 	if n := w.s.Nodes["a"]; n.Off != nil || !n.Online() {
 		t.Error("the fenced node did not come back")
+	}
+}
+
+// The first steps of a fencing and its newest ones stay, and so do the newest
+// fencings: what is kept does not grow with a device that fails all night.
+func TestFencingIsBounded(t *testing.T) {
+	w := newWorld(t)
+	for range MaxFenceHistory + 2 {
+		w.do(&MemberVerdict{Node: "a", Liveness: LivenessDead, Incarnation: "run-1-a"})
+		id := w.do(&FenceRequested{Node: "a", Action: resources.FencingReboot, Reason: "lost"}).Fence
+		if len(w.s.FenceHistory) == MaxFenceHistory {
+			for n := range 2 * maxFenceSteps {
+				w.do(&FenceStarted{Fence: id, Node: "a", Executor: "b"})
+				w.do(&FenceReported{Fence: id, Node: "a", Error: "HTTP 503", Steps: []FenceStep{{Device: "bmc-a", Step: fmt.Sprint(n)}}})
+			}
+			steps := w.s.Fencing["a"].Steps
+			if len(steps) != maxFenceSteps || steps[0].Step != "0" || steps[maxFenceSteps-1].Step != fmt.Sprint(2*maxFenceSteps-1) {
+				t.Fatalf("%d steps, from %q to %q", len(steps), steps[0].Step, steps[len(steps)-1].Step)
+			}
+		}
+		w.do(&MemberVerdict{Node: "a", Liveness: LivenessAlive, Incarnation: "run-1-a"})
+	}
+	if len(w.s.FenceHistory) != MaxFenceHistory {
+		t.Errorf("%d fencings on record", len(w.s.FenceHistory))
 	}
 }
 

@@ -38,8 +38,13 @@ type Fault struct {
 	Status     int
 	Message    string
 	RetryAfter time.Duration
-	// Redirect answers with 307 and that location.
-	Redirect string
+	// MessageID goes with the Message. Redfish alone.
+	MessageID string
+	// Broken breaks the answer off in the middle, whatever its status. Redfish alone.
+	Broken bool
+	// Redirect answers with that location and RedirectStatus, 307 if that is 0.
+	Redirect       string
+	RedirectStatus int
 	// Lie accepts a request and does nothing.
 	Lie bool
 	// After lets an accepted request act only later.
@@ -48,6 +53,8 @@ type Fault struct {
 	Back time.Duration
 	// Report is the power state that a read shows, whatever the truth.
 	Report fencing.Power
+	// State is the PowerState that a read shows, in Redfish's own words.
+	State string
 }
 
 // Script is a list of faults. The first that applies to a request is used. It

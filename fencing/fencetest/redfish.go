@@ -2,24 +2,16 @@ package fencetest
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +29,8 @@ type System struct {
 	ActionInfo bool
 	// Tasks answers resets with 202 and a task to look at.
 	Tasks bool
-	// TaskState of those tasks: "Completed" if empty.
+	// TaskState of those tasks: "Completed" if empty, "Running" for ever, "Gone" for
+	// one that the BMC has forgotten, "Empty" for a monitor that ends without a body.
 	TaskState string
 	// Machine that it switches.
 	Machine *Machine
@@ -57,7 +50,7 @@ type Redfish struct {
 	stop     context.CancelFunc
 
 	mu       sync.Mutex
-	sessions map[string]string // token by id
+	sessions map[string]int // requests so far by id; its token is "token-" and the id
 	nextID   int
 	linked   string
 	requests []string
@@ -71,6 +64,24 @@ type RedfishConfig struct {
 	NoBasic, NoSessions bool
 	// SessionsLink replaces the root's reference to the sessions.
 	SessionsLink string
+	// MaxSessions refuses logins beyond so many, as an iDRAC does; 0 for no limit.
+	MaxSessions int
+	// SessionUses ends each session after so many requests; 0 for never.
+	SessionUses int
+	// Conflict is the HTTP status that a reset gets which the power state makes
+	// needless: 409 of an iDRAC, 400 of an iLO. 0 takes it.
+	Conflict int
+	// ETag is what a system's answers carry in their header instead of their body,
+	// and, without a W/ before it, what a reset must have as If-Match.
+	ETag string
+	// AnyETagRefused answers 412 to every reset with an If-Match.
+	AnyETagRefused bool
+	// TaskInBody leaves out the Location of a task's answer.
+	TaskInBody bool
+	// MaxTLS is the newest version of TLS, tls.VersionTLS10 say; 0 for Go's own.
+	MaxTLS uint16
+	// RSAOnly knows no key exchange but RSA, within TLS 1.2.
+	RSAOnly bool
 	// Address to listen on, "127.0.0.1:0" if empty.
 	Address string
 }
@@ -85,7 +96,7 @@ func StartRedfish(config RedfishConfig) (*Redfish, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for redfish: %w", err)
 	}
-	cert, certPEM, err := selfSigned(listener.Addr().(*net.TCPAddr).IP)
+	cert, certPEM, err := selfSigned(listener.Addr().(*net.TCPAddr).IP, config.RSAOnly)
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
@@ -93,12 +104,13 @@ func StartRedfish(config RedfishConfig) (*Redfish, error) {
 	r := &Redfish{
 		config: config, listener: listener, certPEM: certPEM,
 		leaf: sha256.Sum256(cert.Certificate[0]), served: make(chan struct{}), stop: stop,
-		sessions: map[string]string{},
+		sessions: map[string]int{},
 	}
 	r.server = &http.Server{
 		Handler:           r.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		TLSConfig:         config.tls(cert),
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1, as BMCs
 		ErrorLog:          log.New(io.Discard, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
@@ -125,13 +137,6 @@ func (r *Redfish) CertPEM() string { return string(r.certPEM) }
 // Fingerprint is the certificate's SHA-256, in hex.
 func (r *Redfish) Fingerprint() string { return hex.EncodeToString(r.leaf[:]) }
 
-// Sessions returns how many sessions are open.
-func (r *Redfish) Sessions() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.sessions)
-}
-
 // Requests returns "METHOD path" of the requests so far, at most the last 1024.
 func (r *Redfish) Requests() []string {
 	r.mu.Lock()
@@ -151,6 +156,7 @@ const (
 	systemsPath  = "/redfish/v1/Systems"
 	sessionsPath = "/redfish/v1/SessionService/Sessions"
 	resetSuffix  = "/Actions/ComputerSystem.Reset"
+	tasksPath    = "/redfish/v1/TaskService/TaskMonitors/"
 )
 
 func (r *Redfish) handler() http.Handler {
@@ -163,7 +169,7 @@ func (r *Redfish) handler() http.Handler {
 	mux.HandleFunc("GET "+systemsPath+"/{id}", r.signedIn(r.showSystem))
 	mux.HandleFunc("GET "+systemsPath+"/{id}/ResetActionInfo", r.signedIn(r.actionInfo))
 	mux.HandleFunc("POST "+systemsPath+"/{id}"+resetSuffix, r.signedIn(r.reset))
-	mux.HandleFunc("GET /redfish/v1/TaskService/TaskMonitors/{id}", r.signedIn(r.task))
+	mux.HandleFunc("GET "+tasksPath+"{id}", r.signedIn(r.task))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answerError(w, http.StatusNotFound, "The resource was not found.")
 	})
@@ -189,56 +195,6 @@ func (r *Redfish) root(w http.ResponseWriter, _ *http.Request) {
 		root["Links"] = map[string]any{"Sessions": link(sessions)}
 	}
 	answer(w, http.StatusOK, root)
-}
-
-func (r *Redfish) login(w http.ResponseWriter, req *http.Request) {
-	if r.faulty(w, req, r.Script.next(OpLogin), nil) {
-		return
-	}
-	var body struct{ UserName, Password string }
-	_ = json.NewDecoder(req.Body).Decode(&body)
-	switch {
-	case r.config.NoSessions:
-		answerError(w, http.StatusNotFound, "There is no session service.")
-		return
-	case body.UserName != r.config.Username || body.Password != r.config.Password:
-		answerError(w, http.StatusUnauthorized, "Invalid username or password.")
-		return
-	}
-	r.mu.Lock()
-	r.nextID++
-	id := strconv.Itoa(r.nextID)
-	r.sessions[id] = "token-" + id
-	r.mu.Unlock()
-	w.Header().Set("X-Auth-Token", "token-"+id)
-	w.Header().Set("Location", sessionsPath+"/"+id)
-	answer(w, http.StatusCreated, map[string]any{"@odata.id": sessionsPath + "/" + id, "Id": id})
-}
-
-func (r *Redfish) logout(w http.ResponseWriter, req *http.Request) {
-	r.mu.Lock()
-	delete(r.sessions, req.PathValue("id"))
-	r.mu.Unlock()
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func (r *Redfish) signedIn(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, req *http.Request) {
-		user, password, basic := req.BasicAuth()
-		ok := basic && !r.config.NoBasic && user == r.config.Username && password == r.config.Password
-		if token := req.Header.Get("X-Auth-Token"); token != "" {
-			r.mu.Lock()
-			for _, open := range r.sessions {
-				ok = ok || open == token
-			}
-			r.mu.Unlock()
-		}
-		if !ok {
-			answerError(w, http.StatusUnauthorized, "The credentials are missing or not valid.")
-			return
-		}
-		next(w, req)
-	}
 }
 
 func (r *Redfish) listSystems(w http.ResponseWriter, _ *http.Request) {
@@ -297,11 +253,19 @@ func (r *Redfish) showSystem(w http.ResponseWriter, req *http.Request) {
 	if power == fencing.PowerOff {
 		state = "Off"
 	}
-	answer(w, http.StatusOK, map[string]any{
+	if fault.State != "" {
+		state = fault.State
+	}
+	body := map[string]any{
 		"@odata.id": path, "@odata.etag": `"1"`, "Id": system.ID, "Name": system.Name, "UUID": system.UUID,
 		"SerialNumber": system.Serial, "PowerState": state,
 		"Actions": map[string]any{"#ComputerSystem.Reset": action},
-	})
+	}
+	if r.config.ETag != "" {
+		delete(body, "@odata.etag")
+		w.Header().Set("ETag", r.config.ETag)
+	}
+	answer(w, http.StatusOK, body)
 }
 
 func (r *Redfish) actionInfo(w http.ResponseWriter, req *http.Request) {
@@ -347,16 +311,26 @@ func (r *Redfish) reset(w http.ResponseWriter, req *http.Request) {
 	if r.faulty(w, req, fault, act) {
 		return
 	}
+	if match := req.Header.Get("If-Match"); r.config.AnyETagRefused && match != "" || r.config.ETag != "" && match != strings.TrimPrefix(r.config.ETag, "W/") {
+		answerError(w, http.StatusPreconditionFailed, "The ETag supplied did not match the ETag required.")
+		return
+	}
+	if r.config.Conflict != 0 && op != OpCycle && on == (system.Machine.Power() == fencing.PowerOn) {
+		answerMessage(w, r.config.Conflict, "IDRAC.2.4.PSU501", "Server is already powered "+strings.ToUpper(system.Machine.Power().String())+".")
+		return
+	}
 	act()
 	if !system.Tasks {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	monitor := "/redfish/v1/TaskService/TaskMonitors/" + system.ID
-	w.Header().Set("Location", monitor)
-	answer(w, http.StatusAccepted, map[string]any{
-		"@odata.id": "/redfish/v1/TaskService/Tasks/" + system.ID, "Id": system.ID, "TaskState": "Running",
-	})
+	monitor := tasksPath + system.ID
+	created := map[string]any{"@odata.id": monitor, "Id": system.ID, "TaskState": "Running"}
+	if !r.config.TaskInBody {
+		w.Header().Set("Location", monitor)
+		created["@odata.id"] = "/redfish/v1/TaskService/Tasks/" + system.ID
+	}
+	answer(w, http.StatusAccepted, created)
 }
 
 func (r *Redfish) task(w http.ResponseWriter, req *http.Request) {
@@ -364,82 +338,21 @@ func (r *Redfish) task(w http.ResponseWriter, req *http.Request) {
 	if system == nil {
 		return
 	}
-	state := system.TaskState
-	if state == "" {
+	state, status := system.TaskState, http.StatusOK
+	switch state {
+	case "":
 		state = "Completed"
+	case "Running":
+		status = http.StatusAccepted
+	case "Gone":
+		answerError(w, http.StatusNotFound, "There is no such task.")
+		return
+	case "Empty":
+		w.WriteHeader(http.StatusNoContent)
+		return
 	}
-	answer(w, http.StatusOK, map[string]any{
+	answer(w, status, map[string]any{
 		"@odata.id": req.URL.Path, "Id": system.ID, "TaskState": state, "TaskStatus": "Critical",
 		"Messages": []any{map[string]any{"Message": "the host board did not answer"}},
 	})
-}
-
-// faulty answers in the way of the fault and reports whether it did.
-func (r *Redfish) faulty(w http.ResponseWriter, req *http.Request, fault Fault, act func()) bool {
-	if fault.Delay > 0 {
-		timer := time.NewTimer(fault.Delay)
-		defer timer.Stop()
-		select {
-		case <-req.Context().Done():
-			return true
-		case <-timer.C:
-		}
-	}
-	if fault.Act && act != nil {
-		act()
-	}
-	switch {
-	case fault.Hang:
-		<-req.Context().Done()
-		return true
-	case fault.Drop:
-		panic(http.ErrAbortHandler)
-	case fault.Redirect != "":
-		http.Redirect(w, req, fault.Redirect, http.StatusTemporaryRedirect)
-		return true
-	case fault.Status != 0:
-		if fault.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(fault.RetryAfter/time.Second)))
-		}
-		answerError(w, fault.Status, fault.Message)
-		return true
-	}
-	return false
-}
-
-func link(path string) map[string]string { return map[string]string{"@odata.id": path} }
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
-}
-
-func answerError(w http.ResponseWriter, status int, message string) {
-	answer(w, status, map[string]any{"error": map[string]any{
-		"code": "Base.1.8.GeneralError", "message": "See @Message.ExtendedInfo.",
-		"@Message.ExtendedInfo": []any{map[string]any{
-			"MessageId": "Base.1.8." + strings.ReplaceAll(http.StatusText(status), " ", ""), "Message": message,
-		}},
-	}})
-}
-
-func selfSigned(ip net.IP) (tls.Certificate, []byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "emulated BMC"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(365 * 24 * time.Hour),
-		IPAddresses: []net.IP{ip}, BasicConstraintsValid: true, IsCA: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	return cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }

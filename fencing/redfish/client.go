@@ -66,10 +66,14 @@ func (d *device) newHTTPClient() (*http.Client, error) {
 	}, nil
 }
 
-// checkRedirect follows a few redirects of reads. One of a POST would turn it
-// into a GET whose 200 looks like success; the guard keeps all on the host.
-func checkRedirect(_ *http.Request, via []*http.Request) error {
-	if len(via) > maxRedirects || via[0].Method != http.MethodGet {
+// checkRedirect follows a few redirects: of reads, and such of requests as keep
+// their method (307 and 308, to the path with a slash, say) on the same host. Any
+// other would turn a POST into a GET whose 200 looks like success. The guard keeps
+// all on the host.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	kept := req.Method == first.Method && req.URL.Scheme == first.URL.Scheme && req.URL.Host == first.URL.Host
+	if len(via) > maxRedirects || first.Method != http.MethodGet && !kept {
 		return http.ErrUseLastResponse
 	}
 	return nil
@@ -77,6 +81,9 @@ func checkRedirect(_ *http.Request, via []*http.Request) error {
 
 func (d *device) tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: d.params["tls_server_name"]}
+	if d.params.Bool("tls_legacy") {
+		config.MinVersion, config.CipherSuites = tls.VersionTLS10, legacySuites()
+	}
 	pem := []byte(d.params["ca_pem"])
 	if file := d.params["ca_file"]; file != "" {
 		content, err := os.ReadFile(file)
@@ -106,6 +113,18 @@ func (d *device) tlsConfig() (*tls.Config, error) {
 	return config, nil
 }
 
+// legacySuites are all cipher suites that Go knows but RC4: BMCs of the years
+// before 2015 exchange keys by RSA alone, and may have nothing but CBC or 3DES.
+func legacySuites() []uint16 {
+	var ids []uint16
+	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		if !strings.Contains(suite.Name, "RC4") {
+			ids = append(ids, suite.ID)
+		}
+	}
+	return ids
+}
+
 // guard is a transport that never leaves the BMC, whatever the BMC's answers
 // refer to: credentials and trust are for that host alone. It bounds answers
 // and notes what the decisive one was.
@@ -120,6 +139,7 @@ type record struct {
 	retryAfter time.Duration
 	sent       atomic.Bool // the newest request reached the connection
 	asked      bool        // a reset was asked for, or tried to
+	opened     bool        // a session was opened
 }
 
 type recordKey struct{}
@@ -219,20 +239,27 @@ func (d *device) signIn(ctx context.Context, mode string, rec *record) (*conn, f
 		_ = client.WithContext(ctx).GetService().DeleteSession(session.ID)
 		httpClient.CloseIdleConnections()
 	}
+	rec.opened = true
 	return &conn{client, rec}, signOut, nil
 }
 
 // get reads a JSON resource.
 func (c *conn) get(path string, into any) error {
+	_, err := c.read(path, into)
+	return err
+}
+
+// read reads a JSON resource and returns the ETag beside it, or "".
+func (c *conn) read(path string, into any) (etag string, err error) {
 	resp, err := c.client.Get(path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return fmt.Errorf("%w: read %s: %w", errProtocol, path, err)
+		return "", fmt.Errorf("%w: read %s: %w", errProtocol, path, err)
 	}
-	return nil
+	return resp.Header.Get("ETag"), nil
 }
 
 // localPath returns the path on this BMC that a reference stands for.

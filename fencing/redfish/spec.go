@@ -37,6 +37,7 @@ func Spec() fencing.Spec {
 			{Name: "ca_pem", Type: fencing.TypeString, Max: 64 << 10, Description: "the same, in the definition"},
 			{Name: "fingerprint", Type: fencing.TypeString, Description: "SHA-256 of the BMC's certificate, in hex; trusts that certificate alone"},
 			{Name: "tls_server_name", Type: fencing.TypeString, Description: "the name in the BMC's certificate, when it differs from the endpoint's"},
+			{Name: "tls_legacy", Type: fencing.TypeBool, Default: "false", Description: "take TLS 1.0 and 1.1 and RSA key exchange, too, from a BMC that knows nothing newer"},
 			{Name: "allow_power_button", Type: fencing.TypeBool, Default: "false", Description: "press the power button where the BMC has no ForceOff; the operating system may ignore it"},
 			{Name: "timeout", Type: fencing.TypeDuration, Default: "20s", Description: "the longest that reading or asking once may take"},
 			{Name: "request_timeout", Type: fencing.TypeDuration, Default: "10s", Description: "the longest that one HTTP request may take"},

@@ -2,6 +2,7 @@ package redfish
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/stmcginnis/gofish/schemas"
@@ -62,11 +63,11 @@ func (d *device) findSystem(c *conn) (*system, error) {
 	}
 	if d.path != "" {
 		s, err := d.readSystem(c, d.path)
-		if err != nil {
+		if err != nil && c.rec.status != http.StatusNotFound {
 			return nil, err
 		}
 		// The BMC may have numbered its systems anew since.
-		if selector == "" || s.matches(selector) {
+		if err == nil && (selector == "" || s.matches(selector)) {
 			return s, nil
 		}
 		d.path = ""
@@ -85,8 +86,12 @@ func (d *device) findSystem(c *conn) (*system, error) {
 
 func (d *device) readSystem(c *conn, path string) (*system, error) {
 	s := new(system)
-	if err := c.get(path, s); err != nil {
+	etag, err := c.read(path, s)
+	if err != nil {
 		return nil, err
+	}
+	if s.Etag == "" {
+		s.Etag = etag
 	}
 	s.ODataID = path
 	return s, nil
