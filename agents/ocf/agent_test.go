@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,6 +45,23 @@ exit 0
 type harness struct {
 	t    *testing.T
 	root string
+
+	mu    sync.Mutex
+	calls []agents.Command
+}
+
+// Run runs a program, and notes with which arguments.
+func (h *harness) Run(ctx context.Context, c agents.Command) (agents.Exit, error) {
+	h.mu.Lock()
+	h.calls = append(h.calls, c)
+	h.mu.Unlock()
+	return command.Runner{}.Run(ctx, c)
+}
+
+func (h *harness) Commands() []agents.Command {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.calls)
 }
 
 func newHarness(t *testing.T) *harness {
@@ -65,7 +84,7 @@ func (h *harness) write(name, text string) {
 
 func (h *harness) state() string { return filepath.Join(h.root, "state") }
 
-func (h *harness) Agent() agents.Agent { return New(Host{Run: command.Runner{}, Root: h.root}) }
+func (h *harness) Agent() agents.Agent { return New(Host{Run: h, Root: h.root}) }
 
 func (h *harness) Request(op resources.Op) agents.Request {
 	return agents.Request{Op: op, Instance: "x", Node: "node-1", Agent: "ocf:test:fake", Timeout: 30 * time.Second,
