@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,31 +89,33 @@ func (p *application) run(ctx context.Context, verb string) error {
 	case strings.TrimSpace(p.owner) == "" || len(p.owner) > 64:
 		return usage("the owner is a name of at most 64 letters")
 	}
-	wanted, err := p.app.decode(p.names)
+	files, err := p.app.readFiles(p.names)
 	if err != nil {
 		return err
 	}
+	source := definition.Read(files...)
 	c, err := p.app.cluster()
 	if err != nil {
-		return err
+		return cmp.Or(source.Faults(), err)
 	}
 	current, err := call(ctx, c.Definition)
 	if err != nil {
-		return err
+		return cmp.Or(source.Faults(), err)
 	}
 	if p.revision != 0 && p.revision != current.Revision {
 		return p.app.changedMeanwhile(ctx, c, p.revision, nil)
 	}
-	next, err := p.next(current, wanted)
+	next, err := p.next(current, source)
 	if err != nil {
 		return err
 	}
-	p.app.noteClear(current.Definition, next.definition)
+	p.app.warn(current.Definition, next.definition)
 	return p.app.carryOut(ctx, c, current, next, &p.flags, p.yes)
 }
 
 // next is the change that the files ask for.
-func (p *application) next(current api.DefinitionAnswer, wanted *resources.Definition) (*changeSet, error) {
+func (p *application) next(current api.DefinitionAnswer, source *definition.Source) (*changeSet, error) {
+	wanted := source.Definition()
 	if wanted.Name != "" && current.Definition.Name != "" && wanted.Name != current.Definition.Name {
 		return nil, bad(codeOtherCluster, "the files are for cluster %q, and this is %q", wanted.Name, current.Definition.Name)
 	}
@@ -142,7 +145,33 @@ func (p *application) next(current api.DefinitionAnswer, wanted *resources.Defin
 	} else {
 		next.owner = ""
 	}
-	return next, p.app.check(current.Definition, next.definition)
+	agentTable, fenceTable := p.app.tables()
+	return next, p.whose(current.Owners, source.Check(agentTable, fenceTable, current.Definition, next.definition))
+}
+
+// whose says of things that are not in the files, and that the change would make
+// wrong, who keeps them: most name what these files hold no more.
+func (p *application) whose(owners state.Owners, err error) error {
+	var wrong *definition.Error
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	for i := range wrong.Problems {
+		problem := &wrong.Problems[i]
+		if problem.File != "" {
+			continue
+		}
+		thing, _, _ := strings.Cut(problem.Path, "]")
+		switch owner := owners[thing+"]"]; owner {
+		case "":
+			problem.Text += "; it was made by single commands: change it first, or leave out --prune"
+		case p.owner:
+			problem.Text += "; these files kept it once: take it out with --prune, or change it first"
+		default:
+			problem.Text += fmt.Sprintf("; it is kept by the files of %q: change those first, or leave out --prune", owner)
+		}
+	}
+	return err
 }
 
 // keptThing is in the cluster and not in the files.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 )
@@ -171,6 +172,75 @@ func TestOwnersPruneTheirOwn(t *testing.T) {
 	}
 	if code := c.run(t, "apply", "-f", t.TempDir()); code != exitInput || !strings.Contains(c.err.String(), "holds no file *.toml") {
 		t.Errorf("an empty directory: exit %d: %s", code, c.err.String())
+	}
+}
+
+// TestOwnersNameEachOthersThings: what one set of files names may be another's, and
+// is checked against what the cluster has.
+func TestOwnersNameEachOthersThings(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	c := newConsole(t)
+	refused := func(want string, command ...string) {
+		t.Helper()
+		before := c.fake.state.Revision
+		if code := c.run(t, command...); code != exitInput || !strings.Contains(c.err.String(), want) || c.fake.state.Revision != before {
+			t.Errorf("%v: exit %d, no %q in:\n%s", command, code, want, c.err.String())
+		}
+	}
+	db := write("db.toml", "[[resource]]\nid = \"db\"\nagent = \"systemd:db\"\n[[resource]]\nid = \"other\"\nagent = \"systemd:x\"\n")
+	web := write("web.toml", "[[resource]]\nid = \"shop\"\nagent = \"systemd:shop\"\n[[order]]\nfirst = \"db\"\nthen = \"shop\"\n[[location]]\nresource = \"shop\"\nnode = \"controller-1\"\n")
+	refused(web+`:5:9: order[order-db-shop].first: no resource or group is called "db"`, "apply", "-f", web, "--owner", "web")
+	refused(`no resource or group is called "db"`, "validate", web)
+	c.must(t, "apply", "-f", db, "--owner", "db")
+	c.must(t, "plan", "-f", web, "--owner", "web")
+	c.must(t, "apply", "-f", web, "--owner", "web")
+	if out := c.must(t, "apply", "-f", web, "--owner", "web"); !strings.HasPrefix(out, "nothing to change") {
+		t.Errorf("again: %s", out)
+	}
+
+	// The other owner's files no longer hold what these name.
+	db = write("db.toml", "[[resource]]\nid = \"other\"\nagent = \"systemd:x\"\n")
+	want := `order[order-db-shop].first: no resource or group is called "db"; it is kept by the files of "web": change those first, or leave out --prune`
+	refused(want, "plan", "-f", db, "--owner", "db", "--prune")
+	refused(want, "apply", "-f", db, "--owner", "db", "--prune", "--yes")
+	var told failureAnswer
+	c.run(t, "apply", "-f", db, "--owner", "db", "--prune", "--yes", "-o", "json")
+	if err := json.Unmarshal(c.err.Bytes(), &told); err != nil || len(told.Error.Problems) != 1 || told.Error.Problems[0].Code != "unknown_name" || told.Error.Problems[0].File != "" {
+		t.Errorf("%v: %+v", err, told)
+	}
+	if out := c.must(t, "apply", "-f", db, "--owner", "db"); !strings.Contains(out, "not in the files any more: resource[db]; --prune takes it out") {
+		t.Errorf("without --prune: %s", out)
+	}
+	write("web.toml", "[[resource]]\nid = \"shop\"\nagent = \"systemd:shop\"\n")
+	c.must(t, "apply", "-f", web, "--owner", "web", "--prune")
+	c.must(t, "apply", "-f", db, "--owner", "db", "--prune")
+
+	// What single commands made is told, too, and what the file says wrong itself.
+	c.must(t, "constraint", "order", "other", "then", "shop")
+	refused(`order[order-other-shop].first: no resource or group is called "other"; it was made by single commands`, "apply", "-f", write("db.toml", "[[resource]]\nid = \"late\"\nagent = \"systemd:x\"\n"), "--owner", "db", "--prune")
+	refused(`:3:1: resource[shop]: unknown key "agnet"`, "apply", "-f", write("web.toml", "[[resource]]\nid = \"shop\"\nagnet = \"systemd:shop\"\n"), "--owner", "web")
+}
+
+// TestFilesWithoutACluster: what is wrong with the files alone is told although
+// nobody can be asked; what might be another owner's is not called wrong.
+func TestFilesWithoutACluster(t *testing.T) {
+	c := newConsole(t)
+	c.fake.err = &api.Error{Code: api.CodeNoQuorum, Text: "no leader"}
+	path := filepath.Join(t.TempDir(), "f.toml")
+	for text, want := range map[string]int{"[[resource]]\nid = 7\n": exitInput, "[[order]]\nfirst = \"db\"\nthen = \"vip\"\n": exitNoQuorum} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code := c.run(t, "plan", "-f", path); code != want {
+			t.Errorf("%s: exit %d: %s", text, code, c.err.String())
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -79,11 +80,20 @@ func (a *app) decode(names []string) (*resources.Definition, error) {
 // warned tells what a definition says that can hardly be meant.
 func (a *app) warned(def *resources.Definition, err error) (*resources.Definition, error) {
 	if err == nil {
-		for _, p := range resources.Warnings(def) {
+		a.warn(&resources.Definition{}, def)
+	}
+	return def, err
+}
+
+// warn tells what a definition says that can hardly be meant, and the one before
+// did not.
+func (a *app) warn(old, new *resources.Definition) {
+	known := resources.Warnings(old)
+	for _, p := range resources.Warnings(new) {
+		if !slices.Contains(known, p) {
 			fmt.Fprintf(a.errOut, "belayctl: warning: %s\n", p)
 		}
 	}
-	return def, err
 }
 
 // decodeToPlan also takes what nobody could run, as imports have it.
@@ -99,14 +109,13 @@ func (a *app) decodeToPlan(names []string) (*resources.Definition, error) {
 func (a *app) validateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "validate FILE...", Short: "Check definition files, without a cluster", Args: arguments(1, -1),
-		Long:    "Checks that the files make one definition that can be applied, and lists everything\nthat is wrong with file, line and column. It asks no cluster. Exit code 2 means that\nsomething is wrong; what is valid and can hardly be meant is a warning.",
+		Long:    "Checks that the files make one definition that can be applied, and lists everything\nthat is wrong with file, line and column. It asks no cluster. Exit code 2 means that\nsomething is wrong; what is valid and can hardly be meant is a warning. Files of\nseveral owners that name each other's things are checked together, or by plan -f\nagainst what the cluster has.",
 		Example: "  belayctl validate cluster.toml\n  belayctl validate base.toml site.toml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			def, err := a.decode(args)
 			if err != nil {
 				return err
 			}
-			a.noteClear(&resources.Definition{}, def)
 			counts := validAnswer{len(def.Nodes), len(def.Fences), len(def.Resources), len(def.Groups), len(def.Orders) + len(def.Colocations) + len(def.Locations) + len(def.Tickets)}
 			return a.print(counts, func(w io.Writer) {
 				fmt.Fprintf(w, "%s: valid: %d nodes, %d fence devices, %d resources, %d groups, %d constraints\n", strings.Join(args, ", "),

@@ -7,6 +7,7 @@ package definition
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -29,22 +30,85 @@ const MaxSize = 8 << 20
 // It then validates the whole with the tables (resources.Validate). The error
 // is an *Error with everything that is wrong, by file and line.
 func Decode(agents resources.AgentTable, fences resources.FenceTable, files ...File) (*resources.Definition, error) {
-	d := read(files)
-	d.checkAll(agents, fences)
-	if len(d.problems) > 0 {
-		sortProblems(d.problems, files)
-		return nil, &Error{Problems: d.problems}
+	source := Read(files...)
+	if err := source.Check(agents, fences, nil, source.Definition()); err != nil {
+		return nil, err
 	}
-	return d.def, nil
+	return source.Definition(), nil
 }
 
-// read decodes without validation.
-func read(files []File) *decoder {
+// Source is what files say, not yet validated: it may be only a part of a
+// definition, which names things of other parts.
+type Source struct {
+	read  *decoder
+	files []File
+}
+
+// Read decodes files as Decode does, and validates nothing.
+func Read(files ...File) *Source {
 	d := &decoder{def: &resources.Definition{}, places: map[string]place{}, broken: map[string]bool{}}
 	for _, file := range files {
 		d.file(file)
 	}
-	return d
+	return &Source{d, files}
+}
+
+// Definition is what the files say, as far as they could be read.
+func (s *Source) Definition() *resources.Definition { return s.read.def }
+
+// Faults returns what is wrong with the files themselves, whatever else there is:
+// what is no TOML, no key, or of another type. The error is an *Error, or nil.
+func (s *Source) Faults() error { return s.failed(slices.Clone(s.read.problems)) }
+
+// Check validates the whole that the files are a part of, and returns everything
+// that is wrong with the files or with it, as an *Error, or nil. What is wrong in
+// present, too, is passed over; present may be nil. What is wrong with things that
+// the files do not hold has no place: Problem.File is empty.
+func (s *Source) Check(agents resources.AgentTable, fences resources.FenceTable, present, whole *resources.Definition) error {
+	problems := slices.Clone(s.read.problems)
+	if s.read.syntax {
+		return s.failed(problems) // validation would only find what could not be read
+	}
+	var known []resources.Problem
+	if present != nil {
+		known = resources.Validate(present, agents, fences)
+	}
+	for _, p := range resources.Validate(whole, agents, fences) {
+		if !slices.Contains(known, p) && !(p.Code == resources.ProblemMissing && s.read.broken[p.Path]) { // that is there, and wrong: it is said already
+			problems = append(problems, s.placed(p, present != nil))
+		}
+	}
+	return s.failed(problems)
+}
+
+// placed finds where a problem stands. What the files of a part do not hold
+// stands nowhere.
+func (s *Source) placed(p resources.Problem, part bool) Problem {
+	if thing, _, _ := strings.Cut(p.Path, "]"); part && !s.holds(thing+"]") {
+		return Problem{Problem: p}
+	}
+	at := s.read.locate(p.Path)
+	if p.Code == resources.ProblemUnknownParam && at.key.Line > 0 {
+		at.Position = at.key // its name is wrong, not its value
+	}
+	return Problem{File: at.file, Line: at.Line, Col: at.Col, Problem: p}
+}
+
+// holds reports whether the files hold anything at or below a path.
+func (s *Source) holds(path string) bool {
+	if !strings.Contains(path, "[") {
+		return true // properties and defaults
+	}
+	_, found := s.read.places[path]
+	return found
+}
+
+func (s *Source) failed(problems []Problem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	sortProblems(problems, s.files)
+	return &Error{Problems: problems}
 }
 
 // place is where a path of the definition stands.
@@ -117,24 +181,6 @@ func (d *decoder) document(root *item) {
 	root.tables("ticket", d.ticket)
 	root.tables("tag", d.tag)
 	root.done("")
-}
-
-// checkAll adds what resources.Validate finds, at its place. With a file that
-// could not be parsed at all it would only find what is not there.
-func (d *decoder) checkAll(agents resources.AgentTable, fences resources.FenceTable) {
-	if d.syntax {
-		return
-	}
-	for _, p := range resources.Validate(d.def, agents, fences) {
-		if p.Code == resources.ProblemMissing && d.broken[p.Path] {
-			continue // it is there, and wrong: that is said already
-		}
-		at := d.locate(p.Path)
-		if p.Code == resources.ProblemUnknownParam && at.key.Line > 0 {
-			at.Position = at.key // its name is wrong, not its value
-		}
-		d.problems = append(d.problems, Problem{File: at.file, Line: at.Line, Col: at.Col, Problem: p})
-	}
 }
 
 // locate returns the place of a path, or of the nearest thing around it.

@@ -272,7 +272,7 @@ resources = { agent = "systemd:*" }
 rule = 'osprole == "controller"'
 score = inf
 `
-	d := read([]File{{"f.toml", []byte(text)}})
+	d := Read(File{"f.toml", []byte(text)}).read
 	if len(d.problems) > 0 {
 		t.Fatal(d.problems)
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestDiff(t *testing.T) {
 	parse := func(text string) *resources.Definition {
-		d := read([]File{{"f", []byte(text)}})
+		d := Read(File{"f", []byte(text)}).read
 		if len(d.problems) > 0 {
 			t.Fatal(d.problems)
 		}

@@ -16,7 +16,7 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawDefinition(t)
 		text := Encode(want)
-		d := read([]File{{"f.toml", text}})
+		d := Read(File{"f.toml", text}).read
 		if len(d.problems) > 0 {
 			t.Fatalf("%v\n%s", d.problems, text)
 		}

@@ -16,7 +16,7 @@ func none(string) bool { return false }
 
 func TestMerge(t *testing.T) {
 	parse := func(text string) *resources.Definition {
-		d := read([]File{{"f", []byte(text)}})
+		d := Read(File{"f", []byte(text)}).read
 		if len(d.problems) > 0 {
 			t.Fatal(d.problems)
 		}

@@ -16,7 +16,8 @@ const (
 	ProblemType       resources.ProblemCode = "wrong_type"
 )
 
-// Problem is a problem and where it stands.
+// Problem is a problem and where it stands; File is empty when it is about
+// something that no file holds (Source.Check).
 type Problem struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
@@ -29,6 +30,9 @@ func (p Problem) String() string {
 	text := p.Message()
 	if p.Path != "" {
 		text = p.Path + ": " + text
+	}
+	if p.File == "" {
+		return text
 	}
 	if p.Line == 0 {
 		return fmt.Sprintf("%s: %s", p.File, text)
