@@ -27,7 +27,7 @@ const (
 	TypeBool     Type = "boolean" // true, false
 	TypeDuration Type = "duration"
 	TypeEnum     Type = "enum"
-	TypeSecret   Type = "secret" // may be, and should be, a secret:// reference
+	TypeSecret   Type = "secret" // in definitions a secret:// reference
 )
 
 // ParamSpec describes one parameter.
@@ -68,6 +68,9 @@ type Spec struct {
 	Cuts, Unfence bool
 	// Open is set when parameters beyond Params are passed on as they are.
 	Open bool
+	// Named returns the parameters beyond Params that these parameters themselves
+	// call secret; nil where they cannot. It is pure.
+	Named func(Params) []string
 	// Check finds what Params alone cannot say; it may be nil and does no I/O.
 	// Its values may still be secret:// references.
 	Check func(Params) []Problem
@@ -152,6 +155,22 @@ func (s Spec) Complete(params Params) Params {
 		}
 	}
 	return complete
+}
+
+// SecretsOf returns the names of those parameters given that the device declares
+// secret, in order.
+func (s Spec) SecretsOf(params Params) []string {
+	var names, named []string
+	if s.Named != nil {
+		named = s.Named(params)
+	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		declared := slices.ContainsFunc(s.Params, func(p ParamSpec) bool { return p.Name == name && p.Type == TypeSecret })
+		if declared || slices.Contains(named, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Make validates the parameters and makes a device, named as the fence device in

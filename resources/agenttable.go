@@ -105,6 +105,9 @@ type FenceTable struct {
 	// Watchdog reports whether the agent is a node's own hardware watchdog. Set
 	// whenever Check is.
 	Watchdog func(agent string) bool
+	// Secrets returns which of the parameters given are secrets, in order. Set
+	// whenever Check is.
+	Secrets func(agent string, params Params) []string
 	// Dumps reports whether the agent only hears of crashed kernels, Cuts whether
 	// it cuts nodes off from something rather than from their power, and Unfences
 	// whether it has to let them in again. Set whenever Check is.

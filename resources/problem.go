@@ -37,6 +37,8 @@ const (
 	ProblemMissingParam ProblemCode = "missing_param"
 	// ProblemInvalidParam: the agent cannot take this value.
 	ProblemInvalidParam ProblemCode = "invalid_param"
+	// ProblemClearSecret: a secret stands where a reference belongs.
+	ProblemClearSecret ProblemCode = "clear_secret"
 	// ProblemConflict: two wishes that can never both hold.
 	ProblemConflict ProblemCode = "contradiction"
 	// ProblemUnsupported: it can be planned with, and not be carried out.

@@ -117,6 +117,12 @@ func (v *validator) fenceAgent(path string, f FenceDevice) {
 			v.add(p.Code, v.fenceParamPath(path, &f, target, p), p.Suggestion, "%s: %s", p.Param, p.Text)
 		}
 	}
+	if v.fences.Secrets == nil || v.fences.foreign {
+		return
+	}
+	for _, name := range v.fences.Secrets(f.Agent, f.Params) {
+		v.clearSecret(path+".params", f.ID, name, f.Params[name])
+	}
 }
 
 // fenceParamPath is where a parameter stands, or would.

@@ -7,10 +7,7 @@ import (
 	"strings"
 )
 
-// SecretPrefix begins a value that refers to a sealed secret.
-const SecretPrefix = "secret://"
-
-func (v *validator) params(path string, params Params, info AgentInfo) {
+func (v *validator) params(path string, id ResourceID, params Params, info AgentInfo) {
 	path += ".params"
 	for _, name := range sortedKeys(params) {
 		spec, known := findParam(info.Params, name)
@@ -20,6 +17,9 @@ func (v *validator) params(path string, params Params, info AgentInfo) {
 		}
 		if text, hint := v.checkParam(spec, params[name]); text != "" {
 			v.add(ProblemInvalidParam, path+"."+name, hint, "%s", text)
+		}
+		if spec.secret(name) && !v.agents.foreign {
+			v.clearSecret(path, string(id), name, params[name])
 		}
 	}
 	for _, spec := range info.Params {

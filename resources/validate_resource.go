@@ -54,7 +54,7 @@ func (v *validator) resources() {
 		v.guest(path, r.Meta)
 		info, known := v.agent(path, r)
 		if known {
-			v.params(path, r.Params, info)
+			v.params(path, r.ID, r.Params, info)
 			if Or(r.Meta.AllowMigrate, false) && !info.Migrates {
 				v.add(ProblemInvalid, path+".meta.allow_migrate", "leave it out: it is stopped and started", "agent %q cannot migrate", r.Agent)
 			}
@@ -149,7 +149,7 @@ func (v *validator) operations(path string, r *Resource, info AgentInfo, known, 
 		}
 		oneOf(v, at, op.Name, opNames...)
 		oneOf(v, at+".on_fail", op.OnFail, OnFailValues...)
-		v.opParams(at+".params", op.Params, info, known)
+		v.opParams(at+".params", r.ID, op.Params, info, known)
 		v.spans(at, map[string]Duration{"interval": op.Interval, "timeout": op.Timeout, "start_delay": op.StartDelay})
 		if (op.Name == OpPromote || op.Name == OpDemote) && !promotable {
 			v.add(ProblemConflict, at, "set clone.promotable", "only a promotable clone has the operation %s", op.Name)
@@ -181,7 +181,7 @@ func (v *validator) operations(path string, r *Resource, info AgentInfo, known, 
 
 // opParams checks the parameters of one operation: those of the resource, or how
 // thoroughly to look.
-func (v *validator) opParams(at string, params Params, info AgentInfo, known bool) {
+func (v *validator) opParams(at string, id ResourceID, params Params, info AgentInfo, known bool) {
 	for _, name := range sortedKeys(params) {
 		spec, found := findParam(info.Params, name)
 		switch {
@@ -191,6 +191,9 @@ func (v *validator) opParams(at string, params Params, info AgentInfo, known boo
 		default:
 			if text, hint := v.checkParam(spec, params[name]); text != "" {
 				v.add(ProblemInvalidParam, at+"."+name, hint, "%s", text)
+			}
+			if spec.secret(name) && !v.agents.foreign {
+				v.clearSecret(at, string(id), name, params[name])
 			}
 		}
 	}

@@ -160,6 +160,7 @@ func TestValidate(t *testing.T) {
 			`invalid_param resource[galera].params.enable_creation: "yes" is not true or false`,
 			`invalid_param resource[galera].params.method: "rsink" is not one of rsync, mariabackup (did you mean "rsync"?)`,
 			`invalid_param resource[galera].params.slots: "many" is not a whole number`,
+			"clear_secret resource[galera].params.sst_password: a secret stands in the clear, for all who may read the definition (`belayctl secret set galera-sst_password`, and write \"secret://galera-sst_password\" here)",
 			`invalid_param resource[galera].params.wait: "soon" is not a time (such as 500ms, 30s or 5m)`,
 			`invalid_param resource[haproxy].params.listen.galera.bind: "192.0.2.1" is not HOST:PORT (such as 192.0.2.1:3306 or [2001:db8::1]:3306)`,
 			`invalid_param resource[vip].params.address: "192.0.2.1" is not an address with its prefix length (such as 192.0.2.1/24)`,

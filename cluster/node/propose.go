@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/api"
@@ -60,7 +61,13 @@ func (n *Node) refuse(command state.Command) error {
 	if !isDefinition || set.Definition == nil {
 		return nil
 	}
-	problems := resources.Validate(set.Definition, definition.Agents(n.config.Agents.Specs()), definition.Fences(n.config.Fences))
+	agents, fences := definition.Agents(n.config.Agents.Specs()), definition.Fences(n.config.Fences)
+	problems := resources.Validate(set.Definition, agents, fences)
+	if slices.ContainsFunc(problems, inTheClear) {
+		// Those that an earlier release took stay until somebody changes them.
+		known := resources.Validate(n.machine.current.Load().Definition, agents, fences)
+		problems = slices.DeleteFunc(problems, func(p resources.Problem) bool { return inTheClear(p) && slices.Contains(known, p) })
+	}
 	if len(problems) == 0 {
 		return nil
 	}
@@ -70,6 +77,8 @@ func (n *Node) refuse(command state.Command) error {
 	}
 	return refused
 }
+
+func inTheClear(p resources.Problem) bool { return p.Code == resources.ProblemClearSecret }
 
 // tooNew refuses a command that some member would stop at, because it runs an
 // older release.

@@ -155,7 +155,7 @@ func TestBundleHasNoSecrets(t *testing.T) {
 	must(err)
 	def := answer.Definition.Clone()
 	def.Fences = cluster.Fences()
-	def.Resources = []resources.Resource{{ID: "old", Agent: "process", Params: resources.Params{"command": "/bin/sleep", "env.DB_PASSWORD": open, "env.PORT": "6379"}, Meta: resources.Meta{TargetRole: new(resources.RoleStopped)}}}
+	def.Resources = []resources.Resource{{ID: "old", Agent: "process", Params: resources.Params{"command": "/bin/sleep", "env.DB_PASSWORD_OLD": open, "env.PORT": "6379"}, Meta: resources.Meta{TargetRole: new(resources.RoleStopped)}}}
 	for _, h := range cluster.Hosts() {
 		def.Nodes = append(def.Nodes, resources.Node{Name: h.Name()})
 	}

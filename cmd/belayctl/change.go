@@ -111,7 +111,6 @@ func (a *app) editOnce(ctx context.Context, c Cluster, flags *changeFlags, chang
 	if err := a.check(current.Definition, wanted); err != nil {
 		return err
 	}
-	a.noteClear(current.Definition, wanted)
 	answer := changeAnswer{DryRun: flags.dryRun, Changes: definition.Diff(current.Definition, wanted)}
 	answer.Changed = len(answer.Changes) > 0
 	if flags.dryRun {

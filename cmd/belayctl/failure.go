@@ -124,8 +124,10 @@ func (a *app) failureOf(err error) failure {
 	}
 	f.Next = append(f.Next, nextIn(f.Text)...)
 	for _, p := range f.Problems {
-		if p.Next != "" && !slices.Contains(f.Next, p.Next) {
-			f.Next = append(f.Next, p.Next)
+		for _, next := range append(nextIn(p.Suggestion), p.Next) {
+			if next != "" && !slices.Contains(f.Next, next) {
+				f.Next = append(f.Next, next)
+			}
 		}
 	}
 	if len(f.Next) == 0 {

@@ -2,9 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/cluster/catalog"
 	"github.com/belay-ha/belay/cluster/state"
 )
 
@@ -37,26 +42,55 @@ func TestSecretListAndRotate(t *testing.T) {
 	c.must(t, "secret", "delete", "bmc-2", "--force")
 }
 
-// TestPasswordsInTheClearAreTold: once, when they come into the definition.
-func TestPasswordsInTheClearAreTold(t *testing.T) {
+// TestPasswordsInTheClearAreRefused: whoever writes one, in files and by single
+// commands, and those of an earlier release stay until they are changed.
+func TestPasswordsInTheClearAreRefused(t *testing.T) {
 	c := newConsole(t)
-	c.must(t, "fence", "create", "bmc-2", "redfish", "targets=controller-2", "endpoint=https://192.0.2.7", "username=admin", "password=hunter2")
-	if said := c.err.String(); !strings.Contains(said, "fence[bmc-2].password is in the clear") || strings.Contains(said, "hunter2") {
-		t.Errorf("said: %s", said)
-	}
-	c.must(t, "resource", "disable", "vip")
-	if said := c.err.String(); strings.Contains(said, "in the clear") {
-		t.Errorf("said again: %s", said)
-	}
-	file := definitionFile(t, `params = { endpoint = "https://192.0.2.1" }`, `params = { endpoint = "https://192.0.2.1", username = "admin", password = "hunter2" }`)
-	for _, command := range [][]string{{"validate", file}, {"plan", "-f", file}, {"apply", "-f", file, "--yes"}} {
-		c.must(t, command...)
-		if said := c.err.String(); strings.Count(said, "fence[bmc-compute-0].password is in the clear") != 1 {
-			t.Errorf("%s said: %s", command[0], said)
+	c.app.agents, c.app.fences = catalog.Agents(zap.NewNop()), catalog.Fences()
+	create := []string{"fence", "create", "bmc-2", "redfish", "targets=controller-2", "endpoint=https://192.0.2.7", "username=admin"}
+	refused := func(path, secret string, command ...string) {
+		t.Helper()
+		before := c.fake.state.Revision
+		code := c.run(t, command...)
+		said := c.err.String()
+		for _, want := range []string{path + ": a secret stands in the clear", "[clear_secret]", "next: belayctl secret set " + secret + "\n", `write "secret://` + secret + `" here`} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s %s: no %q in:\n%s", command[0], command[1], want, said)
+			}
+		}
+		if code != exitInput || strings.Contains(said, "hunter2") || c.fake.state.Revision != before {
+			t.Errorf("%s %s: exit %d, revision %d: %s", command[0], command[1], code, c.fake.state.Revision, said)
 		}
 	}
-	c.must(t, "apply", "-f", file)
-	if said := c.err.String(); strings.Contains(said, "in the clear") {
-		t.Errorf("apply said again: %s", said)
+	refused("fence[bmc-2].params.password", "bmc-2-password", append(create, "password=hunter2")...)
+	refused("fence[apc].params.passwd", "apc-passwd", "fence", "create", "apc", "fence_apc", "targets=controller-2", "ip=192.0.2.8", "passwd=hunter2")
+	refused("fence[apc].params.pin", "apc-pin", "fence", "create", "apc", "fence_apc", "targets=controller-2", "ip=192.0.2.8", "belay.secrets=pin", "pin=hunter2")
+	refused("resource[db].params.check_password", "db-check_password", "resource", "create", "db", "galera", "check_user=c", "check_password=hunter2", "--clone")
+	refused("resource[api].params.env.API_TOKEN", "api-env.API_TOKEN", "resource", "create", "api", "process", "command=/bin/true", "env.API_TOKEN=hunter2")
+	file := definitionFile(t, `params = { endpoint = "https://192.0.2.1" }`, `params = { endpoint = "https://192.0.2.1", username = "admin", password = "hunter2" }`)
+	for _, command := range [][]string{{"validate", file}, {"plan", "-f", file}, {"apply", "-f", file, "--yes"}} {
+		refused("fence[bmc-compute-0].params.password", "bmc-compute-0-password", command...)
+		if !strings.HasPrefix(c.err.String(), file+":") {
+			t.Errorf("no place: %s", c.err.String())
+		}
 	}
+	c.must(t, append(create, "password=secret://bmc-2")...)
+
+	// An earlier release took it.
+	held := c.fake.state.Definition.Clone()
+	for i := range held.Fences {
+		if held.Fences[i].ID == "bmc-2" {
+			held.Fences[i].Params["password"] = "hunter2"
+		}
+	}
+	c.fake.state.Definition = held
+	c.must(t, "resource", "disable", "vip")
+	export := c.must(t, "export")
+	path := filepath.Join(t.TempDir(), "export.toml")
+	if err := os.WriteFile(path, []byte(export), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.must(t, "apply", "-f", path)
+	c.must(t, "fence", "update", "bmc-2", "password=secret://bmc-2")
+	refused("fence[bmc-2].params.password", "bmc-2-password", "apply", "-f", path, "--yes")
 }

@@ -11,9 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/state"
-	"github.com/belay-ha/belay/fencing"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -102,47 +100,4 @@ func secretUses(def *resources.Definition) map[string][]string {
 		look("resource["+string(def.Resources[i].ID)+"]", def.Resources[i].Params)
 	}
 	return uses
-}
-
-// noteClear tells of passwords that a changed definition has in the clear and the
-// one before had not: whoever may read the definition, its history or an export
-// reads them too.
-func (a *app) noteClear(old, new *resources.Definition) {
-	known := map[string]bool{}
-	for _, path := range a.clearSecrets(old) {
-		known[path] = true
-	}
-	for _, path := range a.clearSecrets(new) {
-		if !known[path] {
-			fmt.Fprintf(a.errOut, "note: %s is in the clear, for all who may read the definition: `belayctl secret set NAME`, and write %sNAME in its place\n", path, resources.SecretPrefix)
-		}
-	}
-}
-
-// clearSecrets are the parameters that hold secrets themselves instead of
-// referring to them.
-func (a *app) clearSecrets(def *resources.Definition) []string {
-	var found []string
-	look := func(path, name string, secret bool, params map[string]string) {
-		if value := params[name]; secret && value != "" && !strings.HasPrefix(value, resources.SecretPrefix) {
-			found = append(found, path+"."+name)
-		}
-	}
-	for i := range def.Fences {
-		spec, _ := a.fences.Find(def.Fences[i].Agent)
-		for _, p := range spec.Params {
-			look("fence["+def.Fences[i].ID+"]", p.Name, p.Type == fencing.TypeSecret, def.Fences[i].Params)
-		}
-	}
-	specs := map[string]agents.Spec{}
-	for _, spec := range a.agents.Specs() {
-		specs[spec.Name] = spec
-	}
-	for i := range def.Resources {
-		kind, _, _ := strings.Cut(def.Resources[i].Agent, ":")
-		for _, p := range specs[kind].Params {
-			look("resource["+string(def.Resources[i].ID)+"]", p.Name, p.Secret, def.Resources[i].Params)
-		}
-	}
-	return found
 }

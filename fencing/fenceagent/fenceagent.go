@@ -80,6 +80,7 @@ func Spec(name string, dirs ...string) fencing.Spec {
 			{Name: paramTimeout, Type: fencing.TypeDuration, Default: "40s", Description: "the longest that one run of the agent may take"},
 			{Name: paramSecrets, Type: fencing.TypeString, Description: "names of further parameters that are secret, with commas between"},
 		},
+		Named: named,
 		Check: check,
 		New: func(id string, params fencing.Params) (fencing.Device, error) {
 			return &device{id: id, agent: name, dirs: dirs, params: params, timeout: params.Duration(paramTimeout)}, nil
@@ -224,12 +225,18 @@ func (d *device) scrub(text string) string { return fencing.Scrub(text, d.secret
 
 var secretWords = []string{"pass", "secret", "token", "community", "kg", "apikey", "api_key", "credential"}
 
+// named returns the parameters that paramSecrets lists.
+func named(params fencing.Params) []string {
+	names := strings.Split(params[paramSecrets], ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	return names
+}
+
 // secrets returns the values that must not show.
 func (d *device) secrets() []string {
-	named := strings.Split(d.params[paramSecrets], ",")
-	for i := range named {
-		named[i] = strings.TrimSpace(named[i])
-	}
+	named := named(d.params)
 	var values []string
 	for name, value := range d.params {
 		lower := strings.ToLower(name)

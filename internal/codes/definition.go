@@ -93,6 +93,14 @@ var definitionCodes = []Entry{
 		Example: "[[resource]]\nid = \"vip\"\nagent = \"vip\"\nparams = { address = \"192.0.2.900/24\" }\n",
 	},
 	{
+		Code: "clear_secret", Family: Definition, Exit: 2,
+		Short:   "a secret stands in the clear",
+		Cause:   "The agent or fence device says that this parameter is a secret. Whoever may read the definition, its history or an export would read it.",
+		Cure:    "Store it sealed, and write secret://NAME in its place. What a definition of an earlier release holds stays until it is changed.",
+		Next:    "belayctl secret set NAME",
+		Example: "[[node]]\nname = \"a\"\n[[fence]]\nid = \"bmc-a\"\nagent = \"redfish\"\ntargets = [\"a\"]\nparams = { endpoint = \"https://192.0.2.1\", username = \"admin\", password = \"hunter2\" }\n",
+	},
+	{
 		Code: "contradiction", Family: Definition, Exit: 2,
 		Short:   "two wishes can never both hold",
 		Cause:   "Two keys exclude each other, or two constraints ask for the opposite.",

@@ -73,22 +73,12 @@ func (m *importer) param(id string, to *resources.Params, name string, s setting
 	if *to == nil {
 		*to = resources.Params{}
 	}
-	if isSecret(s.name) && !strings.HasPrefix(s.value, "secret://") && s.value != "" {
-		secret := id + "-" + name
+	if resources.SecretName(s.name) && !strings.HasPrefix(s.value, resources.SecretPrefix) && s.value != "" {
+		secret := resources.SecretFor(id, name)
 		m.note(s.at, "parameter %s of %q is a secret: belayctl secret set %s", s.name, id, secret)
-		s.value = "secret://" + secret
+		s.value = resources.SecretPrefix + secret
 	}
 	(*to)[name] = s.value
-}
-
-func isSecret(name string) bool {
-	name = strings.ToLower(name)
-	for _, end := range []string{"password", "passwd", "passphrase", "secret", "token", "_pass", "community", "api_key"} {
-		if strings.HasSuffix(name, end) {
-			return true
-		}
-	}
-	return name == "pass"
 }
 
 func (m *importer) unused(c *policy.ResourceConfig, params []setting, why string) {

@@ -1,6 +1,8 @@
 package definition
 
 import (
+	"slices"
+
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/fencing"
 	"github.com/belay-ha/belay/resources"
@@ -44,6 +46,17 @@ func Fences(registry fencing.Registry) resources.FenceTable {
 		}
 		return problems, true
 	}}
+	table.Secrets = func(agent string, params resources.Params) []string {
+		spec, _ := registry.Find(agent)
+		names := spec.SecretsOf(fencing.Params(params))
+		for name := range params {
+			if spec.Open && resources.SecretName(name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		return names
+	}
 	table.HostParam = func(agent string) string {
 		spec, _ := registry.Find(agent)
 		return spec.Host

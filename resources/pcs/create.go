@@ -50,10 +50,10 @@ func (c *converter) sealed(words []word) []word {
 	words = slices.Clone(words)
 	for i, w := range words {
 		name, value, found := strings.Cut(w.text, "=")
-		if !found || i < 2 || !isSecret(name) || value == "" || strings.HasPrefix(value, resources.SecretPrefix) {
+		if !found || i < 2 || !resources.SecretName(name) || value == "" || strings.HasPrefix(value, resources.SecretPrefix) {
 			continue
 		}
-		secret := words[0].text + "-" + name
+		secret := resources.SecretFor(words[0].text, name)
 		c.note(w.at, "parameter %s of %q is a secret: belayctl secret set %s", name, words[0].text, secret)
 		words[i].text = name + "=" + resources.SecretPrefix + secret
 	}

@@ -1,8 +1,6 @@
 package pcs
 
 import (
-	"strings"
-
 	"github.com/belay-ha/belay/resources"
 	"github.com/belay-ha/belay/resources/edit"
 )
@@ -255,15 +253,4 @@ func removeColocation(c *converter, _ Position, words []word) (*resources.Defini
 		return edit.RemoveConstraints(c.def, texts(words))
 	}
 	return edit.RemoveColocation(c.def, words[0].text, words[1].text)
-}
-
-// isSecret reports whether a parameter's name says that its value is one.
-func isSecret(name string) bool {
-	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
-	for _, end := range []string{"password", "passwd", "passphrase", "secret", "token", "_pass", "community", "api_key"} {
-		if strings.HasSuffix(name, end) {
-			return true
-		}
-	}
-	return name == "pass"
 }
