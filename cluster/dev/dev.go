@@ -63,7 +63,8 @@ const (
 	BMCPassword = "simulated"
 )
 
-// New returns a cluster that Run starts.
+// New returns a cluster that Run starts. It makes the hosts' directories and opens
+// their power controllers.
 func New(config Config) (*Cluster, error) {
 	if config.Nodes < 1 || config.Nodes > 7 {
 		return nil, fmt.Errorf("a development cluster has 1 to 7 members, not %d", config.Nodes)
@@ -93,12 +94,19 @@ func (c *Cluster) Host(name resources.NodeName) (*Host, bool) {
 }
 
 // Run forms the cluster, or starts it again from DataDir, and keeps it until
-// ctx ends. ready is called once when every member has joined.
+// ctx ends. ready is called once when every member has joined. Run returns ErrInUse
+// when another process runs a cluster there, and the error of package raftlog when
+// a member's log cannot be trusted.
 func (c *Cluster) Run(ctx context.Context, ready func()) error {
-	group, ctx := errgroup.WithContext(ctx)
 	for _, host := range c.hosts {
 		defer host.bmc.Close()
 	}
+	release, err := lock(c.config.DataDir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := c.form(ctx, group); err != nil {
 			return err
@@ -106,7 +114,7 @@ func (c *Cluster) Run(ctx context.Context, ready func()) error {
 		ready()
 		return nil
 	})
-	err := group.Wait()
+	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -203,6 +211,10 @@ type Host struct {
 func (c *Cluster) newHost(i int) (*Host, error) {
 	name := resources.NodeName(fmt.Sprintf("controller-%d", i))
 	dir := filepath.Join(c.config.DataDir, string(name))
+	socket := filepath.Join(c.config.DataDir, string(name)+".sock")
+	if err := checkSocketPath(socket); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -212,7 +224,7 @@ func (c *Cluster) newHost(i int) (*Host, error) {
 	}
 	h := &Host{
 		Settings: node.Host{
-			Node: name, Address: address, DataDir: dir, RunDir: filepath.Join(dir, "run"), Socket: filepath.Join(c.config.DataDir, string(name)+".sock"),
+			Node: name, Address: address, DataDir: dir, RunDir: filepath.Join(dir, "run"), Socket: socket,
 			HeartbeatTimeout: 750 * time.Millisecond, // all members wait for one process
 		}.WithDefaults(),
 		Services: simulated.NewHost(), cluster: c, machine: &fencetest.Machine{}, log: c.config.Log.Named(string(name)), power: make(chan struct{}),

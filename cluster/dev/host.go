@@ -20,6 +20,7 @@ import (
 	"github.com/belay-ha/belay/cluster/enroll"
 	"github.com/belay-ha/belay/cluster/examine"
 	"github.com/belay-ha/belay/cluster/node"
+	"github.com/belay-ha/belay/cluster/raftlog"
 )
 
 // enroll founds the cluster on the first host and joins it on the others.
@@ -72,7 +73,7 @@ func (h *Host) run(ctx context.Context) error {
 var errRestart = errors.New("the daemon is restarted")
 
 // daemon runs the member until ctx ends, the power changes, or the daemon is
-// restarted or killed.
+// restarted or killed. An error is one that a restart does not cure.
 func (h *Host) daemon(ctx context.Context, bootID string, changed <-chan struct{}) error {
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
@@ -112,6 +113,9 @@ func (h *Host) daemon(ctx context.Context, bootID string, changed <-chan struct{
 	}
 	h.log.Info("daemon started")
 	err = member.Run(ctx)
+	if errors.Is(err, raftlog.ErrCorrupt) || errors.Is(err, raftlog.ErrNewerFormat) {
+		return err // only a person can help
+	}
 	if ctx.Err() == nil {
 		h.log.Error("the daemon has ended by itself", zap.Error(err))
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -44,9 +45,15 @@ type app struct {
 
 // run carries out one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	out := &written{to: a.out}
+	a.out = out
+	defer func() { a.out = out.to }()
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if lost := out.failure(); err == nil && lost != nil {
+		err = fmt.Errorf("the answer could not be written whole: %w", lost)
+	}
 	if err == nil {
 		return exitDone
 	}

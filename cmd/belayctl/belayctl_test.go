@@ -93,6 +93,8 @@ func TestBadUsage(t *testing.T) {
 		{"fence confirm controller-2 --reason x", "nobody is there to be asked: add --yes if you are sure"},
 		{"galera bootstrap --reason x", "write --from NODE, or --cancel"},
 		{"galera bootstrap --from controller-0", "say why controller-0 has the right data: --reason TEXT"},
+		{"wait --for=", `condition "", column 1`},
+		{"resource move vpi", `no resource or group is called "vpi": did you mean "vip"?`},
 		{"wait --for galera", `condition "galera", column 7: started, promoted or stopped is missing`},
 		{"wait --for nothing\x20started>=1", `no resource is called "nothing"`},
 		{"completion tcsh", `no shell is called "tcsh": there are bash, fish, zsh`},

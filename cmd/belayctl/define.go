@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -52,18 +53,11 @@ func (a *app) readFiles(names []string) ([]definition.File, error) {
 	}
 	files := make([]definition.File, 0, len(names))
 	for _, name := range names {
-		var text []byte
-		var err error
-		if name == "-" {
-			name = "<stdin>"
-			text, err = io.ReadAll(io.LimitReader(a.in, definition.MaxSize+1))
-		} else {
-			text, err = os.ReadFile(name)
-		}
-		if err != nil {
+		shown, text, err := a.readUpTo(name, definition.MaxSize)
+		if err != nil && !errors.Is(err, errTooLong) { // that is told with the other problems
 			return nil, bad(codeUnreadable, "%v", err)
 		}
-		files = append(files, definition.File{Name: name, Text: text})
+		files = append(files, definition.File{Name: shown, Text: text})
 	}
 	return files, nil
 }

@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/internal/codes"
@@ -195,13 +197,33 @@ func (f failure) write(w io.Writer) {
 
 func (f failure) writeProblems(w io.Writer) {
 	for _, p := range f.Problems {
-		if p.Code == "" {
-			fmt.Fprintln(w, p.line)
-			continue
+		line := harmless(p.line)
+		if p.Code != "" {
+			line += " [" + p.Code + "]"
 		}
-		fmt.Fprintf(w, "%s [%s]\n", p.line, p.Code)
+		fmt.Fprintln(w, line)
 	}
 }
+
+// harmless writes what cannot be printed as it would stand in a Go string: names
+// in files may hold what drives a terminal, or turns the direction of a line.
+func harmless(line string) string {
+	if strings.IndexFunc(line, unprintable) < 0 {
+		return line
+	}
+	var b strings.Builder
+	for _, r := range line {
+		if unprintable(r) {
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // tell reports the error that ended a run. As JSON it is the last line.
 func (a *app) tell(err error, args []string) {

@@ -20,9 +20,29 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, endAnyway())
 	code := newApp().run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
+}
+
+// endGrace is how long an interrupted command may take to end by itself.
+const endGrace = time.Second
+
+// endAnyway returns what ends an interrupted command that hears nothing of it: one
+// that reads an answer from a terminal, or from a pipe that nobody writes to. A
+// terminal becomes again what it is now: passwords are read without echo.
+func endAnyway() func() {
+	in := int(os.Stdin.Fd())
+	before, err := term.GetState(in)
+	return func() {
+		time.Sleep(endGrace)
+		if err == nil {
+			term.Restore(in, before) //nolint:errcheck // the program ends either way
+		}
+		fmt.Fprintln(os.Stderr, "\nbelayctl: interrupted ["+string(codeInterrupted)+"]")
+		os.Exit(exitError)
+	}
 }
 
 // newApp returns the program as it meets the world.

@@ -106,6 +106,8 @@ func (a *app) whereItRuns(cmd *cobra.Command, move *state.ResourceMoved) error {
 	parts := []resources.ResourceID{move.Resource}
 	if g, isGroup := def.Group(move.Resource); isGroup {
 		parts = g.Members
+	} else if _, known := def.Resource(move.Resource); !known {
+		return unknownName("resource or group", string(move.Resource), movable(def))
 	}
 	var nodes []resources.NodeName
 	for _, r := range status.Resources {
@@ -118,4 +120,16 @@ func (a *app) whereItRuns(cmd *cobra.Command, move *state.ResourceMoved) error {
 	}
 	move.From = nodes[0]
 	return nil
+}
+
+// movable are the names of everything that can be moved.
+func movable(def *resources.Definition) []string {
+	var names []string
+	for _, r := range def.Resources {
+		names = append(names, string(r.ID))
+	}
+	for _, g := range def.Groups {
+		names = append(names, string(g.ID))
+	}
+	return names
 }

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
-	"os"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/node"
@@ -86,20 +86,17 @@ func (s *simulation) source(ctx context.Context, now time.Time) (*state.State, e
 	}
 }
 
+// maxState bounds a saved state, in bytes: some hundred times that of a large cluster.
+const maxState = 256 << 20
+
 // savedState reads what stateSave wrote.
 func (a *app) savedState(name string) (*state.State, error) {
-	source, shown := a.in, "<stdin>"
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, bad(codeUnreadable, "%v", err)
-		}
-		defer f.Close()
-		source, shown = f, name
-	}
-	text, err := io.ReadAll(source)
-	if err != nil {
-		return nil, bad(codeUnreadable, "%s: %v", shown, err)
+	shown, text, err := a.readUpTo(name, maxState)
+	switch {
+	case errors.Is(err, errTooLong):
+		return nil, bad(codeBadFile, "%s: larger than %d MiB; belayctl state save writes what can be read", shown, maxState>>20)
+	case err != nil:
+		return nil, bad(codeUnreadable, "%v", err)
 	}
 	return decodeState(shown, text)
 }

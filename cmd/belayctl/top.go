@@ -49,7 +49,7 @@ It needs a terminal. With -o json it writes one look instead.`,
 			return err // before the screen is taken over: the message stays
 		}
 		return a.screen(cmd.Context(), top.Options{
-			In: a.in, Out: a.out, Every: every.time.Std(), Colour: a.paint(red, "x") != "x",
+			In: a.in, Out: a.screenOut(), Every: every.time.Std(), Colour: a.paint(red, "x") != "x",
 			Look: func(ctx context.Context, after uint64) top.Look {
 				look, err := a.lookOnce(ctx, c, after, stale)
 				if err != nil {

@@ -41,7 +41,7 @@ line for each event.`,
 		if err != nil {
 			return err
 		}
-		if condition != "" {
+		if cmd.Flags().Changed("for") { // empty, too: a script's variable that was never set is no condition that holds
 			if len(args) > 0 {
 				return usage("name resources or give --for, not both")
 			}

@@ -37,7 +37,7 @@ needs no root and runs on any Linux. The sockets are under the data directory.`,
 		Example: `  belayd dev --data-dir /tmp/belay
   BELAY_ADDR=unix:///tmp/belay/belayd.sock belayctl status
   belayd dev --demo                       # form, cut the power of one, recover, end`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDev(cmd.Context(), cmd, o) },
 	}
 	cmd.Flags().StringVar(&o.dataDir, "data-dir", "", "where sockets and state live (default: a temporary directory)")

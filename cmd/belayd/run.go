@@ -30,7 +30,7 @@ func runCommand() *cobra.Command {
 		Long: `run takes part in the cluster until it is told to stop. Stopping or restarting it
 stops no service: what runs goes on, and is looked at when it returns.`,
 		Example: "  belayd run\n  belayd run --config /etc/belay/belayd.toml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), configFile) },
 	}
 	cmd.Flags().StringVar(&configFile, "config", defaultConfigFile, "the host's own settings")
