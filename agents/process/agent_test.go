@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -308,28 +307,6 @@ func TestStartOfWhatIsNotThere(t *testing.T) {
 	for _, name := range []string{"command", "stop_signal", "settle", "args"} {
 		if got.Outcome != agents.OutcomeMisconfigured || !strings.Contains(got.Reason, name) {
 			t.Errorf("got %+v, want misconfigured and %s", got, name)
-		}
-	}
-}
-
-func TestSplit(t *testing.T) {
-	cases := map[string][]string{
-		"":                      nil,
-		"  a  b ":               {"a", "b"},
-		`'a b' "c d"`:           {"a b", "c d"},
-		`a\ b "c\"d" 'e\f'`:     {"a b", `c"d`, `e\f`},
-		`--x="y z"w ''`:         {"--x=y zw", ""},
-		`"a\b$c"`:               {`a\b$c`},
-		"--port=%{index} \t\nx": {"--port=%{index}", "x"},
-	}
-	for text, want := range cases {
-		if got, err := split(text); err != nil || !slices.Equal(got, want) {
-			t.Errorf("split(%q) = %q, %v, want %q", text, got, err, want)
-		}
-	}
-	for _, bad := range []string{`'a`, `"a`, `a\`} {
-		if _, err := split(bad); err == nil {
-			t.Errorf("split(%q) was taken", bad)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func parse(req agents.Request) (settings, error) {
 	if s.directory != "" && !filepath.IsAbs(s.directory) {
 		bad("directory", fmt.Errorf("%q is not an absolute path", s.directory))
 	}
-	args, err := split(p["args"])
+	args, err := resources.SplitWords(p["args"])
 	bad("args", err)
 	s.command = []string{replace(p["command"])}
 	for _, arg := range args {
@@ -91,7 +91,7 @@ func (s *settings) parseCheck(text string) error {
 		return nil
 	}
 	if command, found := strings.CutPrefix(text, "command:"); found {
-		args, err := split(command)
+		args, err := resources.SplitWords(command)
 		if err == nil && (len(args) == 0 || !filepath.IsAbs(args[0])) {
 			err = fmt.Errorf("%q is not an absolute path", command)
 		}
@@ -110,45 +110,4 @@ func (s *settings) parseCheck(text string) error {
 	}
 	s.check = target
 	return nil
-}
-
-// split cuts a command line into words as a shell does, with ' and " quotes and
-// backslashes, and without expansions.
-func split(text string) ([]string, error) {
-	var words []string
-	var word strings.Builder
-	inWord, quote := false, rune(0)
-	escaped := false
-	for _, c := range text {
-		switch {
-		case escaped:
-			if quote == '"' && !strings.ContainsRune(`"\$`+"`", c) {
-				word.WriteRune('\\')
-			}
-			word.WriteRune(c)
-			escaped = false
-		case c == '\\' && quote != '\'':
-			escaped, inWord = true, true
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote == 0 && (c == '\'' || c == '"'):
-			quote, inWord = c, true
-		case quote == 0 && strings.ContainsRune(" \t\n", c):
-			if inWord {
-				words = append(words, word.String())
-				word.Reset()
-				inWord = false
-			}
-		default:
-			word.WriteRune(c)
-			inWord = true
-		}
-	}
-	if quote != 0 || escaped {
-		return nil, fmt.Errorf("%q ends inside a quotation", text)
-	}
-	if inWord {
-		words = append(words, word.String())
-	}
-	return words, nil
 }
