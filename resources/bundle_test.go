@@ -57,6 +57,8 @@ func TestValidateBundles(t *testing.T) {
 		"a name for two": {func(def *d, b *Bundle) {
 			def.Resources = append(def.Resources, Resource{ID: "web-podman-0", Agent: "vip"})
 		}, []string{`duplicate bundle[web].id: "web-podman-0" is the name of a part of the bundle and of a resource`}},
+		"half a quotation": {func(_ *d, b *Bundle) { b.RunCommand = "sh -c 'x" }, []string{`invalid_value bundle[web].run_command: "sh -c 'x" ends inside a quotation`}},
+		"a relative root":  {func(_ *d, b *Bundle) { b.Storage[0].SourceRoot = "logs" }, []string{`invalid_value bundle[web].storage.source_root: "logs" is not an absolute path`}},
 		"promoted nothing": {func(_ *d, b *Bundle) { b.PromotedMax = b.Replicas }, []string{"contradiction bundle[web].promoted_max: promoted_max without resource means nothing"}},
 		"guest for all":    {func(def *d, _ *Bundle) { def.Defaults.Resource.RemoteNode = "g" }, []string{"invalid_value defaults.resource.remote_node: several resources cannot make the same node (give it to one resource)"}},
 		"guest is a node":  {func(def *d, _ *Bundle) { def.Resources[0].Meta.RemoteNode = "c0" }, []string{`duplicate resource[galera].meta.remote_node: "c0" is a node already`}},
@@ -82,7 +84,7 @@ func TestPlanOnly(t *testing.T) {
 	def.Resources = append(def.Resources, Resource{ID: "inner", Agent: "vip", Params: Params{"address": "192.0.2.77/24"}})
 	def.Resources[1].Meta.RemoteNode = "guest"
 	b := someBundle()
-	b.Resource, b.Launcher = "inner", LauncherDocker
+	b.Resource, b.Launcher, b.Options = "inner", LauncherDocker, "--name=mine"
 	def.Bundles = []Bundle{b}
 	if problems := Validate(def, table().WithForeign(), fences()); len(problems) > 0 {
 		t.Errorf("cannot be planned with: %v", problems)
@@ -94,7 +96,7 @@ func TestPlanOnly(t *testing.T) {
 			t.Errorf("%s: says nothing of what to do instead", p)
 		}
 	}
-	for _, path := range []string{"bundle[web].resource", "bundle[web].launcher", "resource[" + string(def.Resources[1].ID) + "].meta.remote_node"} {
+	for _, path := range []string{"bundle[web].resource", "bundle[web].launcher", "bundle[web].options", "resource[" + string(def.Resources[1].ID) + "].meta.remote_node"} {
 		if codes[path] != ProblemUnsupported {
 			t.Errorf("%s: %q, want unsupported; all: %v", path, codes[path], codes)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // planOnly reports what can be planned with and not be carried out; a table that
@@ -32,16 +33,26 @@ func (v *validator) bundles() {
 		}
 		oneOf(v, path+".launcher", b.Launcher, LauncherPodman, LauncherDocker)
 		if _, known := v.agents.Find(string(b.Launches())); !known {
-			v.planOnly(path+".launcher", `let a systemd unit run the container (podman-systemd.unit) and define a resource with agent = "systemd:UNIT"`,
-				"no agent of Belay's runs containers by %s", b.Launches())
+			v.planOnly(path+".launcher", `leave launcher out: podman runs the same images`, "no agent of Belay's runs containers by %s", b.Launches())
 		}
 		v.meta(path+".meta", b.Meta)
 		v.noGuest(path+".meta", b.Meta)
+		v.bundleWords(path, b)
 		v.bundleCounts(path, b)
 		v.bundleNetwork(path, b)
 		v.bundleStorage(path, b)
 		v.bundleInside(path, b, used)
 		v.bundleParts(path, b)
+	}
+}
+
+// bundleWords checks what the launcher is told word by word.
+func (v *validator) bundleWords(path string, b *Bundle) {
+	if _, err := LauncherOptions(b.Options); err != nil {
+		v.planOnly(path+".options", "leave it out", "%v", err)
+	}
+	if _, err := SplitWords(b.RunCommand); err != nil {
+		v.add(ProblemInvalid, path+".run_command", "", "%v", err)
 	}
 }
 
@@ -109,6 +120,9 @@ func (v *validator) bundleStorage(path string, b *Bundle) {
 		if s.Target == "" {
 			v.add(ProblemMissing, at, "", "target is missing")
 		}
+		if s.SourceRoot != "" && !strings.HasPrefix(s.SourceRoot, "/") {
+			v.add(ProblemInvalid, at+".source_root", "", "%q is not an absolute path", s.SourceRoot)
+		}
 	}
 }
 
@@ -137,7 +151,7 @@ func (v *validator) bundleInside(path string, b *Bundle, used map[ResourceID]Res
 	if b.IPRangeStart == "" && b.ControlPort == nil {
 		v.add(ProblemMissing, path, "", "what is in it needs ip_range_start or control_port")
 	}
-	v.planOnly(at, "let it run on the nodes themselves, or as the own program of a container that a systemd unit runs",
+	v.planOnly(at, "leave it out and let the container's own program be the service, with a health check (options = \"--health-cmd …\"); or run it on the nodes",
 		"Belay cannot manage %q inside of containers", b.Resource)
 }
 

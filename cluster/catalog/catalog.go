@@ -14,6 +14,7 @@ import (
 	"github.com/belay-ha/belay/agents/haproxy"
 	"github.com/belay-ha/belay/agents/inspector"
 	"github.com/belay-ha/belay/agents/ocf"
+	"github.com/belay-ha/belay/agents/podman"
 	"github.com/belay-ha/belay/agents/process"
 	"github.com/belay-ha/belay/agents/rabbitmq"
 	"github.com/belay-ha/belay/agents/systemd"
@@ -40,6 +41,7 @@ func HostAgents(log *zap.Logger, runDir string) agents.Registry {
 		haproxy.New(units, run, log.Named("haproxy")),
 		inspector.New(inspector.Host{Units: units}, log.Named("inspector")),
 		ocf.New(ocf.Host{Run: run}),
+		podman.New(podman.Host{Run: run}, log.Named("podman")),
 		process.New(units, run, log.Named("process")),
 		rabbitmq.New(rabbitmq.Host{Units: units, Run: run}, log.Named("rabbitmq")),
 		systemd.New(units, log.Named("systemd")),

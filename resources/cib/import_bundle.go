@@ -25,8 +25,8 @@ func (m *importer) bundle(c *policy.ResourceConfig) {
 	}
 	if c.Bundle.Launcher != "podman" {
 		b.Launcher = resources.BundleLauncher(c.Bundle.Launcher)
+		m.note(at, "bundle %q: Belay runs containers by podman: the definition can be planned with, and applied without launcher = %q", c.ID, c.Bundle.Launcher)
 	}
-	m.note(at, "bundle %q: Belay has no agent that runs containers: the definition can be planned with, and applied once systemd units run them", c.ID)
 	if on, ok := parseBool(c.Bundle.AddHost); ok && !on {
 		b.AddHost = &on
 	}
@@ -42,7 +42,7 @@ func (m *importer) bundle(c *policy.ResourceConfig) {
 		inside := &c.Members[0]
 		m.finish(inside, m.start(inside), resources.Or(b.PromotedMax, 0) > 0)
 		b.Resource = resources.ResourceID(inside.ID)
-		m.note(m.at(inside.ID), "resource %q: Belay manages nothing inside of containers: the definition can be planned with; before you apply it, let the container run it, or the nodes", inside.ID)
+		m.note(m.at(inside.ID), "resource %q: Belay manages nothing inside of containers: the definition can be planned with; before you apply it, leave resource = %[1]q out of bundle %[2]q and let the container's own program be the service, or run it on the nodes", inside.ID, c.ID)
 	}
 	if b.Resource == "" && b.PromotedMax != nil {
 		m.note(at, "bundle %q promotes nothing, as nothing is in it: promoted-max only says how many replicas there are", c.ID)
