@@ -101,7 +101,11 @@ func elect(all []member, create bool) agents.Advice {
 			bad[0].node, bad[0].problem, command+hint(all), more(len(bad)-1)))
 	}
 	old := filter(all, (*member).hasHistory)
-	if len(old) == 0 {
+	half := filter(all, func(m *member) bool { return m.half })
+	switch {
+	case len(old) == 0 && len(half) > 0:
+		return wait(all, true, fmt.Sprintf("a state transfer to %s broke off, so there was a cluster, but no member has its data; find the member that gave it, or choose what to go on with: `%sNODE`", names(half), command))
+	case len(old) == 0:
 		return fresh(all, create)
 	}
 	slices.SortStableFunc(old, newest)
@@ -186,7 +190,11 @@ func overridden(all []member, from resources.NodeName) agents.Advice {
 	if !chosen.reported {
 		return wait(all, !chosen.alive, fmt.Sprintf("the operator chose %s, which has not reported (%s)", from, chosen.status()))
 	}
-	return bootstrap(all, chosen, true, fmt.Sprintf("the operator chose %s (seqno %d), against or without the comparison", from, chosen.Seqno))
+	why := fmt.Sprintf("the operator chose %s (seqno %d), against or without the comparison", from, chosen.Seqno)
+	if chosen.half {
+		why = fmt.Sprintf("the operator chose %s, although a state transfer to it broke off: tables may be missing or damaged", from)
+	}
+	return bootstrap(all, chosen, true, why)
 }
 
 // awaiting says whose report is missing and what to do if it never comes.

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
@@ -55,6 +56,11 @@ func (o *outage) with(change func(attributes map[string]string)) *outage {
 
 func (o *outage) blank() *outage {
 	return o.peer(resources.RoleStarted, position{UUID: zeroUUID, Seqno: -1, Grastate: grastateAbsent, Recovered: zeroUUID + ":-1", RecoveredBy: "galera_recovery"}.attributes())
+}
+
+// broken adds a member with what a state transfer has left.
+func (o *outage) broken(left string) *outage {
+	return o.peer(resources.RoleStarted, noUsableData(left, 1, time.Time{}).attributes())
 }
 
 func (o *outage) down() *outage {
@@ -130,6 +136,18 @@ func TestAdviseWithoutAPrimary(t *testing.T) {
 			o.s.View.Nodes["n2"] = agents.NodeView{Alive: true}
 			return o
 		}(), "n1", false, "only member"},
+		{"half a copy never wins", anOutage().at(uuidA, 10, false).broken(transferHalf), "n1", false, "only member with a history"},
+		{"half a copy does not hide a comparison", anOutage().broken(transferHalf).at(uuidA, 10, false).at(uuidA, 12, false), "n3", false, "next is n2 at 10"},
+		{"half a copy has no position, whatever it reports", anOutage().at(uuidA, 10, false).broken(transferHalf).with(func(a map[string]string) {
+			a[attrUUID], a[attrSeqno], a[attrGrastate], a[attrSafe], a[attrRecovered] = uuidA, "900", grastatePresent, "1", uuidA+":900"
+		}), "n1", false, "only member with a history"},
+		{"half a copy and a member that is down", anOutage().broken(transferHalf).at(uuidA, 10, false).down(), "", true, "belayctl galera bootstrap --from n2"},
+		{"half a copy beside empty members is no fresh cluster", anOutage().creating().blank().broken(transferHalf), "", true, "a state transfer to n2 broke off"},
+		{"half a copy with databases is no owner", anOutage().creating().broken(transferHalf).with(func(a map[string]string) { a[attrDatabases] = "2" }).blank(), "", true, "no member has its data"},
+		{"half a copy everywhere", anOutage().creating().broken(transferHalf).broken(transferHalf), "", true, "n1, n2"},
+		{"half a copy as an older release reads it", anOutage().at(uuidA, 10, false).broken(transferHalf).with(func(a map[string]string) { delete(a, attrTransfer) }), "", true, "a state transfer to this member broke off"},
+		{"a copy that may not be on the disk is the operator's", anOutage().at(uuidA, 10, false).broken(transferUnsynced), "", true, "n2: the host went down before"},
+		{"the operator's word for half a copy", anOutage().at(uuidA, 10, false).broken(transferHalf).override(map[string]string{"bootstrap": "n2"}), "n2", false, "tables may be missing or damaged"},
 		{"a failed promote leaves no position to count on", anOutage().at(uuidA, 10, false).peer(resources.RoleStarted, map[string]string{}), "", false, "waiting for the position of n2"},
 	}
 	for _, test := range tests {
@@ -187,6 +205,14 @@ func TestAdviseShowsTheWholeComparison(t *testing.T) {
 	}
 }
 
+func TestAdviseShowsHalfATransfer(t *testing.T) {
+	advice := anOutage().at(uuidA, 100, true).broken(transferHalf).advise()
+	want := []string{"n2", "no usable data: a state transfer to it broke off", "-", "-", "-", "-", "-", "-", "1", ""}
+	if diff := cmp.Diff(advice.Table[2], want); diff != "" {
+		t.Errorf("row (-got +want):\n%s", diff)
+	}
+}
+
 func TestAdviseWithAPrimary(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -200,6 +226,8 @@ func TestAdviseWithAPrimary(t *testing.T) {
 		{"incremental transfers come first", anOutage().live("Synced", 350).blank().at(uuidA, 400, false), map[resources.NodeName]resources.Score{"n1": 1000, "n3": 100}},
 		{"another history needs a whole copy", anOutage().live("Synced", 1).at(uuidB, 9000, true), map[resources.NodeName]resources.Score{"n1": 1000, "n2": 50}},
 		{"garbled needs a whole copy and blocks nobody", anOutage().live("Synced", 1).at(uuidA, 1, false).with(func(a map[string]string) { a[attrGrastate] = grastateGarbled }), map[resources.NodeName]resources.Score{"n1": 1000, "n2": 50}},
+		{"half a copy needs a whole one and blocks nobody", anOutage().live("Synced", 1).broken(transferHalf), map[resources.NodeName]resources.Score{"n1": 1000, "n2": 50}},
+		{"a copy that may not be on the disk is transferred again", anOutage().live("Synced", 1).broken(transferUnsynced), map[resources.NodeName]resources.Score{"n1": 1000, "n2": 50}},
 		{"a missing member blocks nobody", anOutage().live("Synced", 1).down(), map[resources.NodeName]resources.Score{"n1": 1000, "n2": 50}},
 		{"a missing member holds no donor", anOutage().live("Synced", 450).down().blank(), map[resources.NodeName]resources.Score{"n1": 1000, "n3": 50}},
 		{"a lost monitor does not take the primary away", func() *outage {

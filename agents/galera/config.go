@@ -18,15 +18,24 @@ const printDefaults = "/usr/bin/my_print_defaults"
 // checkConfig refuses a configuration with which a plain start would not join
 // the cluster: an empty gcomm:// starts a second one.
 func (c *call) checkConfig(ctx context.Context) error {
+	options, err := c.serverOptions(ctx)
+	if err != nil {
+		return err
+	}
+	return c.judgeConfig(options)
+}
+
+// serverOptions returns what my.cnf gives mysqld, by names with underscores.
+func (c *call) serverOptions(ctx context.Context) (map[string]string, error) {
 	command := agents.Command{Path: printDefaults, Args: []string{"--mysqld"}, Env: recoverEnv, MaxOutput: 256 << 10}
 	exit, err := c.host.Run.Run(ctx, command)
 	if err != nil {
-		return fmt.Errorf("read my.cnf: %w", err)
+		return nil, fmt.Errorf("read my.cnf: %w", err)
 	}
 	if exit.Code != 0 {
-		return fmt.Errorf("read my.cnf: %s: exit status %d", command.Path, exit.Code)
+		return nil, fmt.Errorf("read my.cnf: %s: exit status %d", command.Path, exit.Code)
 	}
-	return c.judgeConfig(options(exit.Stdout))
+	return options(exit.Stdout), nil
 }
 
 // options reads my_print_defaults' lines; later ones win, as in mysqld.

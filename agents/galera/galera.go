@@ -116,6 +116,16 @@ type call struct {
 	*Agent
 	settings
 	req agents.Request
+	// told is what a promote did to the data before mysqld started, or "".
+	told string
+}
+
+// tell adds it to a result's reason.
+func (c *call) tell(reason string) string {
+	if c.told == "" {
+		return reason
+	}
+	return reason + "; " + c.told
 }
 
 // begin reads the request's parameters.

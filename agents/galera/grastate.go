@@ -173,20 +173,27 @@ func (c *call) allowBootstrap() error {
 // dropView moves gvwstate.dat away. With it, a plain start may form a primary
 // component by itself (a view of one member always does), beside the one that
 // the cluster has chosen.
-func (c *call) dropView() error {
-	name := c.path(c.datadir, "gvwstate.dat")
+func (c *call) dropView() error { return c.drop("gvwstate.dat") }
+
+// dropState moves grastate.dat away. Without it a member that joins asks for the
+// whole state.
+func (c *call) dropState() error { return c.drop("grastate.dat") }
+
+// drop removes a state file of which a copy is kept.
+func (c *call) drop(base string) error {
+	name := c.path(c.datadir, base)
 	text, err := readStateFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("set gvwstate.dat aside: %w", err)
+		return fmt.Errorf("set %s aside: %w", base, err)
 	}
 	if err := c.keepCopy(name, text); err != nil {
-		return fmt.Errorf("set gvwstate.dat aside: %w", err)
+		return fmt.Errorf("set %s aside: %w", base, err)
 	}
 	if err := os.Remove(name); err != nil {
-		return fmt.Errorf("set gvwstate.dat aside: %w", err)
+		return fmt.Errorf("set %s aside: %w", base, err)
 	}
 	return nil
 }

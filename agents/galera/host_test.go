@@ -77,6 +77,7 @@ func newHost(t *testing.T) *fakeHost {
 			return h.recovery, nil
 		},
 	}}
+	h.boot("boot-1")
 	h.mkdir("/var/lib/mysql/mysql")
 	h.grastate(uuidA, "12", "0")
 	return h
@@ -116,6 +117,9 @@ const grastateFile = "/var/lib/mysql/grastate.dat"
 func (h *fakeHost) grastate(uuid, seqno, safe string) {
 	h.write(grastateFile, fmt.Sprintf("# GALERA saved state\nversion: 2.1\nuuid:    %s\nseqno:   %s\nsafe_to_bootstrap: %s\n", uuid, seqno, safe))
 }
+
+// boot is the host coming up: with another id, after a power cut.
+func (h *fakeHost) boot(id string) { h.write("/proc/sys/kernel/random/boot_id", id+"\n") }
 
 func (h *fakeHost) wordFile() string { return filepath.Join(h.run, "new-cluster.env") }
 

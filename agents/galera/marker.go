@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/belay-ha/belay/resources"
@@ -78,15 +79,20 @@ func (c *call) removeMarker() error {
 // most once in seqnoInterval.
 func (c *call) steady(s Status) map[string]string {
 	m, has, err := c.readMarker()
-	if err != nil || !has {
-		return s.attributes()
+	if err == nil && has {
+		now := c.host.Now()
+		if since := now.Sub(m.ReportedAt); since >= 0 && since < seqnoInterval && m.Seqno > 0 {
+			s.Seqno, s.CachedDownTo = m.Seqno, m.CachedDownTo
+		} else {
+			m.Seqno, m.CachedDownTo, m.ReportedAt = s.Seqno, s.CachedDownTo, now
+			_ = c.writeMarker(m) // only saves reports
+		}
 	}
-	now := c.host.Now()
-	if since := now.Sub(m.ReportedAt); since >= 0 && since < seqnoInterval && m.Seqno > 0 {
-		s.Seqno, s.CachedDownTo = m.Seqno, m.CachedDownTo
-		return s.attributes()
+	attributes := s.attributes()
+	if from, err := filepath.EvalSymlinks(c.path(c.datadir)); err == nil {
+		if dirs, err := asides(from); err == nil && len(dirs) > 0 {
+			attributes[attrSetAside] = strings.Join(dirs, ", ")
+		}
 	}
-	m.Seqno, m.CachedDownTo, m.ReportedAt = s.Seqno, s.CachedDownTo, now
-	_ = c.writeMarker(m) // only saves reports
-	return s.attributes()
+	return attributes
 }

@@ -20,6 +20,9 @@ type member struct {
 	// reported says that the node gave the position of its data.
 	reported bool
 	position
+	// half says that a state transfer to the member broke off: its data counts for
+	// nothing while others have theirs.
+	half bool
 	// problem says why a report cannot be used.
 	problem string
 	// state, clusterStatus and cached describe a running mysqld.
@@ -67,6 +70,10 @@ func (m *member) read(a map[string]string) {
 	m.Grastate, m.Detail, m.Recovered = a[attrGrastate], a[attrDetail], a[attrRecovered]
 	m.Safe, m.Gvwstate = a[attrSafe] == "1", a[attrGvwstate] == grastatePresent
 	m.Databases, _ = strconv.Atoi(a[attrDatabases])
+	if m.Transfer = a[attrTransfer]; m.Transfer == transferHalf {
+		m.half, m.UUID, m.Seqno, m.Safe = true, zeroUUID, -1, false
+		return
+	}
 	var err error
 	if m.UUID, err = parseUUID(a[attrUUID]); err != nil {
 		m.problem = err.Error()
@@ -80,6 +87,9 @@ func (m *member) read(a map[string]string) {
 		m.problem = "grastate.dat is garbled"
 		if m.Detail != "" {
 			m.problem += " (" + m.Detail + ")"
+		}
+		if m.Transfer != transferNone {
+			m.problem = m.Detail
 		}
 	default:
 		m.problem = fmt.Sprintf("grastate %.40q is no known word", m.Grastate)
@@ -117,6 +127,8 @@ func table(all []member, verdict map[resources.NodeName]string) [][]string {
 	for _, m := range all {
 		row := []string{string(m.node), m.status(), "-", "-", "-", "-", "-", "-", "-", verdict[m.node]}
 		switch {
+		case m.half:
+			row[8] = strconv.Itoa(m.Databases)
 		case m.reported:
 			row[2], row[3], row[4], row[5] = m.UUID, strconv.FormatInt(m.Seqno, 10), "0", m.Grastate
 			if m.Safe {
@@ -146,6 +158,8 @@ func (m *member) status() string {
 		return "its position is not read yet"
 	case m.running():
 		return strings.TrimSuffix("runs, not in a primary component, "+m.state, ", ")
+	case m.half:
+		return "no usable data: a state transfer to it broke off"
 	case m.reported && m.problem != "":
 		return m.problem
 	case m.reported:

@@ -87,6 +87,9 @@ func (c *call) lookStarted(ctx context.Context, m marker) agents.Result {
 	return agents.Result{Outcome: agents.OutcomeOK, Role: resources.RoleStarted, Attributes: m.Position.attributes()}
 }
 
+// lookSyncTimeout bounds how long a look waits for the disk.
+const lookSyncTimeout = 10 * time.Second
+
 // lookServer asks a running mysqld. A query without an answer is unknown, and
 // leaves the attributes as they are.
 func (c *call) lookServer(ctx context.Context, m marker) agents.Result {
@@ -102,6 +105,9 @@ func (c *call) lookServer(ctx context.Context, m marker) agents.Result {
 		if err := c.writeMarker(marker{Role: resources.RolePromoted}); err != nil {
 			return c.failure(ctx, err)
 		}
+	}
+	if t, err := c.readTransfer(); status.serving() && (t != nil || err != nil) {
+		c.arrived(ctx, lookSyncTimeout) // a promote that this daemon did not see to its end
 	}
 	result := agents.Result{Outcome: agents.OutcomeFailed, Role: resources.RolePromoted, Attributes: c.steady(status)}
 	switch {

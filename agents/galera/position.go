@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/belay-ha/belay/agents"
 )
@@ -28,6 +29,7 @@ const (
 	attrDetail      = "detail"            // why grastate is garbled
 	attrAt          = "at"                // when the position was read
 	attrPosition    = "position"          // unknown, when there is none of the above
+	attrTransfer    = "transfer"          // interrupted or not on disk: there is no position to trust
 )
 
 // noPosition are the attributes of a member whose position nobody knows. They
@@ -46,6 +48,8 @@ type position struct {
 	RecoveredBy string `json:"recovered_by"`
 	Databases   int    `json:"databases"`
 	At          string `json:"at"`
+	// Transfer says what is left of a state transfer that broke off; "" after none.
+	Transfer string `json:"transfer,omitempty"`
 }
 
 // attributes writes the position for the cluster's state.
@@ -66,6 +70,9 @@ func (p position) attributes() map[string]string {
 	if p.Detail != "" {
 		attributes[attrDetail] = p.Detail
 	}
+	if p.Transfer != transferNone {
+		attributes[attrTransfer] = p.Transfer
+	}
 	return attributes
 }
 
@@ -74,6 +81,13 @@ func (c *call) readPosition(ctx context.Context) (position, error) {
 	databases, err := c.ownDatabases()
 	if err != nil {
 		return position{}, fmt.Errorf("read position: %w", err)
+	}
+	_, left, err := c.transferLeft()
+	if err != nil {
+		return position{}, fmt.Errorf("read position: %w", err)
+	}
+	if left != transferNone {
+		return noUsableData(left, databases, c.host.Now()), nil
 	}
 	state, condition, detail, err := c.grastate()
 	if err != nil {
@@ -95,6 +109,18 @@ func (c *call) readPosition(ctx context.Context) (position, error) {
 	}
 	p.Recovered, p.RecoveredBy = fmt.Sprintf("%s:%d", uuid, seqno), by
 	return p.judge(uuid, seqno), nil
+}
+
+// noUsableData is the report after a transfer that broke off. Neither grastate.dat
+// nor the tables are asked: of half a copy either may name the position of the
+// member that it was copied from. An Advisor of an older release, which does not
+// know attrTransfer, finds a garbled grastate.dat and leaves the choice to people.
+func noUsableData(left string, databases int, now time.Time) position {
+	detail := "a state transfer to this member broke off"
+	if left == transferUnsynced {
+		detail = "the host went down before what a state transfer had brought was on the disk"
+	}
+	return position{UUID: zeroUUID, Seqno: -1, Grastate: grastateGarbled, Detail: detail, RecoveredBy: "nothing", Databases: databases, At: stamp(now), Transfer: left}
 }
 
 // judge brings what grastate.dat and what the tables say together.

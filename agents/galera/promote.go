@@ -2,6 +2,7 @@ package galera
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -60,11 +61,14 @@ func (c *call) ready(ctx context.Context) (agents.Result, bool) {
 	mode := c.req.Advice[adviceMode]
 	switch mode {
 	case modeJoin:
+		if err := c.readyToJoin(ctx); err != nil {
+			return c.failure(ctx, fmt.Errorf("promote: %w", err)), false
+		}
 	case modeBootstrap:
 		if refused, ok := c.mayBootstrap(ctx); !ok {
 			return refused, false
 		}
-		if err := c.allowBootstrap(); err != nil {
+		if err := errors.Join(c.removeTransfer(), c.allowBootstrap()); err != nil { // this data is the history now
 			return c.failure(ctx, err), false
 		}
 	default:
@@ -84,6 +88,16 @@ func (c *call) ready(ctx context.Context) (agents.Result, bool) {
 	}
 	c.log.Info("mysqld starts", zap.String("resource", string(c.req.Instance)), zap.String("mode", mode))
 	return agents.Result{}, true
+}
+
+// readyToJoin prepares the data of a member that joins for a state transfer.
+func (c *call) readyToJoin(ctx context.Context) error {
+	told, err := c.clearRemains(ctx)
+	if err != nil {
+		return err
+	}
+	c.told = told
+	return c.beginTransfer()
 }
 
 // mayBootstrap looks once more for anything that speaks against a new cluster:
@@ -188,28 +202,22 @@ func (c *call) promoted(ctx context.Context, status Status) agents.Result {
 	if err := c.writeMarker(marker{Role: resources.RolePromoted}); err != nil {
 		return c.failure(ctx, err)
 	}
-	c.toDisk(ctx)
+	c.arrived(ctx, syncTimeout)
 	return agents.Result{Outcome: agents.OutcomeOK, Role: resources.RolePromoted, Attributes: c.steady(status),
-		Reason: fmt.Sprintf("synced in a component of %d at %d", status.Size, status.Seqno)}
+		Reason: c.tell(fmt.Sprintf("synced in a component of %d at %d", status.Size, status.Seqno))}
 }
 
 // syncTimeout bounds how long what was transferred may take to the disk.
 const syncTimeout = time.Minute
 
-// toDisk brings the data directory to the disk. A whole state transfer writes
-// files that neither rsync nor the server syncs, Aria's log for one: a power cut
-// within half a minute leaves a server that does not start any more.
-func (c *call) toDisk(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
-	defer cancel()
+// runSync brings the data directory's file system to the disk.
+func (c *call) runSync(ctx context.Context) error {
 	command := agents.Command{Path: "/bin/sync", Args: []string{"-f", c.path(c.datadir)}, Env: recoverEnv, MaxOutput: 4 << 10}
 	exit, err := c.host.Run.Run(ctx, command)
 	if err == nil {
 		err = exit.Error(command)
 	}
-	if err != nil {
-		c.log.Warn("what was transferred may not outlive a power cut yet", zap.String("resource", string(c.req.Instance)), zap.Error(err))
-	}
+	return err
 }
 
 // notStarted explains a start that failed. The member's position is unknown
@@ -224,6 +232,7 @@ func (c *call) notStarted(ctx context.Context, err error) agents.Result {
 	if cause := causeOf(result.Output); cause != "" {
 		result.Reason = "promote: mysqld did not start: " + cause
 	}
+	result.Reason = c.tell(result.Reason)
 	return result
 }
 
@@ -231,6 +240,7 @@ func (c *call) notStarted(ctx context.Context, err error) agents.Result {
 // came before the end.
 func (c *call) tooLate(ctx context.Context, last string) agents.Result {
 	result := c.failure(ctx, fmt.Errorf("promote: not synced in time (%s): %w", last, context.Cause(ctx)))
+	result.Reason = c.tell(result.Reason)
 	result.Attributes = stateOnly("starting")
 	result.Output = c.journal(context.WithoutCancel(ctx))
 	return result

@@ -54,6 +54,9 @@ const (
 	attrCluster = "cluster_status" // Primary or non-Primary
 	attrSize    = "size"           // of the component
 	attrCached  = "cached_downto"  // oldest seqno for incremental transfer
+	// attrSetAside names the directories with what transfers that broke off have left,
+	// for somebody to delete.
+	attrSetAside = "set_aside"
 )
 
 // attributes writes the status for the cluster's state.
