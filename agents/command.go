@@ -30,7 +30,8 @@ type Command struct {
 	Stdin string
 	// Leaves lets processes that the program leaves behind live on when it ends by
 	// itself, in a session of their own: for programs that start services. They
-	// are killed with it at the deadline all the same.
+	// are killed with it at the deadline all the same. They run with ordinary
+	// priorities, and inherit no favour that the host does the daemon.
 	Leaves bool
 	// MaxOutput bounds what is kept of each stream's end, in bytes; 0 means the
 	// package's MaxOutput.

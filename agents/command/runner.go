@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/ordinary"
 )
 
 // drain is how long a killed program's output is waited for: a process that
@@ -42,7 +43,14 @@ func (r Runner) Run(ctx context.Context, c agents.Command) (agents.Exit, error) 
 		limit = agents.MaxOutput
 	}
 	stdout, stderr := &tail{limit: limit}, &tail{limit: limit}
-	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
+	words, start := append([]string{c.Path}, c.Args...), func(fork func() error) error { return fork() }
+	if c.Leaves {
+		if _, err := exec.LookPath(c.Path); err != nil {
+			return agents.Exit{Code: -1}, notRun(c.Path, err)
+		}
+		words, start = ordinary.Command(words), ordinary.Start
+	}
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Env, cmd.Dir = append([]string{}, c.Env...), c.Dir
 	if cmd.Dir == "" {
 		cmd.Dir = "/"
@@ -58,7 +66,7 @@ func (r Runner) Run(ctx context.Context, c agents.Command) (agents.Exit, error) 
 	}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = drain
-	err := cmd.Start()
+	err := start(cmd.Start)
 	if err == nil {
 		forget := record(r.Records, cmd.Process.Pid)
 		err = cmd.Wait()
@@ -78,10 +86,16 @@ func (r Runner) Run(ctx context.Context, c agents.Command) (agents.Exit, error) 
 		return exit, fmt.Errorf("run %s: %w", c.Path, context.Cause(ctx))
 	case err == nil, errors.As(err, &status), errors.Is(err, exec.ErrWaitDelay):
 		return exit, nil
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, exec.ErrNotFound):
-		return exit, fmt.Errorf("%w: %s", agents.ErrNoProgram, c.Path)
 	}
-	return exit, fmt.Errorf("run %s: %w", c.Path, err)
+	return exit, notRun(c.Path, err)
+}
+
+// notRun says why a program was not executed.
+func notRun(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("%w: %s", agents.ErrNoProgram, path)
+	}
+	return fmt.Errorf("run %s: %w", path, err)
 }
 
 // credentialOf looks a user up, with the groups that a login would have.

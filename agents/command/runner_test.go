@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/ordinary/ordinarytest"
 )
 
 func sh(script string) agents.Command {
@@ -105,4 +107,72 @@ func TestRunNamesAMissingProgramAndUser(t *testing.T) {
 	if _, err := (Runner{}).Run(t.Context(), c); err == nil || !strings.Contains(err.Error(), "no-such-user") {
 		t.Errorf("missing user: %v", err)
 	}
+}
+
+// What a program leaves behind is a service as any other; a program that ends with
+// its call is the daemon's own hand, and has what the daemon has.
+func TestServicesAreOrdinary(t *testing.T) {
+	ordinarytest.Run(t, func() {
+		for leaves, want := range map[bool]string{true: ordinarytest.Ordinary, false: ordinarytest.Inherited} {
+			c := sh("sleep 60 >/dev/null 2>&1 & echo $!")
+			c.Leaves = leaves
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			var pid int
+			if leaves {
+				exit, err := Runner{}.Run(ctx, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pid, err = strconv.Atoi(strings.TrimSpace(exit.Stdout))
+				if err != nil {
+					t.Fatal(err)
+				}
+				close(ended)
+			} else {
+				file := filepath.Join(t.TempDir(), "pid")
+				c.Args[1] = "echo $$ >" + file + ".new; mv " + file + ".new " + file + "; sleep 60"
+				go func() {
+					defer close(ended)
+					_, _ = Runner{}.Run(ctx, c)
+				}()
+				pid = wrote(t, file)
+			}
+			if got := ordinarytest.Of(t, pid); got != want {
+				t.Errorf("leaves %v: %s, want %s", leaves, got, want)
+			}
+			if leaves {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+			cancel()
+			<-ended
+		}
+	})
+}
+
+// wrote waits for a number in a file.
+func wrote(t *testing.T, file string) int {
+	t.Helper()
+	for range 1000 {
+		if text, err := os.ReadFile(file); err == nil {
+			n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("nobody wrote %s", file)
+	return 0
+}
+
+// A program that is not there is found out before a shell is asked for it.
+func TestMissingServiceIsNoProgram(t *testing.T) {
+	ordinarytest.Run(t, func() {
+		_, err := Runner{}.Run(t.Context(), agents.Command{Path: "/nonexistent/program", Leaves: true})
+		if !errors.Is(err, agents.ErrNoProgram) {
+			t.Errorf("error %v", err)
+		}
+	})
 }

@@ -18,6 +18,8 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"github.com/belay-ha/belay/internal/ordinary"
 )
 
 // forkHost runs a program in a session of its own. What ran is written to a
@@ -154,7 +156,12 @@ func (h forkHost) start(ctx context.Context, s settings) error {
 			_ = f.Close() // our copies; the program has its own
 		}
 	}()
-	p, err := os.StartProcess(s.command[0], s.command, attr)
+	words := ordinary.Command(s.command)
+	var p *os.Process
+	err = ordinary.Start(func() (err error) {
+		p, err = os.StartProcess(words[0], words, attr)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", s.command[0], err)
 	}
