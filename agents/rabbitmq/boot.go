@@ -50,6 +50,7 @@ func (c *call) plain(ctx context.Context, here local) agents.Result {
 		return c.failure(ctx, fmt.Errorf("start: %w", err))
 	}
 	for attempt := 1; ; attempt++ {
+		c.part(ctx, here.known)
 		b := c.boot(ctx, here, attempt < bootAttempts)
 		if b.err == nil {
 			return c.served(ctx)
@@ -129,6 +130,14 @@ const pastTables = "Running boot step recovery"
 // waitedInVain is what it logs when it got no tables for 30 s.
 const waitedInVain = "Error while waiting for Mnesia tables"
 
+// namesHang is what it logs when it has waited for 20 s for the registry of global
+// names of a member (see part), and tries its way around that. namesSilence is how
+// long it may log nothing after that.
+const (
+	namesHang    = "Global hang workaround"
+	namesSilence = 10 * time.Second
+)
+
 // stalls says why a broker on its way up will not get there, or "". Only while
 // another member runs: else it rightly waits for one.
 func (c *call) stalls(ctx context.Context, here local, w *bootWatch) string {
@@ -144,6 +153,8 @@ func (c *call) stalls(ctx context.Context, here local, w *bootWatch) string {
 	switch {
 	case strings.Contains(said, waitedInVain):
 		why = "it waits for tables"
+	case strings.Contains(said, namesHang) && time.Since(w.grew) >= namesSilence:
+		why = "the registry of global names hangs"
 	case time.Since(w.grew) >= bootSilence:
 		why = fmt.Sprintf("it has logged nothing for %s", bootSilence)
 	default:

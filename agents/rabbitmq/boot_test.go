@@ -14,9 +14,12 @@ import (
 
 // Lines of RabbitMQ 3.10 on its way up.
 const (
-	saidTables  = "[info] Running boot step database defined by app rabbit\n[info] Waiting for Mnesia tables for 30000 ms, 9 retries left\n"
-	saidInVain  = "[warning] Error while waiting for Mnesia tables: {timeout_waiting_for_tables,['rabbit@n1','rabbit@n2'],[rabbit_durable_queue]}\n"
-	saidRecover = "[info] Running boot step recovery defined by app rabbit\n"
+	saidTables = "[info] Running boot step database defined by app rabbit\n[info] Waiting for Mnesia tables for 30000 ms, 9 retries left\n"
+	saidInVain = "[warning] Error while waiting for Mnesia tables: {timeout_waiting_for_tables,['rabbit@n1','rabbit@n2'],[rabbit_durable_queue]}\n"
+	// A peer took the node for up while its earlier life was gone: with Erlang 25
+	// RabbitMQ's own way around that does nothing.
+	saidGlobalHang = "[info] <0.437.0> Global hang workaround: global state on rabbit@n2 seems broken\n"
+	saidRecover    = "[info] Running boot step recovery defined by app rabbit\n"
 )
 
 // hangs makes the first attempts to boot hang after they have logged something.
@@ -89,6 +92,50 @@ func TestStartIsRepeatedWhenItHangsThoughAMemberRuns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A member that was gone for a few seconds only is still connected to, by members
+// that have not noticed, when it returns. They are told before it does.
+func TestStartPartsMembersFromTheEarlierLife(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		c := newCluster(t, "n1", "n2", "n3")
+		for _, h := range c.hosts {
+			h.holds("rabbit@n1", "rabbit@n2", "rabbit@n3").advice = map[string]string{adviceMode: modeStart}
+		}
+		c.host("n2").ok(resources.OpStart)
+		c.host("n3").ok(resources.OpStart)
+		c.host("n3").clings = "rabbit@n1"
+		began := time.Now()
+		if result := c.host("n1").startWithin(6 * time.Minute); result.Outcome != agents.OutcomeOK || time.Since(began) > 5*time.Second {
+			t.Errorf("%s after %s: %s", result.Outcome, time.Since(began), result.Reason)
+		}
+	})
+}
+
+// A member that does not answer keeps none from starting.
+func TestStartPartsFromMembersThatAnswer(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		h, peer := pair(t, true)
+		peer.hangs = true
+		began := time.Now()
+		if result := h.startWithin(6 * time.Minute); result.Outcome != agents.OutcomeOK || time.Since(began) > 2*partTimeout {
+			t.Errorf("%s after %s: %s", result.Outcome, time.Since(began), result.Reason)
+		}
+	})
+}
+
+// A broker whose peers' registry of names hangs is ended soon, not after a minute of
+// silence.
+func TestStartIsRepeatedSoonWhenNamesHang(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		h, _ := pair(t, true)
+		boots, began := 0, time.Now()
+		h.hangsAtBoot(1, saidTables+saidGlobalHang, &boots)
+		result := h.startWithin(6 * time.Minute)
+		if took := time.Since(began); result.Outcome != agents.OutcomeOK || boots != 2 || took > 35*time.Second {
+			t.Errorf("%s after %d attempts and %s: %s", result.Outcome, boots, took, result.Reason)
+		}
+	})
 }
 
 // What may take long by rights is left alone: building indexes anew, and waiting

@@ -53,9 +53,10 @@ type fakeHost struct {
 	partitions string
 	unseen     []string // members that it does not see although they run
 	greets     error
-	hangs      bool // rabbitmqctl gets no answer
-	unlucky    int  // so many start_app fail
-	torn       bool // its tables do not fit the others' until it is emptied and joins anew
+	hangs      bool   // rabbitmqctl gets no answer
+	unlucky    int    // so many start_app fail
+	torn       bool   // its tables do not fit the others' until it is emptied and joins anew
+	clings     string // the member whose earlier life it is still connected to
 	commands   []string
 }
 
@@ -130,7 +131,7 @@ func (h *fakeHost) virgin() {
 	h.write(h.dir()+"/rabbit_durable_queue.DCD", "12345678")
 }
 
-func (h *fakeHost) boots(context.Context) error {
+func (h *fakeHost) boots(ctx context.Context) error {
 	h.cluster.mu.Lock()
 	defer h.cluster.mu.Unlock()
 	if h.read(h.dir()+"/schema.DAT") == "" {
@@ -145,8 +146,26 @@ func (h *fakeHost) boots(context.Context) error {
 			"[error] BOOT FAILED\n[error] Error during startup: {error,\n[error]   {inconsistent_cluster,\n[error]   \"Node "+h.name+" thinks it's clustered with node "+member+", but "+member+" disagrees\"}}\n")
 		return &agents.UnitError{Verb: "start", Job: "failed", State: agents.UnitState{Unit: "rabbitmq-server.service", Active: "failed", Result: "exit-code", ExitStatus: 1}}
 	}
+	if h.clungTo() {
+		h.says(saidTables + saidGlobalHang)
+		h.cluster.mu.Unlock()
+		<-ctx.Done()
+		h.cluster.mu.Lock()
+		return ctx.Err()
+	}
 	h.up, h.app = true, true
 	return nil
+}
+
+// clungTo says whether a member that runs is still connected to this one's earlier
+// life; the new one's coming then ends that connection. The lock is held.
+func (h *fakeHost) clungTo() (found bool) {
+	for _, peer := range h.cluster.hosts {
+		if peer.app && peer.clings == h.name {
+			peer.clings, found = "", true
+		}
+	}
+	return found
 }
 
 func (h *fakeHost) ends(bool) {
@@ -204,6 +223,14 @@ func (h *fakeHost) obeys(caller *fakeHost, verb string, args []string) (agents.E
 	}
 	switch verb {
 	case "eval":
+		if strings.Contains(args[0], "disconnect_node, ['"+caller.name+"']") {
+			for _, name := range h.running() {
+				if peer := h.cluster.hosts[name]; peer.clings == caller.name {
+					peer.clings = ""
+				}
+			}
+			return agents.Exit{Stdout: "{belay,true}\n"}, nil
+		}
 		return agents.Exit{Stdout: fmt.Sprintf("{belay,%t,[%s],\n [%s],[%s],false}\n", h.app, strings.Join(h.members(), ","), strings.Join(h.running(), ","), h.partitions)}, nil
 	case "stop_app":
 		h.app = false
@@ -259,13 +286,17 @@ func (h *fakeHost) obeys(caller *fakeHost, verb string, args []string) (agents.E
 }
 
 // Registered and Greets are the host's sockets.
-func (h *fakeHost) Registered(ctx context.Context, _, _ string) (bool, error) {
+func (h *fakeHost) Registered(ctx context.Context, host, name string) (bool, error) {
 	if err := h.Strike(ctx); err != nil {
 		return false, err
 	}
 	h.cluster.mu.Lock()
 	defer h.cluster.mu.Unlock()
-	return h.up, nil
+	at := h
+	if host != "127.0.0.1" {
+		at = h.cluster.hosts[name+"@"+host]
+	}
+	return at != nil && at.up, nil
 }
 
 func (h *fakeHost) Greets(ctx context.Context, _ string) error {
