@@ -68,8 +68,8 @@ func (c *call) ready(ctx context.Context) (agents.Result, bool) {
 		if refused, ok := c.mayBootstrap(ctx); !ok {
 			return refused, false
 		}
-		if err := errors.Join(c.removeTransfer(), c.allowBootstrap()); err != nil { // this data is the history now
-			return c.failure(ctx, err), false
+		if err := errors.Join(c.ownTransfer(), c.allowBootstrap()); err != nil {
+			return c.failure(ctx, fmt.Errorf("promote: %w", err)), false
 		}
 	default:
 		return failed("promote: the cluster has not decided how this member starts (mode %q)", mode), false

@@ -158,6 +158,20 @@ func (c *call) beginTransfer() error {
 	return c.writeTransfer(transfer{Began: c.host.Now().UTC(), Boot: c.bootID(), Empty: empty})
 }
 
+// ownTransfer makes what is here the history that a new cluster begins with,
+// whatever a transfer left: so the operator said. Not while a part of it is
+// elsewhere.
+func (c *call) ownTransfer() error {
+	t, err := c.readTransfer()
+	if err != nil {
+		return err
+	}
+	if t != nil && t.Aside != "" {
+		return fmt.Errorf("a part of this member's data was moved to %s: move it back to %s and remove %s", t.Aside, c.datadir, c.transferFile())
+	}
+	return c.removeTransfer()
+}
+
 // arrived brings what a synced member has received to the disk, within the given
 // time, and forgets the transfer. Whatever goes wrong is only logged: the member
 // serves, and the monitor tries again.

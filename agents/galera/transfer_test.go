@@ -366,6 +366,24 @@ func TestADeadServerKeepsItsPosition(t *testing.T) {
 	})
 }
 
+// No bootstrap of what is half moved away.
+func TestNoBootstrapWhileTheDataIsElsewhere(t *testing.T) {
+	h := newHost(t)
+	h.ok(resources.OpStart)
+	h.brokenOff()
+	h.ok(resources.OpStart)
+	c, _, _ := h.agent().begin(h.Request(resources.OpPromote))
+	record := *h.recorded()
+	record.Aside = "/var/lib/mysql.half-transfer-x"
+	if err := c.writeTransfer(record); err != nil {
+		t.Fatal(err)
+	}
+	h.bootstraps(uuidA, "12").advice[adviceOverride] = "true"
+	if result := h.do(resources.OpPromote); result.Outcome != agents.OutcomeFailed || !strings.Contains(result.Reason, "moved to "+record.Aside) || h.Running() {
+		t.Errorf("%+v", result)
+	}
+}
+
 // An operator who bootstraps from such a member makes its data the history.
 func TestAnOverrideForgetsTheTransfer(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
