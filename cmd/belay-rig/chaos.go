@@ -30,12 +30,14 @@ func chaosCommand() *cobra.Command {
 		Short: "Break the cloud at random, from a seed, and prove that it stays safe",
 		Long: `chaos puts the cloud on the rig like demo does and breaks it, round after round:
 power cuts, partitions full and one way, frozen hosts, disks that stall, busy
-processors, killed daemons, lost packets, and BMCs that hang, refuse the login or
-lie. A seed draws the rounds; some have two faults. The next one begins when
-everything runs again.
+processors, killed daemons, lost and late packets, and BMCs that hang, refuse the
+login or lie. A seed draws the rounds; some have two faults. Nodes are fenced by
+Redfish in half of them, by IPMI in the others. The next one begins when everything
+runs again.
 
 Meanwhile a client writes rows through the address, two publish messages with
-confirms, and a lookout reads, from outside and every 50 ms, what the kernels of
+confirms, one changes the cluster's definition while a disk stalls and after each
+round, and a lookout reads, from outside and every 50 ms, what the kernels of
 the hosts hold: addresses, the DHCP door, and what else may be in one place only.
 
 It ends in a report, and with exit status 1 when anything was in two places, an
@@ -73,7 +75,8 @@ func runChaos(cmd *cobra.Command, o chaosOptions) error {
 			count = listedRounds
 		}
 		for n := o.plan.From; n < o.plan.From+count; n++ {
-			fmt.Fprintf(cmd.OutOrStdout(), "%4d  %s\n", n, chaos.Draw(o.plan.Seed, n))
+			round := chaos.Draw(o.plan.Seed, n)
+			fmt.Fprintf(cmd.OutOrStdout(), "%4d  %-7s  %s\n", n, round.Device, round)
 		}
 		return nil
 	}
@@ -94,13 +97,13 @@ func runChaos(cmd *cobra.Command, o chaosOptions) error {
 		result.Command = o.command()
 		result.Version, result.Evidence = cmd.Root().Version, keep.Dir()
 		result.Reproduce = result.Command
-		if n := len(result.Outcomes); n > 0 && len(result.Problems()) > 0 {
-			result.Reproduce = fmt.Sprintf("bin/belay-rig chaos --seed %d --from %d --rounds 1", o.plan.Seed, result.Outcomes[n-1].Round.Number)
+		if guilty, known := result.Guilty(); known {
+			result.Reproduce = fmt.Sprintf("bin/belay-rig chaos --seed %d --from %d --rounds 1", o.plan.Seed, guilty)
 		}
 		report := result.Report()
 		fmt.Fprint(cmd.OutOrStdout(), "\n"+report)
 		if problems := result.Problems(); len(problems) > 0 {
-			err = fmt.Errorf("seed %d found %d problems; evidence is in %s; again: %s", o.plan.Seed, len(problems), keep.Dir(), result.Command)
+			err = fmt.Errorf("seed %d found %d problems; evidence is in %s; again: %s", o.plan.Seed, len(problems), keep.Dir(), result.Reproduce)
 		}
 		return errors.Join(err, writeReport(o.report, report))
 	})

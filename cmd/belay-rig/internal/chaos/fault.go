@@ -33,6 +33,7 @@ const (
 	Overload   Kind = "twice as many busy processes as processors"
 	DaemonKill Kind = "kill -9 of belayd"
 	Loss       Kind = "30 % of all packets lost for 5 s"
+	Late       Kind = "each packet to and from it 50 to 150 ms late"
 	BMCHang    Kind = "BMC hangs"
 	BMCLogin   Kind = "wrong BMC password"
 	BMCLie     Kind = "BMC lies once"
@@ -40,6 +41,12 @@ const (
 
 // LossPercent is how much Loss drops.
 const LossPercent = 30
+
+// LateLeast and LateMost are between what Late draws how late a packet is.
+const (
+	LateLeast = 50 * time.Millisecond
+	LateMost  = 150 * time.Millisecond
+)
 
 // Gentle reports whether a fault of this kind alone must fence nobody and end no
 // host.
@@ -62,6 +69,10 @@ func (k Kind) bound() time.Duration {
 	}
 	return 0
 }
+
+// Stalls reports whether writes of a host wait during a fault of this kind: only a
+// write that happens meanwhile notices.
+func (k Kind) Stalls() bool { return k == DiskStall || k == DiskHang }
 
 // pair reports whether a fault of this kind concerns a second host.
 func (k Kind) pair() bool { return k == Split || k == OneWay }
@@ -119,7 +130,18 @@ type Round struct {
 	// Number counts from 0. A round is a function of the seed and its number.
 	Number int     `json:"number"`
 	Faults []Fault `json:"faults"`
+	// Device is what nodes are fenced by meanwhile; empty for what there is.
+	Device Device `json:"device,omitempty"`
 }
+
+// Device is a kind of fence device.
+type Device string
+
+// The devices of the rig's hosts.
+const (
+	Redfish Device = "redfish"
+	IPMI    Device = "ipmi"
+)
 
 // Gentle reports whether the round must fence nobody: one gentle fault alone.
 func (r Round) Gentle() bool { return len(r.Faults) == 1 && r.Faults[0].Kind.Gentle() }

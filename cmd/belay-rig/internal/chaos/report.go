@@ -19,13 +19,39 @@ type Result struct {
 	// Accounts by what was written to.
 	Accounts []NamedAccount
 	// Watched is what the observer knows things by.
-	Watched             []string
-	Looks               int
-	Gap                 time.Duration
-	Blind               []Blind
-	Doubles, Undecided  []Double
-	Failure             string // what ended the run early; empty if nothing did
+	Watched            []string
+	Looks              int
+	Gap                time.Duration
+	Blind              []Blind
+	Doubles, Undecided []Double
+	Failure            string // what ended the run early; empty if nothing did
+	// StoppedBy says that Failure is what the last round came to, and not of what
+	// was read after the last.
+	StoppedBy           bool
 	Evidence, Reproduce string
+}
+
+// Guilty returns the number of the first round with which something is wrong, and
+// whether one is known: what is only found at the end may be any round's.
+func (r Result) Guilty() (round int, known bool) {
+	for _, o := range r.Outcomes {
+		if len(o.Problems()) > 0 {
+			return o.Round.Number, true
+		}
+	}
+	var during []Round
+	for _, o := range r.Outcomes {
+		if len(r.Doubles) > 0 && !o.Began.After(r.Doubles[0].From) {
+			during = append(during, o.Round)
+		}
+	}
+	switch n := len(r.Outcomes); {
+	case len(during) > 0:
+		return during[len(during)-1].Number, true
+	case r.StoppedBy && n > 0:
+		return r.Outcomes[n-1].Round.Number, true
+	}
+	return 0, false
 }
 
 // NamedAccount is what one ledger came to.
@@ -170,11 +196,18 @@ func (r Result) promises(text *strings.Builder) {
 		back += len(o.Cut) - len(o.Unfenced())
 	}
 	due, lost := r.acknowledged()
+	by := map[Device]int{}
+	for _, o := range r.Outcomes {
+		by[o.Round.Device] += len(o.Fences)
+	}
 	text.WriteString("| promise | counted |\n|---|---|\n")
 	fmt.Fprintf(text, "| nothing exclusive in two places | %d double, %d looks |\n", len(r.Doubles), r.Looks)
 	fmt.Fprintf(text, "| nothing acknowledged is lost | %d lost of %d |\n", lost, due)
 	fmt.Fprintf(text, "| nobody is fenced wrongly | %d wrongful; %d rounds with a fault that must fence nobody, %d others |\n", r.wrongful(), gentle, len(r.Outcomes)-gentle)
 	fmt.Fprintf(text, "| power cuts are fenced and recovered without a hand | %d of %d |\n\n", back, cuts)
+	if by[Redfish]+by[IPMI] > 0 {
+		fmt.Fprintf(text, "%d fencings by Redfish, %d by IPMI.\n\n", by[Redfish], by[IPMI])
+	}
 }
 
 // times writes how long it took until everything ran again.

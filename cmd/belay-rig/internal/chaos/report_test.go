@@ -142,6 +142,38 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// Whoever repeats a run repeats the round that was wrong, not the last one.
+func TestGuilty(t *testing.T) {
+	cases := []struct {
+		name  string
+		spoil func(*Result)
+		want  int // -1: not known
+	}{
+		{"nothing is wrong", func(*Result) {}, -1},
+		{"a wrongful fencing in the middle", func(r *Result) { r.Outcomes[1] = fenced(r.Outcomes[1], 2) }, 1},
+		{"two rounds: the first", func(r *Result) {
+			r.Outcomes[0], r.Outcomes[1] = fenced(r.Outcomes[0], 1), fenced(r.Outcomes[1], 2)
+		}, 0},
+		{"a double in the middle", func(r *Result) {
+			r.Doubles = []Double{{What: "vip", A: 0, B: 2, From: r.Outcomes[1].Began.Add(time.Second), To: r.Outcomes[1].Began.Add(2 * time.Second)}}
+			r.Failure, r.StoppedBy = r.Doubles[0].String(), true
+		}, 1},
+		{"a write that is lost after the last round", func(r *Result) { r.Failure, r.StoppedBy = "3 messages are lost", true }, 2},
+		{"a write that is missed at the end", func(r *Result) { r.Accounts[0].Lost = []int64{7} }, -1},
+	}
+	for _, c := range cases {
+		result := goodResult()
+		c.spoil(&result)
+		got, known := result.Guilty()
+		if !known {
+			got = -1
+		}
+		if got != c.want {
+			t.Errorf("%s: round %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
 func TestInsert(t *testing.T) {
 	first := Insert("# Title\n\nText.\n", "one\n")
 	second := Insert(first+"\nMore.\n", "two\n")

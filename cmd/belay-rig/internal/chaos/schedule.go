@@ -13,13 +13,28 @@ var deck = []Kind{
 	Pause, Pause, Freeze, LongFreeze,
 	DiskStall, DiskStall, DiskHang,
 	Overload, Overload, DaemonKill,
-	Loss, Loss,
+	Loss, Loss, Late, Late,
 	BMCHang, BMCLogin, BMCLie,
 }
 
 // onTop is what may be drawn on top of another fault. No second power cut: two
 // of three hosts without power have nobody left to fence them.
 var onTop = []Kind{Isolated, Split, OneWay, Deaf, Mute, Pause, Freeze, DiskStall, DiskHang, Overload, DaemonKill, Loss}
+
+// onLate is what may be drawn on top of Late: nothing that knows a host's cable by
+// its name, because the slow one takes its place.
+var onLate = []Kind{Pause, Freeze, DiskStall, DiskHang, Overload, DaemonKill, Loss}
+
+// deviceRounds is for how many rounds nodes are fenced by one kind of device before
+// it is the other's turn: half of all, and few changes of the definition.
+const deviceRounds = 8
+
+func device(number int) Device {
+	if number/deviceRounds%2 == 1 {
+		return IPMI
+	}
+	return Redfish
+}
 
 // overlapPercent is how often a round that may fence gets a second fault.
 const overlapPercent = 30
@@ -29,9 +44,13 @@ func Draw(seed uint64, number int) Round {
 	shuffled := rand.New(rand.NewPCG(seed, uint64(number/len(deck)))).Perm(len(deck))
 	kind := deck[shuffled[number%len(deck)]]
 	r := rand.New(rand.NewPCG(seed+1, uint64(number)))
-	round := Round{Number: number, Faults: draw(r, kind)}
+	round := Round{Number: number, Faults: draw(r, kind), Device: device(number)}
 	if !round.Gentle() && r.IntN(100) < overlapPercent {
-		extra := single(r, onTop[r.IntN(len(onTop))])
+		kinds := onTop
+		if kind == Late {
+			kinds = onLate
+		}
+		extra := single(r, kinds[r.IntN(len(kinds))])
 		extra.After = between(r, 0, 5*time.Second)
 		round.Faults = append(round.Faults, extra)
 	}
@@ -96,7 +115,7 @@ func lasts(r *rand.Rand, kind Kind) time.Duration {
 		return 10 * time.Second
 	case Isolated:
 		return between(r, 2*time.Second, 20*time.Second)
-	case Split, OneWay, Deaf, Mute:
+	case Split, OneWay, Deaf, Mute, Late:
 		return between(r, 3*time.Second, 15*time.Second)
 	case BMCHang, BMCLogin:
 		return between(r, 8*time.Second, 20*time.Second)

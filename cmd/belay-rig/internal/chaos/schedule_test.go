@@ -50,6 +50,57 @@ func TestDraw(t *testing.T) {
 	}
 }
 
+// Half of all rounds fence by each kind of device, few by few, and each kind of fault
+// meets both.
+func TestDevices(t *testing.T) {
+	const rounds = 60 * deviceRounds
+	count, changes := map[Device]int{}, 0
+	met := map[Kind]map[Device]bool{}
+	for n := range rounds {
+		round := Draw(7, n)
+		count[round.Device]++
+		if n > 0 && round.Device != Draw(7, n-1).Device {
+			changes++
+		}
+		for _, f := range round.Faults {
+			if met[f.Kind] == nil {
+				met[f.Kind] = map[Device]bool{}
+			}
+			met[f.Kind][round.Device] = true
+		}
+	}
+	if count[Redfish] != rounds/2 || count[IPMI] != rounds/2 || changes != rounds/deviceRounds-1 {
+		t.Errorf("%v with %d changes", count, changes)
+	}
+	for kind, devices := range met {
+		if len(devices) != 2 {
+			t.Errorf("%q never met one of the devices", kind)
+		}
+	}
+	for _, round := range GentleRounds() {
+		if round.Device != "" {
+			t.Errorf("%s asks for another device", round)
+		}
+	}
+}
+
+// Late has faults on top, and only such as leave its cable alone.
+func TestNothingElseTouchesALateCable(t *testing.T) {
+	overlapped := 0
+	for seed := range uint64(100) {
+		for n := range len(deck) {
+			round := Draw(seed, n)
+			checkRound(t, round)
+			if round.Faults[0].Kind == Late && round.Overlapped() {
+				overlapped++
+			}
+		}
+	}
+	if overlapped == 0 {
+		t.Error("nothing was ever drawn on top of it")
+	}
+}
+
 func checkRound(t *testing.T, round Round) {
 	t.Helper()
 	cuts := 0
@@ -75,6 +126,9 @@ func checkRound(t *testing.T, round Round) {
 	}
 	if first := round.Faults[0]; first.Kind == BMCLie && round.Faults[1].After+round.Faults[1].Lasts > first.Lasts {
 		t.Errorf("%s: the truth is told before the end", round)
+	}
+	if first := round.Faults[0]; first.Kind == Late && len(round.Faults) > 1 && !slices.Contains(onLate, round.Faults[1].Kind) {
+		t.Errorf("%s: nothing knows the slow cable by its name", round)
 	}
 	if round.Faults[0].Kind.Gentle() && len(round.Faults) > 1 {
 		t.Errorf("%s: a fault on top of a gentle one", round)

@@ -2,7 +2,7 @@
 // holds two bridges, the hosts' cables, and the filter that cuts host pairs.
 //
 // Nothing that a host sends leaves the namespace. It starts no goroutine that
-// outlives a call.
+// outlives a call, but for the four of a Delay, which end with it.
 package network
 
 import (

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -100,6 +101,14 @@ func (r *Rig) Lose(ctx context.Context, percent int) error {
 		return fmt.Errorf("lose: want 0 to 100 percent of the packets, got %d", percent)
 	}
 	return r.netns().Lose(ctx, percent)
+}
+
+// Delay makes every packet to and from the host late, on the cluster network, by a
+// time between least and most. The Delay's Stop undoes it; power-off does, too, in
+// that the host comes back with a new cable.
+func (r *Rig) Delay(host Host, least, most time.Duration) (*network.Delay, error) {
+	delay, err := r.netns().Delay(host.clusterCable(), clusterBridge, least, most)
+	return delay, named("slow down the cable of", host, err)
 }
 
 func direction(from, to Host) network.Pair {

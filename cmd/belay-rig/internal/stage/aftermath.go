@@ -3,10 +3,12 @@ package stage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cmd/belay-rig/internal/chaos"
 	"github.com/belay-ha/belay/cmd/belay-rig/internal/rig"
 )
@@ -34,6 +36,11 @@ func (r *storm) readBack(ctx context.Context) error {
 		}
 		r.account("messages in a "+p.queue+" queue", false, p.ledger, account)
 	}
+	account, err := r.changes.check(ctx)
+	if err != nil {
+		return fmt.Errorf("read the changes of the definition: %w", err)
+	}
+	r.account("changes of the definition", false, r.changes.ledger, account)
 	return nil
 }
 
@@ -69,4 +76,30 @@ func (r *storm) tally() {
 	r.watch.mu.Lock()
 	defer r.watch.mu.Unlock()
 	r.result.Looks, r.result.Gap, r.result.Blind = r.watch.watch.Looks()
+}
+
+// fencesSince lists the fencings that were asked for since a moment. Hosts of a
+// rig share one clock.
+func fencesSince(s *state.State, moment time.Time) []chaos.Fence {
+	all := slices.Clone(s.FenceHistory)
+	for _, f := range s.Fencing {
+		all = append(all, f)
+	}
+	var fences []chaos.Fence
+	for _, f := range all {
+		host, err := rig.ParseHost(string(f.Node))
+		if err != nil || f.RequestedAt.Before(moment) {
+			continue
+		}
+		fences = append(fences, chaos.Fence{Host: int(host), Action: fmt.Sprint(f.Action), Phase: fmt.Sprint(f.Phase), Reason: f.Reason, Requested: f.RequestedAt, Off: f.OffAt})
+	}
+	return fences
+}
+
+func fencedHosts(fences []chaos.Fence) []int {
+	hosts := []int{}
+	for _, f := range fences {
+		hosts = append(hosts, f.Host)
+	}
+	return hosts
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/belay-ha/belay/cmd/belay-rig/internal/bmc"
 	"github.com/belay-ha/belay/cmd/belay-rig/internal/chaos"
+	"github.com/belay-ha/belay/cmd/belay-rig/internal/network"
 	"github.com/belay-ha/belay/cmd/belay-rig/internal/rig"
 )
 
@@ -18,7 +19,11 @@ type breakage struct {
 	*Stage
 	fault      chaos.Fault
 	host, peer rig.Host // -1: none
+	delay      *heldDelay
 }
+
+// heldDelay is the cable that a fault has made slow, until it is mended.
+type heldDelay struct{ cable *network.Delay }
 
 // mendTimeout bounds how long it takes to undo a fault whose host is being
 // switched meanwhile.
@@ -77,6 +82,10 @@ func (b breakage) damage(ctx context.Context) error {
 		return b.run(ctx, b.host, "systemctl", "kill", "--signal=KILL", "belayd")
 	case chaos.Loss:
 		return b.rig.Lose(ctx, chaos.LossPercent)
+	case chaos.Late:
+		cable, err := b.rig.Delay(b.host, chaos.LateLeast, chaos.LateMost)
+		b.delay.cable = cable
+		return err
 	case chaos.BMCHang:
 		return b.rig.SetBMCFault(ctx, b.host, bmc.Hang)
 	case chaos.BMCLogin:
@@ -170,6 +179,10 @@ func (b breakage) mend(ctx context.Context) error {
 		return b.rig.DiskOK(ctx, b.host)
 	case chaos.Loss:
 		return b.rig.Lose(ctx, 0)
+	case chaos.Late:
+		if b.delay.cable != nil {
+			return b.delay.cable.Stop()
+		}
 	case chaos.BMCHang:
 		return b.rig.SetBMCFault(ctx, b.host, bmc.Healthy)
 	case chaos.BMCLogin:

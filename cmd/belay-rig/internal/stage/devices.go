@@ -26,25 +26,30 @@ func fenceOften(p *resources.Properties) {
 // one kind.
 func (s *Stage) fenceBy(ctx context.Context, file, device string) error {
 	return s.applyEdited(ctx, file, device, func(def *resources.Definition) error {
-		for i := range def.Fences {
-			f := &def.Fences[i]
-			host, err := rig.ParseHost(string(f.Targets[0]))
-			if err != nil {
-				return err
-			}
-			params := resources.Params{"username": rig.BMCUser, "password": "secret://bmc-" + host.String()}
-			switch device {
-			case "redfish":
-				params["endpoint"], params["system"], params["verify_tls"] = "https://"+host.BMCAddr(), "/redfish/v1/Systems/1", "false"
-			case "ipmi":
-				// Debian's ipmi_sim speaks suite 3 only.
-				params["address"], params["cipher_suite"] = host.BMCAddr(), "3"
-			}
-			f.Agent, f.Params = device, params
-		}
 		fenceOften(&def.Properties)
-		return nil
+		return setDevices(def, device)
 	})
+}
+
+// setDevices replaces a definition's fence devices by those of one kind.
+func setDevices(def *resources.Definition, device string) error {
+	for i := range def.Fences {
+		f := &def.Fences[i]
+		host, err := rig.ParseHost(string(f.Targets[0]))
+		if err != nil {
+			return err
+		}
+		params := resources.Params{"username": rig.BMCUser, "password": "secret://bmc-" + host.String()}
+		switch device {
+		case "redfish":
+			params["endpoint"], params["system"], params["verify_tls"] = "https://"+host.BMCAddr(), "/redfish/v1/Systems/1", "false"
+		case "ipmi":
+			// Debian's ipmi_sim speaks suite 3 only.
+			params["address"], params["cipher_suite"] = host.BMCAddr(), "3"
+		}
+		f.Agent, f.Params = device, params
+	}
+	return nil
 }
 
 // applyEdited applies a definition file after a change; name is the changed

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,10 +12,8 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/cluster/api"
-	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cmd/belay-rig/internal/chaos"
 	"github.com/belay-ha/belay/cmd/belay-rig/internal/rig"
-	"github.com/belay-ha/belay/resources"
 )
 
 // Storm says what a chaos test is.
@@ -45,6 +44,8 @@ type storm struct {
 	watch   *lookout
 	writer  *Writer
 	brokers []*Publisher
+	changes changes
+	device  chaos.Device // that nodes are fenced by
 	result  chaos.Result
 }
 
@@ -52,7 +53,7 @@ type storm struct {
 // write to it and a lookout watches the hosts from outside. The result tells
 // what was found wrong; the error says that the test itself could not go on.
 func (s *Stage) Storm(ctx context.Context, plan Storm) (result chaos.Result, err error) {
-	r := &storm{Stage: s, Storm: plan}
+	r := &storm{Stage: s, Storm: plan, changes: changes{s, chaos.NewLedger()}, device: chaos.Redfish}
 	r.result = chaos.Result{Seed: plan.Seed, CPUs: runtime.NumCPU()}
 	leave, err := s.rig.Favour()
 	if err != nil {
@@ -67,6 +68,7 @@ func (s *Stage) Storm(ctx context.Context, plan Storm) (result chaos.Result, err
 	defer r.stop()
 	r.result.Began = time.Now()
 	problem := r.rounds(ctx)
+	r.result.StoppedBy = problem != nil
 	if problem == nil {
 		problem = r.readBack(ctx)
 	}
@@ -185,6 +187,22 @@ func (r *storm) unharmed(ctx context.Context, outcome chaos.Outcome) error {
 		}
 		err = errors.Join(err, countErr)
 	}
+	return errors.Join(err, r.unchanged(ctx))
+}
+
+// unchanged is an error if the cluster takes no change now that everything runs, or
+// has lost an acknowledged one.
+func (r *storm) unchanged(ctx context.Context) error {
+	attempt, cancel := context.WithTimeout(ctx, patience)
+	err := r.changes.change(attempt, -1)
+	cancel()
+	if err != nil {
+		return err
+	}
+	account, err := r.changes.check(ctx)
+	if err == nil && !account.Good() {
+		err = fmt.Errorf("%d of %d acknowledged changes of the definition are lost, %d were never made", len(account.Lost), account.Due, len(account.Strange))
+	}
 	return err
 }
 
@@ -192,6 +210,9 @@ func (r *storm) unharmed(ctx context.Context, outcome chaos.Outcome) error {
 // tells what came of it.
 func (r *storm) round(ctx context.Context, round chaos.Round) (chaos.Outcome, error) {
 	outcome := chaos.Outcome{Round: round, Load: load()}
+	if err := r.fenceBy(ctx, round.Device); err != nil {
+		return outcome, err
+	}
 	status, err := r.Until(ctx, r.Settle, "before the round: everything runs", Whole)
 	if err != nil {
 		return outcome, err
@@ -241,7 +262,7 @@ func (r *storm) aim(round chaos.Round, status api.Status, outcome *chaos.Outcome
 	var breaks []breakage
 	for _, fault := range round.Faults {
 		host, peer := fault.Aim(int(holder), int(leader), len(rig.Hosts()))
-		breaks = append(breaks, breakage{r.Stage, fault, rig.Host(host), rig.Host(peer)})
+		breaks = append(breaks, breakage{r.Stage, fault, rig.Host(host), rig.Host(peer), new(heldDelay)})
 		for _, h := range []int{host, peer} {
 			if h >= 0 {
 				outcome.Touched = append(outcome.Touched, h)
@@ -277,8 +298,9 @@ func (r *storm) play(ctx context.Context, breaks []breakage, outcome *chaos.Outc
 			}
 			all = append(all, err)
 			mu.Unlock()
+			missed := r.changeMeanwhile(ctx, b, began)
 			sleep(ctx, b.fault.Lasts-time.Since(began))
-			vain := b.vain(ctx)
+			vain := cmp.Or(b.vain(ctx), missed)
 			err = b.end(ctx)
 			mu.Lock()
 			if all = append(all, err); vain != "" {
@@ -290,6 +312,21 @@ func (r *storm) play(ctx context.Context, breaks []breakage, outcome *chaos.Outc
 	}
 	wait.Wait()
 	return errors.Join(all...)
+}
+
+// changeMeanwhile has the cluster change something while a host's disk stalls, so that
+// a write of its log waits. It returns what to note when that was not acknowledged in
+// time: the other two hosts are enough for it, but a leader's fall takes a moment.
+func (r *storm) changeMeanwhile(ctx context.Context, b breakage, began time.Time) (missed string) {
+	if !b.fault.Kind.Stalls() || b.isOff(ctx) {
+		return ""
+	}
+	ctx, cancel := context.WithDeadline(ctx, began.Add(b.fault.Lasts-500*time.Millisecond))
+	defer cancel()
+	if r.changes.change(ctx, b.host) != nil {
+		return "a change was asked for, and not acknowledged before its end"
+	}
+	return ""
 }
 
 // sleep waits for a time, or until ctx ends.
@@ -332,60 +369,9 @@ func backFrom(st api.Status, outcome chaos.Outcome) bool {
 	return !all || bootedSince(st, outcome.Began)
 }
 
-// fencesSince lists the fencings that were asked for since a moment. Hosts of a
-// rig share one clock.
-func fencesSince(s *state.State, moment time.Time) []chaos.Fence {
-	all := slices.Clone(s.FenceHistory)
-	for _, f := range s.Fencing {
-		all = append(all, f)
-	}
-	var fences []chaos.Fence
-	for _, f := range all {
-		host, err := rig.ParseHost(string(f.Node))
-		if err != nil || f.RequestedAt.Before(moment) {
-			continue
-		}
-		fences = append(fences, chaos.Fence{Host: int(host), Action: fmt.Sprint(f.Action), Phase: fmt.Sprint(f.Phase), Reason: f.Reason, Requested: f.RequestedAt, Off: f.OffAt})
-	}
-	return fences
-}
-
-func fencedHosts(fences []chaos.Fence) []int {
-	hosts := []int{}
-	for _, f := range fences {
-		hosts = append(hosts, f.Host)
-	}
-	return hosts
-}
-
 func notes(outcome chaos.Outcome) string {
 	if len(outcome.Notes) == 0 {
 		return ""
 	}
 	return " (" + strings.Join(outcome.Notes, "; ") + ")"
 }
-
-// Brace applies the deployed definition as Storm needs it for more than a few
-// rounds: without what counts the faults of a whole day, and with one more
-// exclusive resource.
-func (s *Stage) Brace(ctx context.Context) error {
-	err := s.applyEdited(ctx, s.definition, "chaos", func(def *resources.Definition) error {
-		fenceOften(&def.Properties)
-		forgotten := resources.Duration(forgetAfter)
-		def.Defaults.Resource.FailureTimeout = &forgotten
-		def.Resources = append(def.Resources, resources.Resource{
-			ID: "worker", Agent: "process",
-			Params: resources.Params{"command": "/usr/bin/nc", "args": fmt.Sprintf("-l -k %d", workerPort)},
-		})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	_, err = s.Until(ctx, 2*time.Minute, "everything runs", Whole)
-	return err
-}
-
-// forgetAfter is failure_timeout in the chaos test: a resource that a fault has
-// hit three times may try again after a minute, not after ten.
-const forgetAfter = time.Minute
