@@ -11,7 +11,7 @@ import (
 )
 
 // The contract stays within the standard library, devices never import each
-// other, and nothing here knows the cluster.
+// other, nothing here knows the cluster, and only fence agents are programs.
 func TestImports(t *testing.T) {
 	const module = "github.com/belay-ha/belay/"
 	allowed := map[string][]string{ // of the module and beyond the standard library
@@ -41,6 +41,9 @@ func TestImports(t *testing.T) {
 			for _, spec := range parsed.Imports {
 				path, _ := strconv.Unquote(spec.Path.Value)
 				ok := !strings.Contains(strings.SplitN(path, "/", 2)[0], ".")
+				if path == "os/exec" && dir != "fenceagent" {
+					ok = false // no program, so no password among a program's arguments
+				}
 				for _, other := range may {
 					ok = ok || path == other
 				}

@@ -234,7 +234,7 @@ func TestRightSystem(t *testing.T) {
 		var systems []*fencetest.System
 		for i := range 4 {
 			systems = append(systems, &fencetest.System{
-				ID: fmt.Sprintf("Node%d", i+1), Name: "System", UUID: fmt.Sprintf("0000-%d", i+1), Serial: fmt.Sprintf("SN%d", i+1),
+				ID: fmt.Sprintf("Node%d", i+1), Name: []string{"System", "System", "System", "blade 4"}[i], UUID: fmt.Sprintf("0000-%d", i+1), Serial: fmt.Sprintf("SN%d", i+1),
 			})
 		}
 		return systems
@@ -249,7 +249,8 @@ func TestRightSystem(t *testing.T) {
 		{name: "by UUID in other case", selector: "0000-3", hits: 2},
 		{name: "by Id", selector: "node4", hits: 3},
 		{name: "by serial number", selector: "SN1", hits: 0},
-		{name: "by a name that all have", selector: "System", hits: -1, says: []string{`4 systems are called "System"`}},
+		{name: "by its name", selector: "Blade 4", hits: 3},
+		{name: "by a name that several have", selector: "System", hits: -1, says: []string{`3 systems are called "System"`}},
 		{name: "unknown", selector: "Node5", hits: -1, says: []string{`no system "Node5"`, "Node1"}},
 	}
 	for _, tt := range tests {
