@@ -179,6 +179,20 @@ func (c *call) dropView() error { return c.drop("gvwstate.dat") }
 // whole state.
 func (c *call) dropState() error { return c.drop("grastate.dat") }
 
+// dropProcessIDs removes what the scripts of a state transfer note of themselves.
+// They outlive a script that was killed, and the next transfer, given or taken,
+// waits for whatever process has the number by now, then fails, each time anew.
+// The unit has no process left.
+func (c *call) dropProcessIDs() error {
+	var problems []error
+	for _, name := range []string{"wsrep_sst.pid", "rsync_sst.pid", "stunnel.pid"} {
+		if err := os.Remove(c.path(c.datadir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, fmt.Errorf("remove what an ended state transfer left: %w", err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
 // drop removes a state file of which a copy is kept.
 func (c *call) drop(base string) error {
 	name := c.path(c.datadir, base)

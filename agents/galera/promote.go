@@ -74,7 +74,7 @@ func (c *call) ready(ctx context.Context) (agents.Result, bool) {
 	default:
 		return failed("promote: the cluster has not decided how this member starts (mode %q)", mode), false
 	}
-	if err := c.dropView(); err != nil {
+	if err := errors.Join(c.dropView(), c.dropProcessIDs()); err != nil {
 		return c.failure(ctx, err), false
 	}
 	// From here on the recorded position no longer holds.

@@ -366,6 +366,32 @@ func TestADeadServerKeepsItsPosition(t *testing.T) {
 	})
 }
 
+// The scripts of a transfer that was killed leave their process ids, and those of
+// the next one wait for whoever has the number by now.
+func TestOldScriptsAreNotWaitedFor(t *testing.T) {
+	for _, mode := range []string{modeJoin, modeBootstrap} {
+		bubble.Test(t, func(t *testing.T) {
+			h := newHost(t).bootstraps(uuidA, "12")
+			h.advice[adviceMode] = mode
+			h.ok(resources.OpStart)
+			files := []string{"wsrep_sst.pid", "rsync_sst.pid", "stunnel.pid"}
+			for _, name := range files {
+				h.write("/var/lib/mysql/"+name, "1\n")
+			}
+			begun := h.units.OnStart
+			h.units.OnStart = func(ctx context.Context) error {
+				for _, name := range files {
+					if h.read("/var/lib/mysql/"+name) != "" {
+						t.Errorf("%s: mysqld starts with %s", mode, name)
+					}
+				}
+				return begun(ctx)
+			}
+			h.ok(resources.OpPromote)
+		})
+	}
+}
+
 // No bootstrap of what is half moved away.
 func TestNoBootstrapWhileTheDataIsElsewhere(t *testing.T) {
 	h := newHost(t)
