@@ -76,6 +76,8 @@ type RedfishConfig struct {
 	ETag string
 	// AnyETagRefused answers 412 to every reset with an If-Match.
 	AnyETagRefused bool
+	// Slash redirects resets to the path with a slash at its end, by 308.
+	Slash bool
 	// TaskInBody leaves out the Location of a task's answer.
 	TaskInBody bool
 	// MaxTLS is the newest version of TLS, tls.VersionTLS10 say; 0 for Go's own.
@@ -168,7 +170,8 @@ func (r *Redfish) handler() http.Handler {
 	mux.HandleFunc("GET "+systemsPath, r.signedIn(r.listSystems))
 	mux.HandleFunc("GET "+systemsPath+"/{id}", r.signedIn(r.showSystem))
 	mux.HandleFunc("GET "+systemsPath+"/{id}/ResetActionInfo", r.signedIn(r.actionInfo))
-	mux.HandleFunc("POST "+systemsPath+"/{id}"+resetSuffix, r.signedIn(r.reset))
+	mux.HandleFunc("POST "+systemsPath+"/{id}"+resetSuffix, r.signedIn(r.slash))
+	mux.HandleFunc("POST "+systemsPath+"/{id}"+resetSuffix+"/{$}", r.signedIn(r.reset))
 	mux.HandleFunc("GET "+tasksPath+"{id}", r.signedIn(r.task))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answerError(w, http.StatusNotFound, "The resource was not found.")
@@ -279,6 +282,14 @@ func (r *Redfish) actionInfo(w http.ResponseWriter, req *http.Request) {
 			"Name": "ResetType", "Required": true, "DataType": "String", "AllowableValues": system.resetTypes(),
 		}},
 	})
+}
+
+func (r *Redfish) slash(w http.ResponseWriter, req *http.Request) {
+	if r.config.Slash {
+		http.Redirect(w, req, req.URL.Path+"/", http.StatusPermanentRedirect)
+		return
+	}
+	r.reset(w, req)
 }
 
 func (r *Redfish) reset(w http.ResponseWriter, req *http.Request) {
