@@ -88,11 +88,13 @@ type Server struct {
 	cluster Cluster
 	member  Member
 	log     *zap.Logger
+	// bodyLimit is how long a request's body may take to come.
+	bodyLimit time.Duration
 }
 
 // NewServer returns a server; use its handlers with listeners of your own.
 func NewServer(cluster Cluster, member Member, log *zap.Logger) *Server {
-	return &Server{cluster: cluster, member: member, log: log}
+	return &Server{cluster: cluster, member: member, log: log, bodyLimit: 20 * time.Second}
 }
 
 // Bounds of a request's body, in bytes. Joiners are strangers.
@@ -122,7 +124,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, leas
 		writeError(w, &Error{Code: CodeForbidden, Text: fmt.Sprintf("%s has the role %s; %s %s needs %s", who.Name, who.Role, r.Method, r.URL.Path, least)})
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	body, err := s.readBody(w, r, limit)
 	if err != nil {
 		writeError(w, &Error{Code: CodeInvalid, Text: fmt.Sprintf("read the request: %v", err)})
 		return
@@ -139,6 +141,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, leas
 	default:
 		writeJSON(w, http.StatusOK, answer)
 	}
+}
+
+// readBody reads a request's body within its bounds: who asks may stall half way,
+// and would hold a connection for ever.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	connection := http.NewResponseController(w)
+	connection.SetReadDeadline(time.Now().Add(s.bodyLimit)) //nolint:errcheck // a recorder in a test has none
+	// The answer may take longer: a deadline that passed would end the request.
+	defer connection.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 }
 
 // relayed carries the leader's answer through a handler.

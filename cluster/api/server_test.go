@@ -547,3 +547,36 @@ func TestWaitIsBounded(t *testing.T) {
 		t.Errorf("the member was asked to wait longer than %s: %v", MaxWait, err)
 	}
 }
+
+// TestStalledBody: who stalls half way through a request is cut off, and whoever
+// waits long for an answer is not.
+func TestStalledBody(t *testing.T) {
+	m := &member{t: t, name: "a"}
+	server := NewServer(m, m, zap.NewNop())
+	server.bodyLimit = 50 * time.Millisecond
+	slow := func(r *http.Request, body []byte, _ Identity) (any, error) {
+		select {
+		case <-time.After(4 * server.bodyLimit):
+			return string(body), nil
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server.serve(w, r, MaxBody, RoleNone, func(*http.Request) Identity { return Identity{Name: "x"} }, slow)
+	}))
+	defer web.Close()
+	for body, want := range map[string]string{"abc": "400 Bad Request", strings.Repeat("a", 10): "200 OK"} {
+		conn, err := net.Dial("tcp", web.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nConnection: close\r\n\r\n%s", body)
+		conn.SetReadDeadline(time.Now().Add(time.Minute)) //nolint:errcheck // a read that waits for ever fails the run
+		answer, err := io.ReadAll(conn)
+		if err != nil || !strings.Contains(string(answer), want) {
+			t.Errorf("%d of 10 bytes: %v, %q, want %s", len(body), err, answer, want)
+		}
+	}
+}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/node"
+	"github.com/belay-ha/belay/cluster/raftlog"
 	"github.com/belay-ha/belay/cluster/security"
 )
 
@@ -103,7 +104,8 @@ func Join(ctx context.Context, host node.Host, peer, tokenText, configFile strin
 // fresh checks that the host belongs to no cluster.
 func fresh(host node.Host) (security.Files, error) {
 	files := security.Files{Dir: filepath.Join(host.DataDir, node.TLSDir)}
-	for _, path := range []string{filepath.Join(files.Dir, "node.crt"), filepath.Join(host.DataDir, "raft")} {
+	logs := filepath.Join(host.DataDir, "raft")
+	for _, path := range []string{filepath.Join(files.Dir, "node.crt"), logs, raftlog.MadeFile(logs)} {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			return files, fmt.Errorf("%w (%s exists): remove it from its cluster and delete %s first", ErrMember, path, host.DataDir)
 		}

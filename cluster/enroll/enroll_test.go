@@ -4,10 +4,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/belay-ha/belay/cluster/node"
+	"github.com/belay-ha/belay/cluster/raftlog"
 	"github.com/belay-ha/belay/cluster/security"
 )
 
@@ -53,5 +57,39 @@ func TestFailedFoundingLeavesNoMember(t *testing.T) {
 	}
 	if err := Found(host(dir), "overcloud", filepath.Join(dir, "belayd.toml"), time.Now()); err != nil {
 		t.Errorf("the second try: %v", err)
+	}
+}
+
+// A member whose keys are damaged is still a member: who founds it anew has two
+// clusters.
+func TestDamagedKeysAreAMembers(t *testing.T) {
+	assemble := func(dir string) string {
+		_, err := node.Assemble(node.Parts{Host: host(dir), Log: zap.NewNop()})
+		if err == nil {
+			t.Fatal("it was assembled")
+		}
+		return err.Error()
+	}
+	if text := assemble(t.TempDir()); !strings.Contains(text, "this host is no member") {
+		t.Errorf("a fresh host: %s", text)
+	}
+	for _, file := range []string{"node.crt", "node.key", "ca.crt", "ca.key", "gossip.key", "data.keys"} {
+		dir := t.TempDir()
+		if err := Found(host(dir), "overcloud", filepath.Join(dir, "belayd.toml"), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, node.TLSDir, file), []byte("damaged"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if text := assemble(dir); strings.Contains(text, "no member") || strings.Contains(text, "cluster init") || !strings.Contains(text, "node remove controller-0") {
+			t.Errorf("%s: %s", file, text)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(raftlog.MadeFile(filepath.Join(dir, "raft")), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Found(host(dir), "overcloud", filepath.Join(dir, "belayd.toml"), time.Now()); !errors.Is(err, ErrMember) {
+		t.Errorf("a founding where a log was: %v", err)
 	}
 }

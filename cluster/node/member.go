@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -68,25 +69,39 @@ type Member struct {
 // TLSDir is where a member keeps its keys, below its data directory.
 const TLSDir = "tls"
 
+// unusableKeys says what to do about keys that cannot be read. A member whose keys
+// are damaged must not be told that it is none: it would be founded anew, beside
+// the cluster that it belongs to.
+func unusableKeys(host Host, err error) error {
+	log := filepath.Join(host.DataDir, "raft")
+	for _, path := range []string{filepath.Join(host.DataDir, TLSDir, "node.crt"), log, raftlog.MadeFile(log)} {
+		if _, is := os.Stat(path); !errors.Is(is, fs.ErrNotExist) {
+			return fmt.Errorf("this member's keys cannot be used: %w; restore them, or, if the other members have quorum, "+
+				"`belayctl node remove %s` there, move %s away and join again", err, host.Node, host.DataDir)
+		}
+	}
+	return fmt.Errorf("this host is no member: found a cluster with `belayctl cluster init`, or join one with `belayctl cluster join`: %w", err)
+}
+
 // Assemble reads the member's keys and puts it together. It starts nothing; the
 // listener is closed by Run, or by the caller after an error.
 func Assemble(parts Parts) (*Member, error) {
 	files := security.Files{Dir: filepath.Join(parts.Host.DataDir, TLSDir)}
 	material, err := files.LoadNode()
 	if err != nil {
-		return nil, fmt.Errorf("this host is no member: found a cluster with `belayctl cluster init`, or join one with `belayctl cluster join`: %w", err)
+		return nil, unusableKeys(parts.Host, err)
 	}
 	authority, err := files.LoadCA()
 	if err != nil {
-		return nil, err
+		return nil, unusableKeys(parts.Host, err)
 	}
 	gossipKey, err := files.LoadGossipKey()
 	if err != nil {
-		return nil, err
+		return nil, unusableKeys(parts.Host, err)
 	}
 	keys, err := files.LoadKeyring()
 	if err != nil {
-		return nil, err
+		return nil, unusableKeys(parts.Host, err)
 	}
 	m := &Member{parts: parts, files: files}
 	var machine atomic.Pointer[machine]

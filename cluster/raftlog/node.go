@@ -102,7 +102,7 @@ func New(cfg Config) (*Node, error) {
 }
 
 // Start opens and verifies the files, restores the newest snapshot into the
-// Machine and starts Raft. Without a log the node waits to be bootstrapped or
+// Machine and starts Raft. On its first start the node has no log and waits to be bootstrapped or
 // added. It fails with an error that wraps ErrNoRoom when the disk is full, and
 // ErrCorrupt, ErrNewerFormat or ErrLocked when the files cannot be trusted or used; the node is useless then.
 func (n *Node) Start() error {
@@ -158,7 +158,8 @@ type disk struct {
 	last  *raft.SnapshotMeta // newest snapshot, or nil
 }
 
-// openDisk opens and cross-checks the files of a data directory.
+// openDisk opens and cross-checks the files of a data directory, and makes them on
+// a member's first start.
 func openDisk(dir string, given LogStable, rc *raft.Config) (d disk, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return disk{}, fmt.Errorf("make data directory: %w", err)
@@ -175,14 +176,25 @@ func openDisk(dir string, given LogStable, rc *raft.Config) (d disk, err error) 
 		return d, nil
 	}
 	path := filepath.Join(dir, StoreFile)
-	// Without its log a member has forgotten its votes: a snapshot alone is not
-	// enough to go on from.
-	d.store, err = OpenStore(path, d.last == nil)
-	if errors.Is(err, os.ErrNotExist) {
-		return disk{}, corrupt(path, errors.New("there are snapshots but no log"))
-	}
+	made, err := logWasMade(dir)
 	if err != nil {
 		return disk{}, err
+	}
+	// Without its log a member has forgotten its votes and what it acknowledged: a
+	// snapshot alone is not enough to go on from, and nothing at all even less.
+	d.store, err = OpenStore(path, d.last == nil && !made)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && d.last != nil:
+		return disk{}, corrupt(path, errors.New("there are snapshots but no log"))
+	case errors.Is(err, os.ErrNotExist):
+		return disk{}, corrupt(path, fmt.Errorf("%s says that this member had a log, and it is gone", MadeFile(dir)))
+	case err != nil:
+		return disk{}, err
+	}
+	if !made {
+		if err := noteLogMade(dir); err != nil {
+			return disk{}, errors.Join(err, d.store.Close())
+		}
 	}
 	if err := checkCoverage(d.store, d.last); err != nil {
 		return disk{}, errors.Join(err, d.store.Close())

@@ -123,6 +123,9 @@ func TestStartRefusesDamage(t *testing.T) {
 		{name: "log gone", damage: func(t *testing.T, dir string) {
 			must(t, os.Remove(filepath.Join(dir, StoreFile)))
 		}, want: ErrCorrupt, says: "snapshots but no log"},
+		{name: "log and snapshots gone", damage: func(t *testing.T, dir string) {
+			must(t, os.RemoveAll(dir))
+		}, want: ErrCorrupt, says: "it is gone"},
 		{name: "log altered", damage: func(t *testing.T, dir string) {
 			flipAt(t, filepath.Join(dir, StoreFile), []byte("precious"), 2)
 		}, want: ErrCorrupt, says: "index"},
@@ -132,7 +135,7 @@ func TestStartRefusesDamage(t *testing.T) {
 	for i := range cases {
 		c := &cases[i]
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := filepath.Join(t.TempDir(), "raft")
 			err := single(t, dir, &listMachine{}, func(t *testing.T, n *Node) {
 				for range 2 {
 					add(t, n, "a", "b", "c", "d")
