@@ -58,7 +58,8 @@ var tomlSections = []struct {
 }
 
 var (
-	textual  = object{"type": []string{"string", "integer"}} // a time: "30s", or seconds
+	// A time: "30s", or seconds.
+	timely   = object{"anyOf": []object{{"type": "integer", "minimum": 0}, {"type": "string", "pattern": `^\s*([0-9]+|([0-9]*\.?[0-9]+(ns|us|µs|usec|ms|msec|s|sec|m|min|h|hr))+)\s*$`}}}
 	scoring  = object{"anyOf": []object{{"type": "integer"}, {"type": "number"}, {"type": "string", "pattern": `^[+-]?([Ii][Nn][Ff][Ii][Nn][Ii][Tt][Yy]|[0-9]+)$`}}}
 	stepping = []string{"start", "stop", "promote", "demote"}
 	everyOp  = []string{"start", "stop", "promote", "demote", "monitor", "probe", "notify", "reload", "migrate_to", "migrate_from"}
@@ -66,9 +67,19 @@ var (
 
 // special are keys whose value is not told by its type alone.
 var special = map[string]object{
+	"clone.clone_max": atLeast0, "clone.clone_node_max": atLeast0, "clone.clone_min": atLeast0, "clone.promoted_max": atLeast0, "clone.promoted_node_max": atLeast0,
 	"meta.migration_threshold": {"anyOf": []object{{"type": "integer"}, {"enum": []string{"INFINITY"}}}},
 	"order.first_action":       {"enum": stepping}, "order.then_action": {"enum": stepping}, "set.action": {"enum": stepping},
 	"properties.fencing_action": {"enum": []string{"reboot", "off"}},
+}
+
+var atLeast0 = object{"type": "integer", "minimum": 0}
+
+// either are keys of which one list has to be there.
+var either = map[string][]object{
+	"resource": {{"required": []string{"agent"}}, {"required": []string{"template"}}},
+	"order":    {{"required": []string{"first", "then"}}, {"required": []string{"sets"}}}, "colocation": {{"required": []string{"resource", "with"}}, {"required": []string{"sets"}}},
+	"location": {{"required": []string{"resource"}}, {"required": []string{"resources"}}, {"required": []string{"sets"}}},
 }
 
 func ref(name string) object { return object{"$ref": "#/definitions/" + name} }
@@ -83,7 +94,7 @@ func tomlType(t *testing.T, typ reflect.Type, words map[string][]string) object 
 	}
 	switch typ {
 	case reflect.TypeFor[resources.Duration]():
-		return textual
+		return timely
 	case reflect.TypeFor[resources.Score]():
 		return scoring
 	case reflect.TypeFor[resources.Role]():
@@ -176,6 +187,9 @@ func definitionSchemaOf(t *testing.T, resourceAgents []agents.Spec, fenceAgents 
 		}
 		if len(required) > 0 {
 			table["required"] = required
+		}
+		if list := either[s.name]; list != nil {
+			table["anyOf"] = list
 		}
 		switch s.agents {
 		case "resource":
@@ -278,6 +292,9 @@ func resourceParams(specs []agents.Spec, whole bool) (conditions []object, agent
 		params := newParams()
 		for _, p := range s.Params {
 			schema := paramSchema(string(p.Kind), p.Enum)
+			if p.Secret && !strings.Contains(p.Name, "*") {
+				schema = paramSchema(string(fencing.TypeSecret), nil)
+			}
 			params.add(p.Name, schema, p.Description, p.Default, p.Required && whole)
 		}
 		// An OCF agent's parameters are known on hosts that have it only.
@@ -305,6 +322,8 @@ func fenceParams(specs []fencing.Spec) (conditions []object, agent object) {
 func paramSchema(kind string, enum []string) object {
 	const secret = "^secret://"
 	switch {
+	case kind == string(fencing.TypeSecret):
+		return object{"type": "string", "pattern": "^(secret://.+)?$"} // no place for a password
 	case len(enum) > 0:
 		return object{"anyOf": []object{{"enum": enum}, {"type": "string", "pattern": secret}}}
 	case kind == "integer":
@@ -417,6 +436,11 @@ func TestDefinitionsFitTheirSchema(t *testing.T) {
 			t.Errorf("docs/definition.md: %v\n%s", err, block[1])
 		}
 	}
+	for _, time := range []string{`"30s"`, `30`, `"30"`, `"1m30s"`, `"500ms"`, `"1.5h"`, `"2min"`, `"10sec"`, `"0s"`} {
+		if err := schema.Validate(tomlDocument(t, "[defaults.op]\ntimeout = "+time+"\n")); err != nil {
+			t.Errorf("timeout %s: %v", time, err)
+		}
+	}
 	const good = "[[resource]]\nid = \"vip\"\nagent = \"vip\"\nparams = { address = \"192.0.2.1/24\" }\n"
 	if err := schema.Validate(tomlDocument(t, good)); err != nil {
 		t.Error(err)
@@ -426,6 +450,11 @@ func TestDefinitionsFitTheirSchema(t *testing.T) {
 		"word": "[cluster.properties]\nno_quorum_policy = \"stopp\"\n", "agent": strings.Replace(good, `"vip"`+"\nparams", `"vipp"`+"\nparams", 1),
 		"parameter": strings.Replace(good, "address", "adress", 1), "no parameters": strings.Replace(good, "params =", "# ", 1), "missing parameter": strings.Replace(good, `address = "192.0.2.1/24"`, "", 1),
 		"operation": good + "op = { strat = {} }\n", "missing": "[[node]]\naddress = \"192.0.2.1\"\n", "fence parameter": "[[fence]]\nid = \"f\"\nagent = \"redfish\"\ntargets = [\"a\"]\nparams = { endpont = \"x\" }\n",
+		"time": good + "op = { start = { timeout = \"soon\" } }\n", "negative time": good + "op = { start = { timeout = -1 } }\n", "no agent": "[[resource]]\nid = \"a\"\n", "half an order": "[[order]]\nfirst = \"a\"\n",
+		"half a colocation": "[[colocation]]\nresource = \"a\"\n", "location of nothing": "[[location]]\nnode = \"n\"\n", "score": "[[location]]\nresource = \"a\"\nnode = \"n\"\nscore = \"INFINTY\"\n",
+		"negative": good + "clone = { clone_max = -1 }\n", "on_fail": good + "op = { monitor = { on_fail = \"panic\" } }\n",
+		"password":         "[[fence]]\nid = \"f\"\nagent = \"redfish\"\ntargets = [\"a\"]\nparams = { endpoint = \"https://192.0.2.1\", username = \"u\", password = \"hunter2\" }\n",
+		"agent's password": "[[resource]]\nid = \"db\"\nagent = \"galera\"\nparams = { check_password = \"hunter2\" }\n",
 	} {
 		if err := schema.Validate(tomlDocument(t, text)); err == nil {
 			t.Errorf("%s passes:\n%s", name, text)
