@@ -76,10 +76,18 @@ func TestJudge(t *testing.T) {
 		"a slow link's doubt": {func(in *Input) {
 			in.Examinations[0].Links[0].Took, in.Examinations[0].Links[0].Offset = resources.Duration(40*time.Millisecond), time.Second
 		}, nil},
-		"a closed port":         {func(in *Input) { in.Examinations[0].Links[0].API = "i/o timeout" }, []string{"critical port_api a"}},
-		"a closed gossip port":  {func(in *Input) { in.Examinations[0].Links[0].GossipTCP = "i/o timeout" }, []string{"critical port_gossip a"}},
-		"no UDP":                {func(in *Input) { in.Examinations[0].Links[0].Gossip = "suspect" }, []string{"warning gossip a"}},
-		"a distant member":      {func(in *Input) { in.Examinations[0].Links[0].Took = resources.Duration(80 * time.Millisecond) }, []string{"warning slow_link a"}},
+		"a closed port":        {func(in *Input) { in.Examinations[0].Links[0].API = "i/o timeout" }, []string{"critical port_api a"}},
+		"a closed gossip port": {func(in *Input) { in.Examinations[0].Links[0].GossipTCP = "i/o timeout" }, []string{"critical port_gossip a"}},
+		"no UDP":               {func(in *Input) { in.Examinations[0].Links[0].Gossip = "suspect" }, []string{"warning gossip a"}},
+		"a distant member":     {func(in *Input) { in.Examinations[0].Links[0].Took = resources.Duration(80 * time.Millisecond) }, []string{"warning slow_link a"}},
+		"and on one interface": {func(in *Input) {
+			for _, e := range in.Examinations {
+				for l := range e.Links {
+					e.Links[l].Interface = "lo"
+				}
+			}
+			in.Examinations[2].Links[0].Large = "deadline exceeded"
+		}, []string{"critical mtu c"}},
 		"large packets vanish":  {func(in *Input) { in.Examinations[2].Links[0].Large = "deadline exceeded" }, []string{"critical mtu c"}},
 		"another packet size":   {func(in *Input) { in.Examinations[2].Links[0].MTU, in.Examinations[2].Links[1].MTU = 9000, 9000 }, []string{"warning mtu_differs "}},
 		"a full disk":           {func(in *Input) { host(in, 0).Disks[0].Free = 100 << 20 }, []string{"critical disk_full a"}},
@@ -126,6 +134,9 @@ func TestJudge(t *testing.T) {
 			open := 0
 			for _, c := range made.Checks {
 				open += c.Findings
+				if c.Findings > 0 && strings.Contains(c.Said, "everywhere") {
+					t.Errorf("check %s found %d, and says %q", c.Name, c.Findings, c.Said)
+				}
 				if c.Said == "" {
 					t.Errorf("check %s says nothing", c.Name)
 				}

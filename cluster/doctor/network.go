@@ -43,10 +43,11 @@ func (j *judge) network() string {
 
 // packets: large ones pass where small ones do, and everybody sends the same size.
 func (j *judge) packets() string {
-	sizes := map[int][]string{}
+	sizes, stuck := map[int][]string{}, 0
 	for _, e := range j.in.Examinations {
 		for _, l := range e.Links {
 			if l.API == "" && l.Large != "" {
+				stuck++
 				j.find("mtu", Critical, e.Node, fmt.Sprintf("on %s: ip link show %s; ping -M do -s 1472 %s", e.Node, l.Interface, hostOf(l.Address)),
 					"small requests reach %s, %d KiB do not: large packets vanish on the way (%s)", l.To, LargeRequest>>10, l.Large)
 			}
@@ -63,7 +64,10 @@ func (j *judge) packets() string {
 	if len(words) > 1 {
 		j.find("mtu_differs", Warning, "", "ip link set DEVICE mtu SIZE, the same everywhere", "members send packets of different sizes: %s", strings.Join(words, "; "))
 	}
-	if len(words) == 0 {
+	switch {
+	case stuck > 0:
+		return fmt.Sprintf("%d KiB do not pass on %d of the ways", LargeRequest>>10, stuck)
+	case len(words) == 0:
 		return fmt.Sprintf("%d KiB pass everywhere", LargeRequest>>10)
 	}
 	return "MTU " + strings.Join(words, "; ")
