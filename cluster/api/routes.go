@@ -34,6 +34,7 @@ func (s *Server) routes() []route {
 		leader("POST /v1/commands", RoleOperator, s.command),
 		leader("POST /v1/wait", RoleViewer, s.wait),
 		leader("POST /v1/secrets", RoleAdmin, s.secret),
+		leader("POST /v1/data-key", RoleAdmin, s.rotateKey),
 		leader("POST /v1/tokens", RoleAdmin, s.token),
 		leader("POST /v1/certificates", RoleAdmin, s.certificate),
 		leader("POST /v1/fence/check", RoleOperator, s.checkFences), // it logs in with the cluster's accounts
@@ -41,6 +42,8 @@ func (s *Server) routes() []route {
 		here("GET /v1/report", RoleAdmin, s.report),
 		here("GET /v1/units", RoleViewer, s.units),
 		here("GET /v1/peer/units", RolePeer, s.ownUnits),
+		here("GET /v1/peer/data-key", RolePeer, s.dataKey),
+		here("POST /v1/peer/data-key", RolePeer, s.learnKey),
 		here("GET /v1/peer/examine", RolePeer, s.examine),
 		here("GET /v1/peer/report", RolePeer, s.peerReport),
 		here("POST /v1/peer/echo", RolePeer, s.echo),

@@ -47,6 +47,8 @@ type Cluster interface {
 	// log.
 	CreateToken(ctx context.Context, who Identity, ttl time.Duration) (TokenAnswer, error)
 	SetSecret(ctx context.Context, who Identity, request SecretRequest) error
+	// RotateKey replaces the data key, and seals everything anew in one entry.
+	RotateKey(ctx context.Context, who Identity) (DataKeyAnswer, error)
 	// IssueCertificate signs a person's key, and commits that it did.
 	IssueCertificate(ctx context.Context, who Identity, request CertificateRequest) (CertificateAnswer, error)
 	// Units asks every member how units are on its host.
@@ -71,6 +73,10 @@ type Member interface {
 	Fence(context.Context, FenceOrder) (FenceAnswer, error)
 	ReadFence(context.Context, FenceCheckOrder) (state.FenceCheckResult, error)
 	Check(context.Context, resources.NodeName) CheckAnswer
+	// DataKey returns the data key of an id, in base64; LearnKey keeps one, durably.
+	// Both are between members.
+	DataKey(id string) (string, error)
+	LearnKey(key string) error
 	// OwnUnits looks how units are on this host.
 	OwnUnits(ctx context.Context, units []string) []UnitFound
 	// GrantLease lets a member feed its watchdog for a lease more, counted from when

@@ -133,7 +133,12 @@ func (m *member) IssueCertificate(context.Context, Identity, CertificateRequest)
 	return CertificateAnswer{}, nil
 }
 
-func (m *member) Units(context.Context, []string) []UnitFound    { return nil }
+func (m *member) Units(context.Context, []string) []UnitFound { return nil }
+func (m *member) DataKey(string) (string, error)              { return "", nil }
+func (m *member) LearnKey(string) error                       { return nil }
+func (m *member) RotateKey(context.Context, Identity) (DataKeyAnswer, error) {
+	return DataKeyAnswer{}, nil
+}
 func (m *member) OwnUnits(context.Context, []string) []UnitFound { return nil }
 
 func (m *member) SetSecret(context.Context, Identity, SecretRequest) error { return nil }
@@ -243,6 +248,9 @@ func routeTable(t *testing.T) []tableRoute {
 		{"POST", "/v1/commands", standby, RoleOperator, false},
 		{"POST", "/v1/commands", removal, RoleAdmin, false},
 		{"POST", "/v1/secrets", "{}", RoleAdmin, false},
+		{"POST", "/v1/data-key", "{}", RoleAdmin, false},
+		{"GET", "/v1/peer/data-key?id=k", "", RolePeer, true},
+		{"POST", "/v1/peer/data-key", "{}", RolePeer, true},
 		{"POST", "/v1/tokens", "{}", RoleAdmin, false},
 		{"GET", "/v1/doctor", "", RoleOperator, false},
 		{"GET", "/v1/report?node=b", "", RoleAdmin, false},

@@ -90,7 +90,11 @@ func (n *Node) CreateToken(ctx context.Context, who api.Identity, ttl time.Durat
 	if err != nil {
 		return api.TokenAnswer{}, err
 	}
-	record, err := token.Record(n.config.Keys, "", time.Now().Add(ttl).UTC())
+	keys, err := n.sealing()
+	if err != nil {
+		return api.TokenAnswer{}, err
+	}
+	record, err := token.Record(keys, "", time.Now().Add(ttl).UTC())
 	if err != nil {
 		return api.TokenAnswer{}, err
 	}
@@ -113,7 +117,11 @@ func (n *Node) SetSecret(ctx context.Context, who api.Identity, request api.Secr
 		return &api.Error{Code: api.CodeNotFound, Text: fmt.Sprintf("there is no secret %q to rotate: set it with `belayctl secret set`", request.Secret)}
 	}
 	if request.Value != "" {
-		sealed, err := n.config.Keys.Seal(secretName(request.Secret), []byte(request.Value))
+		keys, err := n.sealing()
+		if err != nil {
+			return err
+		}
+		sealed, err := keys.Seal(secretName(request.Secret), []byte(request.Value))
 		if err != nil {
 			return fmt.Errorf("seal secret %s: %w", request.Secret, err)
 		}
@@ -181,7 +189,7 @@ func (n *Node) Join(ctx context.Context, body json.RawMessage) (any, error) {
 		token = &state.Token{}
 	}
 	record := security.TokenRecord{ID: token.ID, Verifier: token.Verifier, Expires: token.ExpiresAt, UsedBy: string(token.UsedBy), Digest: token.Digest}
-	if err := security.VerifyJoin(n.config.Keys, record, request.JoinRequest, time.Now()); err != nil {
+	if err := security.VerifyJoin(n.config.Keys.Ring(), record, request.JoinRequest, time.Now()); err != nil {
 		n.log.Warn("join refused", zap.String("node", request.Node), zap.Error(err))
 		return nil, &api.Error{Code: api.CodeForbidden, Text: "the join token is unknown, used, expired or wrong: make another with `belayctl cluster token create`"}
 	}
@@ -229,7 +237,7 @@ func (n *Node) welcome(name resources.NodeName, certificate []byte) (JoinAnswer,
 	}
 	s := n.machine.current.Load()
 	answer := JoinAnswer{
-		JoinAnswer: security.JoinAnswer{CACert: n.config.CA.CertPEM(), NodeCert: certificate, GossipKey: n.config.GossipKey, DataKeys: n.config.Keys.Keys(), CAKey: key},
+		JoinAnswer: security.JoinAnswer{CACert: n.config.CA.CertPEM(), NodeCert: certificate, GossipKey: n.config.GossipKey, DataKeys: n.config.Keys.Ring().Keys(), CAKey: key},
 		ClusterID:  s.Cluster.ID, ClusterName: s.Cluster.Name,
 	}
 	for _, member := range s.NodeNames() {

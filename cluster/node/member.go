@@ -163,7 +163,7 @@ func (m *Member) config(authority *security.CA, keys *security.Keyring, gossipKe
 	}
 	return Config{
 		Name: host.Node, Address: host.Address, BootID: m.parts.BootID, DataDir: host.DataDir, RunDir: host.RunDir,
-		Agents: m.parts.Agents, Fences: m.parts.Fences, Keys: keys, CA: authority, GossipKey: gossipKey, RoundTripper: m.roundTripper,
+		Agents: m.parts.Agents, Fences: m.parts.Fences, Keys: security.NewVault(keys, m.files.SaveKeyring), CA: authority, GossipKey: gossipKey, RoundTripper: m.roundTripper,
 		Raft: raftlog.Config{
 			Stream:           raftlog.NewStream(host.Address, m.mux.Raft(), security.RaftDialer{Credentials: m.creds}),
 			HeartbeatTimeout: host.HeartbeatTimeout,

@@ -40,7 +40,7 @@ type Config struct {
 	Fences          fencing.Registry
 	// Keys seals secrets; CA signs joiners' certificates when this member leads;
 	// GossipKey is handed to them.
-	Keys      *security.Keyring
+	Keys      *security.Vault
 	CA        *security.CA
 	GossipKey security.Key
 	// RoundTripper reaches the API of the named member, and of no other.
@@ -91,6 +91,9 @@ type Node struct {
 	// left is what an earlier run of the daemon left (member.Input.Left); nil if
 	// nothing.
 	left atomic.Pointer[state.State]
+	// offered is the id of the data key that this member was last given to keep, in
+	// use or not yet; nil for none.
+	offered atomic.Pointer[string]
 	// beliefs is what this run leaves.
 	beliefs beliefs
 	// live is what the leader loop knows beyond the state; nil when following.
@@ -160,6 +163,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.exec.Run(ctx) })
 	group.Go(func() error { return n.leadWhenElected(ctx) })
 	group.Go(func() error { return n.keepBeliefs(ctx) })
+	group.Go(func() error { return n.keepDataKey(ctx) })
 	group.Go(func() error { return n.renewLeases(ctx) })
 	group.Go(func() error { return n.keepWatchdog(ctx) })
 	group.Go(func() error { return n.holdUnits(ctx) })
@@ -230,7 +234,7 @@ func (n *Node) openSecret(s *state.State, name string) (string, error) {
 	if !found {
 		return "", fmt.Errorf("there is no such secret: set it with `belayctl secret set %s`", name)
 	}
-	value, err := n.config.Keys.Open(secretName(name), sealed)
+	value, err := n.config.Keys.Ring().Open(secretName(name), sealed)
 	return string(value), err
 }
 

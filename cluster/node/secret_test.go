@@ -23,7 +23,7 @@ func TestSnapshotsHoldNoSecret(t *testing.T) {
 	}
 	inWorld(t, 1, 1, func(w *world) {
 		n := w.leader().run()
-		n.config.Keys = ring
+		n.config.Keys = security.NewVault(ring, nil)
 		if err := n.SetSecret(w.t.Context(), api.Identity{Name: "root", Role: api.RoleAdmin}, api.SecretRequest{Secret: "bmc", Value: planted}); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -132,10 +133,28 @@ func (r *Keyring) Open(name, sealed string) ([]byte, error) {
 	return plaintext, nil
 }
 
-// NeedsReseal reports whether a value was sealed with a key other than the
-// active one.
-func (r *Keyring) NeedsReseal(sealed string) bool {
-	return !strings.HasPrefix(sealed, sealVersion+"."+r.active+".")
+// Preferring returns the keyring with the key of an id first, so that this one
+// seals. It fails with ErrNoKey if the keyring lacks it.
+func (r *Keyring) Preferring(id string) (*Keyring, error) {
+	key, found := r.Find(id)
+	if !found {
+		return nil, fmt.Errorf("seal: %w: %q", ErrNoKey, id)
+	}
+	others := slices.DeleteFunc(r.Keys(), func(k Key) bool { return k == key })
+	return NewKeyring(append([]Key{key}, others...)...)
+}
+
+// Active returns the id of the key that seals.
+func (r *Keyring) Active() string { return r.active }
+
+// Find returns the key of an id.
+func (r *Keyring) Find(id string) (Key, bool) {
+	for _, key := range r.order {
+		if key.ID() == id {
+			return key, true
+		}
+	}
+	return Key{}, false
 }
 
 func associated(keyID, name string) []byte {

@@ -26,8 +26,12 @@ func TestSealAndOpen(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-	if before.NeedsReseal(sealed) || !after.NeedsReseal(sealed) {
-		t.Error("reseal is wanted by the wrong ring")
+	preferring := must[*Keyring](t)(after.Preferring(old.ID()))
+	if again := must[string](t)(preferring.Seal("x", nil)); preferring.Active() != old.ID() || !strings.HasPrefix(again, "v1."+old.ID()+".") || len(preferring.Keys()) != 2 {
+		t.Errorf("preferring the old key, it seals %q", again)
+	}
+	if _, err := before.Preferring(fresh.ID()); !errors.Is(err, ErrNoKey) {
+		t.Errorf("a key that it lacks: %v", err)
 	}
 	if again := must[string](t)(before.Seal("fence/ctl0/password", []byte("calvin"))); again == sealed {
 		t.Error("sealing is deterministic: equal passwords would show")

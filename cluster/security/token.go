@@ -160,6 +160,15 @@ func (t Token) Record(keys *Keyring, node string, expires time.Time) (TokenRecor
 
 func verifierName(id string) string { return "join-token/" + id }
 
+// ResealToken seals a token's verifier anew: from opens it, to seals it.
+func ResealToken(from, to *Keyring, id, verifier string) (string, error) {
+	plain, err := from.Open(verifierName(id), verifier)
+	if err != nil {
+		return "", err
+	}
+	return to.Seal(verifierName(id), plain)
+}
+
 // VerifyJoin reports whether a request may join by a token. The same request
 // again is allowed, since its first answer may have been lost; another request
 // by a used token is not. The caller then records the use (Digest) through the

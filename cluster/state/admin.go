@@ -282,6 +282,9 @@ func (c *SecretSet) apply(t *tx) error {
 		t.event("secret", "", "", "%s deleted", c.Secret)
 		return nil
 	}
+	if err := t.withDataKey(c.Sealed); err != nil {
+		return err
+	}
 	_, known := t.s.Secrets[c.Secret]
 	if t.s.Version >= VersionAdmin {
 		if !known && len(t.s.Secrets) >= MaxSecrets {

@@ -85,6 +85,7 @@ var registry = map[string]func() Command{
 	"resource.restart/1":    func() Command { return new(ResourceRestart) },
 	"ticket.set/1":          func() Command { return new(TicketSet) },
 	"secret.set/1":          func() Command { return new(SecretSet) },
+	"secrets.resealed/1":    func() Command { return new(SecretsResealed) },
 }
 
 // Encode writes a command for the log. at is the proposer's clock, by is who

@@ -100,6 +100,7 @@ func samples() []Command {
 			Locations: []resources.Location{{ID: "l", Resource: "fs", Rule: `date in "hours=9-16"`, Score: 5}},
 		}},
 		&SecretSet{Secret: "bmc", Sealed: "v1.k.x"},
+		&SecretsResealed{Key: "k2", Was: "d", Secrets: map[string]string{"bmc": "v1.k2.y"}, Verifiers: map[string]string{"t": "v1.k2.z"}},
 	}
 }
 

@@ -67,6 +67,9 @@ func (*TokenCreated) name() string { return "token.created/1" }
 const maxTokens = 64
 
 func (c *TokenCreated) apply(t *tx) error {
+	if err := t.withDataKey(c.Verifier); err != nil {
+		return err
+	}
 	tokens := map[string]*Token{}
 	for id, token := range t.s.Tokens {
 		if t.at.Before(token.ExpiresAt.Add(24 * time.Hour)) {

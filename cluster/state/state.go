@@ -68,6 +68,9 @@ type State struct {
 	Maintenance map[Scope]*Maintenance `json:"maintenance,omitempty"`
 	Tokens      map[string]*Token      `json:"tokens"`
 	Secrets     map[string]string      `json:"secrets"`
+	// DataKey is the id of the key that seals secrets and join tokens, once it was
+	// replaced; "" for a cluster's first.
+	DataKey string `json:"data_key,omitempty"`
 	// SecretInfo is who set which secret, and when.
 	SecretInfo map[string]SecretInfo `json:"secret_info,omitempty"`
 	// Revoked certificates of removed members, by serial number.

@@ -23,7 +23,8 @@ import "github.com/belay-ha/belay/resources"
 //	   (takeover.set/1, unit.held/1, unit.released/1)
 //	4  a host that counted as off says that it has stopped everything (member.booted/2)
 //	4  quarantine: fence.released/1 ends it, and definitions say how long (definition.set/3)
-const Version = 4
+//	5  the data key is replaced (secrets.resealed/1)
+const Version = 5
 
 const (
 	// firstVersion is a new cluster's, until each member has said that it
@@ -51,6 +52,8 @@ const (
 	// VersionQuarantine is the first command set with quarantine, which
 	// fence.released/1 ends.
 	VersionQuarantine = 4
+	// VersionDataKey is the first command set that replaces the data key.
+	VersionDataKey = 5
 )
 
 // newer holds the command set of each command that not every release of this
@@ -79,6 +82,7 @@ var newer = map[string]int{
 	"unit.released/1":      VersionAdmin,
 	"certificate.issued/1": VersionAdmin,
 	"member.renewed/1":     VersionAdmin,
+	"secrets.resealed/1":   VersionDataKey,
 }
 
 // Needs returns the command set that a command belongs to. Whoever proposes it

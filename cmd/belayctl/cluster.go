@@ -31,6 +31,7 @@ type Cluster interface {
 	Doctor(context.Context) (api.DoctorAnswer, error)
 	Report(ctx context.Context, node resources.NodeName, whole bool) (api.MemberReport, error)
 	SetSecret(context.Context, api.SecretRequest) error
+	RotateKey(context.Context) (api.DataKeyAnswer, error)
 	Audit(ctx context.Context, stale bool) (api.AuditAnswer, error)
 	IssueCertificate(context.Context, api.CertificateRequest) (api.CertificateAnswer, error)
 	Units(ctx context.Context, units []string) (api.UnitsAnswer, error)

@@ -17,7 +17,7 @@ var readers = []string{
 }
 
 // waitless change what no service waits for, or wait in any case.
-var waitless = []string{"role certificate", "secret set", "secret rotate", "secret delete", "fence test"}
+var waitless = []string{"role certificate", "secret set", "secret rotate", "secret rotate-key", "secret delete", "fence test"}
 
 // local make this host a member, or make a token: nothing in the definition or
 // of what runs changes.

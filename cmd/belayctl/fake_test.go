@@ -299,6 +299,10 @@ func (f *fakeCluster) SetSecret(_ context.Context, request api.SecretRequest) er
 	return nil
 }
 
+func (f *fakeCluster) RotateKey(context.Context) (api.DataKeyAnswer, error) {
+	return api.DataKeyAnswer{Key: "0123456789ab", Secrets: 2, Tokens: 1, Holders: []resources.NodeName{"controller-0", "controller-1"}, Away: []resources.NodeName{"controller-2"}}, f.err
+}
+
 func (f *fakeCluster) CreateToken(_ context.Context, ttl time.Duration) (api.TokenAnswer, error) {
 	return api.TokenAnswer{Token: "belay-token", ExpiresAt: epoch.Add(ttl)}, nil
 }

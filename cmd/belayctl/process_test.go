@@ -52,6 +52,9 @@ func (s *served) IssueCertificate(context.Context, api.Identity, api.Certificate
 
 func (s *served) Units(context.Context, []string) []api.UnitFound { return nil }
 
+func (s *served) RotateKey(context.Context, api.Identity) (api.DataKeyAnswer, error) {
+	return api.DataKeyAnswer{}, nil
+}
 func (s *served) SetSecret(context.Context, api.Identity, api.SecretRequest) error { return nil }
 func (s *served) Forward(context.Context, string, *http.Request, []byte, api.Identity) (*http.Response, error) {
 	return nil, errors.New("it leads")

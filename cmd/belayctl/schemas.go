@@ -79,6 +79,7 @@ var answers = []answer{
 	{"tickets", []ticketLine{}, "tickets, and what needs them", []string{"ticket list"}},
 	{"maintenance", []api.MaintenanceStatus{}, "what is in maintenance", []string{"maintenance list"}},
 	{"secret", secretAnswer{}, "a secret that was set, rotated or deleted", []string{"secret set", "secret rotate", "secret delete"}},
+	{"data-key", dataKeyAnswer{}, "the data key was replaced, or would be", []string{"secret rotate-key"}},
 	{"secrets", []secretLine{}, "the secrets, never their values", []string{"secret list"}},
 	{"taken-over", []takenLine{}, "the units that members have taken over", []string{"resource take-over"}},
 	{"galera", galeraAnswer{}, "the members of a Galera cluster", []string{"galera status"}},

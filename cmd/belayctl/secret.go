@@ -18,7 +18,7 @@ const maxSecret = 64 << 10
 
 func (a *app) secretCommand() *cobra.Command {
 	return a.parent("secret", "Secrets that definitions refer to as secret://NAME", "  belayctl secret set bmc-0 < password-file\n  belayctl secret list",
-		a.secretSetCommand(), a.secretRotateCommand(), a.secretDeleteCommand(), a.secretListCommand())
+		a.secretSetCommand(), a.secretRotateCommand(), a.secretRotateKeyCommand(), a.secretDeleteCommand(), a.secretListCommand())
 }
 
 func (a *app) secretSetCommand() *cobra.Command {

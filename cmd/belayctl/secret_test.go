@@ -42,6 +42,17 @@ func TestSecretListAndRotate(t *testing.T) {
 	c.must(t, "secret", "delete", "bmc-2", "--force")
 }
 
+func TestRotateKey(t *testing.T) {
+	c := newConsole(t)
+	if out := c.must(t, "secret", "rotate-key", "--dry-run"); out != "dry run: 0 secrets and 0 join tokens would be sealed anew\n" {
+		t.Errorf("dry run: %s", out)
+	}
+	want := "data key 0123456789ab is in use: 2 secrets and 1 join tokens are sealed anew\nwithout it so far: controller-2; they fetch it when they are back\n"
+	if out := c.must(t, "secret", "rotate-key"); out != want {
+		t.Errorf("got %s", out)
+	}
+}
+
 // TestPasswordsInTheClearAreRefused: whoever writes one, in files and by single
 // commands, and those of an earlier release stay until they are changed.
 func TestPasswordsInTheClearAreRefused(t *testing.T) {
