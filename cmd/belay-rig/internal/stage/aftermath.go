@@ -36,7 +36,7 @@ func (r *storm) readBack(ctx context.Context) error {
 		}
 		r.account("messages in a "+p.queue+" queue", false, p.ledger, account)
 	}
-	account, err := r.changes.check(ctx)
+	account, _, err := r.changes.check(ctx)
 	if err != nil {
 		return fmt.Errorf("read the changes of the definition: %w", err)
 	}

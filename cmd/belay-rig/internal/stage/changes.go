@@ -49,14 +49,25 @@ func (c changes) change(ctx context.Context, but rig.Host) error {
 	return fmt.Errorf("change %d of the definition was not acknowledged: %w", number, ctx.Err())
 }
 
-// check compares what was acknowledged with what the cluster holds.
-func (c changes) check(ctx context.Context) (chaos.Account, error) {
+// catchUp bounds how far behind the member that is asked for the state may be:
+// whoever answers first is asked, and what the leader has acknowledged may still be
+// on its way there.
+const catchUp = 10 * time.Second
+
+// check compares what was acknowledged with the definition that the cluster holds,
+// and returns both. What is missing is looked for until it must have arrived.
+func (c changes) check(ctx context.Context) (account chaos.Account, held *resources.Definition, err error) {
 	due := c.ledger.Due()
-	current, err := c.State(ctx)
-	if err != nil {
-		return chaos.Account{}, err
+	for began := time.Now(); ; sleep(ctx, 200*time.Millisecond) {
+		current, err := c.State(ctx)
+		if err != nil {
+			return account, nil, err
+		}
+		account = c.ledger.Check(due, changesIn(current.Definition))
+		if len(account.Lost) == 0 || time.Since(began) > catchUp || ctx.Err() != nil {
+			return account, current.Definition, ctx.Err()
+		}
 	}
-	return c.ledger.Check(due, changesIn(current.Definition)), nil
 }
 
 // changesIn returns the numbers of the changes in a definition.
@@ -107,12 +118,15 @@ func (r *storm) fenceBy(ctx context.Context, device chaos.Device) error {
 	if device == "" || device == r.device {
 		return nil
 	}
-	current, err := r.State(ctx)
+	account, held, err := r.changes.check(ctx)
+	if err == nil && !account.Good() {
+		err = fmt.Errorf("%d acknowledged changes of the definition are lost", len(account.Lost))
+	}
 	if err != nil {
 		return err
 	}
 	r.Say("nodes are fenced by %s from now on", device)
-	if err := r.brace(ctx, device, attributesOf(current.Definition)); err != nil {
+	if err := r.brace(ctx, device, attributesOf(held)); err != nil {
 		return fmt.Errorf("fence by %s: %w", device, err)
 	}
 	r.device = device

@@ -199,7 +199,7 @@ func (r *storm) unchanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	account, err := r.changes.check(ctx)
+	account, _, err := r.changes.check(ctx)
 	if err == nil && !account.Good() {
 		err = fmt.Errorf("%d of %d acknowledged changes of the definition are lost, %d were never made", len(account.Lost), account.Due, len(account.Strange))
 	}
