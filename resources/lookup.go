@@ -48,6 +48,28 @@ func (d *Definition) GroupOf(id ResourceID) (*Group, bool) {
 	return &d.Groups[i], true
 }
 
+// Holds reports whether a constraint on id is about the primitive r: its own id, that
+// of its group, or that of its bundle, where it is what runs in it or, if nothing
+// does, one of its containers.
+func (d *Definition) Holds(id, r ResourceID) bool {
+	if id == r {
+		return true
+	}
+	if g, found := d.Group(id); found {
+		return slices.Contains(g.Members, r)
+	}
+	b, found := d.Bundle(id)
+	if !found || b.Resource != "" {
+		return found && b.Resource == r
+	}
+	for replica := range b.Count() {
+		if b.Container(replica) == r {
+			return true
+		}
+	}
+	return false
+}
+
 // Node returns what the definition says of a node.
 func (d *Definition) Node(name NodeName) (*Node, bool) {
 	i := slices.IndexFunc(d.Nodes, func(n Node) bool { return n.Name == name })

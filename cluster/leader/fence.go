@@ -5,6 +5,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -101,7 +102,7 @@ func refusedBackOff(attempts int) time.Duration {
 func RetryDue(s *state.State, f *state.Fencing, now time.Time) bool {
 	longest := MaxBackOff
 	switch {
-	case f.Phase != state.FencingFailed || f.RetryAt.IsZero():
+	case f.Phase != state.FencingFailed || f.RetryAt.IsZero() || mutant.Is(mutant.NoRetry):
 		return false
 	case f.Refused != "" && f.Refused != s.FencingDigest(f.Node):
 		return true

@@ -64,6 +64,9 @@ func (c *Core) loseQuorum(s *state.State) {
 	case resources.NoQuorumSuicide:
 		c.out.Die = "the no-quorum policy is to end this host"
 	default:
+		if mutant.Is(mutant.KeepsRunning) {
+			return
+		}
 		c.stopEverything(s, policy == resources.NoQuorumDemote, "")
 	}
 }

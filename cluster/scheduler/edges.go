@@ -129,7 +129,7 @@ func (p *planner) withinLimits(q *prim, rising []int) {
 			if (same || (fresh && full)) && !mutant.Is(mutant.StartBeforeStop) {
 				p.edge(stop, i.acts[actStart], false)
 			}
-			if promoted > u.promotedMax && leaving.tgt < resources.RolePromoted && i.now < resources.RolePromoted {
+			if promoted > u.promotedMax && !mutant.Is(mutant.PromoteBeforeDemote) && leaving.tgt < resources.RolePromoted && i.now < resources.RolePromoted {
 				p.edge(lower, i.acts[actPromote], false)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -20,7 +21,7 @@ func (p *planner) holdRepeated(n int) {
 	limit := cmp.Or(p.def.Properties.FenceLimit, defaultFenceLimit)
 	window := cmp.Or(p.def.Properties.FenceLimitWindow, state.DefaultFenceLimitWindow).Std()
 	times := p.s.FencedWithin(node.name, window, p.now) + 1
-	if times < limit {
+	if times < limit || mutant.Is(mutant.NoHold) {
 		return
 	}
 	fence := &p.acts[node.fence]

@@ -6,12 +6,16 @@ import (
 	"github.com/belay-ha/belay/cluster/policy"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
 // judgeTickets takes from resources what a ticket that this site does not hold
 // would give them (Pacemaker Explained, "Multi-Site Clusters and Tickets").
 func (p *planner) judgeTickets() {
+	if mutant.Is(mutant.NoTickets) {
+		return
+	}
 	told := map[resources.TicketName]bool{}
 	for i := range p.def.Tickets {
 		use := &p.def.Tickets[i]

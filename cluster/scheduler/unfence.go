@@ -8,6 +8,7 @@ import (
 	"github.com/belay-ha/belay/cluster/policy"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -79,7 +80,7 @@ func (p *planner) followUnfencing(n int, f *state.Fencing) {
 // unfencingOf returns the action that a start of the primitive on the node waits
 // for, or -1.
 func (p *planner) unfencingOf(q *prim, node int) int32 {
-	if q.requires != resources.RequiresUnfencing {
+	if q.requires != resources.RequiresUnfencing || mutant.Is(mutant.StartsUnfenced) {
 		return -1
 	}
 	return int32(p.nodes[node].unfence)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -90,6 +91,8 @@ type tx struct {
 	result Result
 	// lines is what the command has recorded for people.
 	lines []string
+	// withheld is what tx.ungranted found; nil before it was asked.
+	withheld []resources.TicketUse
 
 	ownNodes      bool
 	ownNode       map[resources.NodeName]bool
@@ -128,7 +131,7 @@ func (t *tx) putNode(n *Node) {
 func (t *tx) instance(n *Node, id resources.InstanceID) *Instance {
 	old, found := n.Instances[id]
 	switch {
-	case found && t.ownInstance[old]:
+	case found && (t.ownInstance[old] || mutant.Is(mutant.SharedState)):
 		return old
 	case found:
 		fresh := *old

@@ -1,6 +1,9 @@
 package state
 
-import "github.com/belay-ha/belay/resources"
+import (
+	"github.com/belay-ha/belay/internal/mutant"
+	"github.com/belay-ha/belay/resources"
+)
 
 // stands reports whether what an intent was planned from still holds. Between the
 // plan and its entry others are committed, and one whose proposer never heard what
@@ -9,10 +12,45 @@ func (t *tx) stands(n *Node, i *Instance, intent *Intent) bool {
 	if t.s.Version < VersionLooks || !raises(intent.Op) {
 		return true
 	}
-	if i.Role.Active() && !i.Probed {
+	if i.Role.Active() && !i.Probed && !mutant.Is(mutant.PremiseUnlooked) {
 		return false // nobody knows what runs there: it is looked at first
 	}
-	return intent.Op != resources.OpStart || !t.s.exclusive(i.ID) || !t.s.comesElsewhere(n.Name, i.ID)
+	if t.s.Version >= VersionTickets && t.lacksTicket(i.ID.Resource(), intent.Op) {
+		return false
+	}
+	return intent.Op != resources.OpStart || !t.s.exclusive(i.ID) || !t.s.comesElsewhere(n.Name, i.ID) || mutant.Is(mutant.PremiseElsewhere)
+}
+
+// lacksTicket reports whether an operation needs a ticket that this site does not
+// hold (any more).
+func (t *tx) lacksTicket(r resources.ResourceID, op resources.Op) bool {
+	if op != resources.OpStart && op != resources.OpPromote || mutant.Is(mutant.PremiseTicket) {
+		return false
+	}
+	for i := range t.ungranted() {
+		use := &t.withheld[i]
+		// What needs the ticket to be promoted may start without, unless its loss stops it.
+		needs := op == resources.OpPromote || use.Role != resources.RolePromoted || use.Policy() == resources.LossStop
+		if needs && t.s.Definition.Holds(use.Resource, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// ungranted returns the uses of tickets that this site does not hold, written out
+// once for a command.
+func (t *tx) ungranted() []resources.TicketUse {
+	if t.withheld != nil || len(t.s.Definition.Tickets) == 0 {
+		return t.withheld
+	}
+	t.withheld = []resources.TicketUse{}
+	for _, use := range t.s.Definition.Resolved().Tickets {
+		if !t.s.Tickets[use.Ticket].Holds() {
+			t.withheld = append(t.withheld, use)
+		}
+	}
+	return t.withheld
 }
 
 // raises reports whether more may run after an operation than before.

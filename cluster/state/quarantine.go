@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -63,11 +64,11 @@ func (s *State) QuarantineOf(node resources.NodeName, now time.Time) *Quarantine
 	window := cmp.Or(p.FenceLimitWindow, DefaultFenceLimitWindow).Std()
 	q := &Quarantine{Window: window, Times: s.FencedWithin(node, window, from)}
 	wait := resources.Or(p.FenceQuarantine, DefaultFenceQuarantine).Std()
-	if q.Times < 2 || wait <= 0 {
+	if q.Times < 2 || wait <= 0 || mutant.Is(mutant.NoQuarantine) {
 		return nil
 	}
 	for range q.Times - 2 {
-		if wait >= window {
+		if wait >= window || mutant.Is(mutant.NoBackOff) {
 			break
 		}
 		wait *= 2

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -212,7 +213,9 @@ func (t *tx) closeUnfencing(f *Fencing, phase FencingPhase) {
 // cutOff forgets that a node was unfenced: it is about to be cut off, or was, or
 // its host has started anew.
 func (t *tx) cutOff(n *Node) {
-	n.Unfenced = nil
+	if !mutant.Is(mutant.StaysUnfenced) {
+		n.Unfenced = nil
+	}
 	t.withdrawUnfencing(n.Name)
 }
 

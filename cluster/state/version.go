@@ -24,6 +24,7 @@ import "github.com/belay-ha/belay/resources"
 //	4  a host that counted as off says that it has stopped everything (member.booted/2)
 //	4  quarantine: fence.released/1 ends it, and definitions say how long (definition.set/3)
 //	5  the data key is replaced (secrets.resealed/1)
+//	5  an intent to start what has lost its ticket since the plan is left out
 const Version = 5
 
 const (
@@ -54,6 +55,9 @@ const (
 	VersionQuarantine = 4
 	// VersionDataKey is the first command set that replaces the data key.
 	VersionDataKey = 5
+	// VersionTickets is the first command set that leaves out intents whose ticket was
+	// taken away since they were planned.
+	VersionTickets = 5
 )
 
 // newer holds the command set of each command that not every release of this

@@ -33,11 +33,26 @@ const (
 	WitnessWorks      Name = "witness-works"       // a witness runs resources
 	BackUnasked       Name = "back-unasked"        // 2: a host that counted as off and runs comes back without having stopped anything
 	RestartIsDeath    Name = "restart-is-death"    // 9: a daemon that restarts gets its node fenced
+
+	PromoteBeforeDemote Name = "promote-before-demote" // 1: another copy is promoted before one too many is demoted
+	PremiseElsewhere    Name = "premise-elsewhere"     // 1: a late plan starts what has begun elsewhere since
+	PremiseUnlooked     Name = "premise-unlooked"      // 4: a late plan starts what nobody knows the state of any more
+	KeepsRunning        Name = "keeps-running"         // 5: a member without a leader refuses orders and stops nothing
+	NoQuarantine        Name = "no-quarantine"         // 6: a node that was fenced again is given services at once
+	NoBackOff           Name = "no-back-off"           // 6: its quarantine is never longer than the first time
+	NoHold              Name = "no-hold"               // 6: a node is fenced and rebooted again and again
+	NoTickets           Name = "no-tickets"            // something runs without its ticket
+	PremiseTicket       Name = "premise-ticket"        // a late plan starts what has lost its ticket since
+	StartsUnfenced      Name = "starts-unfenced"       // something starts before its storage has let the node in
+	StaysUnfenced       Name = "stays-unfenced"        // a node that starts again counts as let in
+	SharedState         Name = "shared-state"          // members differ: a command changes the state that it was given
+	NoRetry             Name = "no-retry"              // what has failed to fence a node is not tried again
 )
 
 // All lists every mutant.
 var All = []Name{
 	StartBeforeStop, RecoverUnproven, OneRead, OlderTerm, RunTwice, UnknownIsNotDone, NoLease, FenceWithoutRight, NoBudget, NoShare,
 	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, LooksAtOnce, OneDevice, ShortBound, LeaseForAll, WitnessWorks,
-	BackUnasked, RestartIsDeath,
+	BackUnasked, RestartIsDeath, PromoteBeforeDemote, PremiseElsewhere, PremiseUnlooked, KeepsRunning, NoQuarantine, NoBackOff, NoHold,
+	NoTickets, PremiseTicket, StartsUnfenced, StaysUnfenced, SharedState, NoRetry,
 }
