@@ -9,6 +9,8 @@ type bmc struct {
 	host *host
 	// outlet says that it switches a feed; cutOff that this one is off.
 	outlet, cutOff bool
+	// gate says that it cuts the host off from its storage, and switches nothing.
+	gate bool
 	// Faults. slow answers late, hang not at all, broken with an error; denied
 	// refuses the login; other answers for another system, so every request fails;
 	// withHost loses its power with the host's. lies counts reads that say off
@@ -72,12 +74,12 @@ func (b *bmc) request(by *host, deadline time.Duration, act func() (off bool), d
 
 // currentless reports whether the controller has no current itself.
 func (b *bmc) currentless() bool {
-	return !b.outlet && (b.withHost && !b.host.powered || !b.host.fed())
+	return !b.outlet && !b.gate && (b.withHost && !b.host.powered || !b.host.fed())
 }
 
 // off is the state of what it switches.
 func (b *bmc) off() bool {
-	if b.outlet {
+	if b.outlet || b.gate {
 		return b.cutOff
 	}
 	return !b.host.powered
@@ -87,6 +89,9 @@ func (b *bmc) off() bool {
 // has current again starts.
 func (b *bmc) switchTo(on bool, why string) {
 	switch {
+	case b.gate:
+		b.cutOff = !on
+		b.host.letIn = b.host.letIn || on && b.host.powered
 	case b.outlet && on:
 		b.cutOff = false
 		b.host.powerOn()

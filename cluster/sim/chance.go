@@ -15,6 +15,7 @@ const (
 	streamFaults
 	streamWorld
 	streamDevices
+	streamLater
 )
 
 func newChance(seed, stream uint64) chance { return chance{rand.New(rand.NewPCG(seed, stream))} }

@@ -3,7 +3,6 @@ package sim
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
@@ -58,6 +57,7 @@ func (c *checks) command(e *entry, before, after *state.State, result state.Resu
 		c.w.truth.allow(command.Definition)
 		c.w.truth.dirty = true
 		if c.w.operator != nil {
+			c.takenBack(command)
 			c.acknowledged()
 		}
 	case *state.OperationFinished:
@@ -65,8 +65,11 @@ func (c *checks) command(e *entry, before, after *state.State, result state.Resu
 	case *state.MemberBooted:
 		c.forget(command.Node, before, after)
 		c.back(command)
+		if n := after.Nodes[command.Node]; quarantined(after, n, e.envelope.At, false) {
+			c.w.note(nil, "%s is in quarantine", n.Name)
+		}
 	case *state.OperationsStarted:
-		c.intents(command, before, result)
+		c.intents(e, command, before, result)
 	case *state.FenceRequested:
 		if result.Fence != "" && before.Fencing[command.Node] == nil {
 			c.requested(e, command, before)
@@ -115,7 +118,7 @@ func (c *checks) forget(name resources.NodeName, before, after *state.State) {
 }
 
 // intents holds recorded intents against what the log says at that point.
-func (c *checks) intents(command *state.OperationsStarted, before *state.State, result state.Result) {
+func (c *checks) intents(e *entry, command *state.OperationsStarted, before *state.State, result state.Result) {
 	for nth, intent := range command.Operations {
 		if result.Actions[nth] == "" {
 			continue
@@ -127,6 +130,7 @@ func (c *checks) intents(command *state.OperationsStarted, before *state.State, 
 			continue
 		}
 		c.starts++
+		c.licensed(e, &intent, before)
 		if before.Nodes[intent.Node].Witness {
 			c.w.violate("witness", "%s of %s is ordered at %s, which only votes", intent.Op, intent.Instance, intent.Node)
 		}
@@ -167,117 +171,24 @@ func raises(op resources.Op) bool {
 	}
 }
 
-// Defaults of cluster/scheduler for properties that say nothing.
-const (
-	fenceBudget  = 3
-	fenceWindow  = 10 * time.Minute
-	startupGrace = 20 * time.Second
-)
-
-// requested holds the granted right to fence against the brakes, and against
-// what is true of the node.
-func (c *checks) requested(e *entry, command *state.FenceRequested, before *state.State) {
-	c.fences++
-	if c.calm {
-		c.w.violate("9", "%s is to be fenced for faults that must not fence anybody: %s", command.Node, command.Reason)
-	}
-	if e.envelope.By != state.ByCluster {
-		return
-	}
-	properties := before.Definition.Properties
-	budget, window := properties.FenceBudget, properties.FenceWindow.Std()
-	if budget == 0 {
-		budget = fenceBudget
-	}
-	if window == 0 {
-		window = fenceWindow
-	}
-	spent, down, members := 0, 0, 0
-	count := func(f *state.Fencing) {
-		free := f.Phase == state.FencingWithdrawn && f.Attempts == 0
-		// The wall clock of the leader that planned may differ from this entry's by
-		// the time that a commit takes.
-		if f.By == state.ByCluster && f.Action != resources.FencingUnfence && !free && f.RequestedAt.Add(window).After(e.envelope.At) {
-			spent++
-		}
-	}
-	for _, f := range before.FenceHistory {
-		count(f)
-	}
-	for _, f := range before.Fencing {
-		count(f)
-	}
-	for _, n := range before.Nodes {
-		if _, defined := before.Definition.Node(n.Name); defined && !n.Witness {
-			members++
-		}
-		if before.Fencing[n.Name] != nil || n.Off != nil && n.Off.By == "power" {
-			down++
-		}
-	}
-	if spent >= budget {
-		c.w.violate("6", "%s is to be fenced although %d fencings within %s are all that may be", command.Node, budget, window)
-	}
-	if down >= max(members/2, 1) {
-		c.w.violate("6", "%s is to be fenced although %d of %d members are being fenced or lie fenced", command.Node, down, members)
-	}
-	c.deserved(e, command, before)
-}
-
-// deserved holds that nobody is fenced whom everybody could reach all the time.
-func (c *checks) deserved(e *entry, command *state.FenceRequested, before *state.State) {
-	n, h := before.Nodes[command.Node], c.w.host(command.Node)
-	grace := before.Definition.Properties.StartupGrace.Std()
-	if grace == 0 {
-		grace = startupGrace
-	}
-	if n.Liveness == state.LivenessUnknown && e.envelope.At.Sub(n.Since) < grace-time.Second {
-		c.w.violate("6", "%s was never seen and is to be fenced before its grace is over", command.Node)
-	}
-	if n.Online() {
-		return // it could not stop something: it is fenced for that
-	}
-	declared := e.envelope.At.Sub(n.Since)
-	if declared > freshVerdict || declared < 0 || strings.Contains(command.Reason, "heartbeats") || strings.Contains(command.Reason, "again and again") {
-		return // declared long ago, or for what no witness can disprove
-	}
-	if witness := c.reachedBy(h); witness != nil {
-		c.w.violate("6", "%s is to be fenced although the leader reaches %s, and that one reaches it: %s", command.Node, witness.name, command.Reason)
-	}
-}
-
-const (
-	// reachedFor is for how long a member must have been well and in reach of
-	// another one that the leader reaches for its fencing to be wrongful: a death
-	// is declared after the last looks have ended.
-	reachedFor = 5 * time.Second
-	// freshVerdict is how long after the verdict a fencing follows from it.
-	freshVerdict = 2 * time.Second
-)
-
-// reachedBy returns a host that the leader and the accused have both reached,
-// and that has reached them, for a while: then the accused has to be spared.
-func (c *checks) reachedBy(accused *host) *host {
-	leads := c.w.leaderOr(nil)
-	since := c.w.now - reachedFor
-	well := func(h *host) bool { return h.daemon != nil && h.daemon.started < since && h.frozenUntil < since }
-	if leads == nil || !well(leads) || !well(accused) {
-		return nil
-	}
-	for _, h := range c.w.hosts {
-		if h != accused && well(h) && c.w.net.sound(leads, h, since) && c.w.net.sound(h, accused, since) {
-			return h
-		}
-	}
-	return nil
-}
-
 // acknowledged holds that what an operator was told is in force is in the log.
 func (c *checks) acknowledged() {
 	marks := c.w.state().Definition.Nodes[0].Attributes
 	for _, mark := range c.w.operator.acknowledged {
-		if marks[mark] == "" {
+		if marks[mark] == "" && !c.w.operator.rolledBack[mark] {
 			c.w.violate("7", "%s was acknowledged and is lost", mark)
+		}
+	}
+}
+
+// takenBack notes what a rollback takes back of what its author has seen.
+func (c *checks) takenBack(command *state.DefinitionSet) {
+	if command.Note == "" || command.Base >= uint64(len(c.w.states)) {
+		return
+	}
+	for mark := range c.w.states[command.Base].Definition.Nodes[0].Attributes {
+		if command.Definition.Nodes[0].Attributes[mark] == "" {
+			c.w.operator.rolledBack[mark] = true
 		}
 	}
 }
@@ -320,6 +231,9 @@ func (c *checks) begins(d *daemon, op *state.Operation) {
 	c.begun[key] = true
 	if !raises(op.Op) {
 		return
+	}
+	if h.gate != nil && !h.letIn && needsStorage(d.state.Definition, op.Instance.Resource()) {
+		c.w.violate("unfencing", "%s begins to %s %s although its storage has not let it in since it started", h.name, op.Op, op.Instance)
 	}
 	lease := d.state.Definition.Properties.Lease.Std()
 	if lease == 0 {
@@ -371,14 +285,3 @@ const (
 	// moodFades is how long a call that was spoilt may be in the way.
 	moodFades = 90 * time.Second
 )
-
-// powerOff holds a member's request to switch a node off against its right to.
-func (c *checks) powerOff(d *daemon, target resources.NodeName, fence string) {
-	if d.state.Nodes[target] == nil {
-		return
-	}
-	f := d.state.Fencing[target]
-	if f == nil || f.ID != fence || f.Phase != state.FencingRunning || f.Executor != d.h.name {
-		c.w.violate("6", "%s switches off %s, and the log gives it no right to (%s)", d.h.name, target, fence)
-	}
-}

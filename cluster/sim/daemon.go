@@ -128,6 +128,12 @@ func (d *daemon) wake() { d.leader.wake() }
 
 // propose commits a command; only the leader's succeeds.
 func (d *daemon) propose(by string, command state.Command, done func(state.Result, error)) {
+	d.proposePlanned(0, by, command, done)
+}
+
+// proposePlanned commits a command of the plan that was made from the state at an
+// index.
+func (d *daemon) proposePlanned(plan uint64, by string, command state.Command, done func(state.Result, error)) {
 	data, err := state.Encode(command, d.wall(), by)
 	if err != nil {
 		panic(fmt.Sprintf("sim: %v", err))
@@ -137,7 +143,7 @@ func (d *daemon) propose(by string, command state.Command, done func(state.Resul
 		d.w.violate("7", "a command cannot be read back: %v", err)
 		return
 	}
-	d.raft.propose(&entry{data: data, command: decoded, envelope: envelope}, func(result state.Result, err error) {
+	d.raft.propose(&entry{data: data, command: decoded, envelope: envelope, plan: plan}, func(result state.Result, err error) {
 		if !d.ended {
 			done(result, err)
 		}

@@ -18,14 +18,16 @@ const (
 	deviceOutlet   = "outlet"
 	deviceKdump    = "kdump"
 	deviceWatchdog = "watchdog"
+	deviceGate     = "gate"
 )
 
 // outlets is how many feeds a host has whose outlets can be switched.
 const outlets = 2
 
 // kit says which devices hosts have besides a power controller: dogFirst where the
-// watchdog comes before that.
-type kit struct{ kdump, feeds, dog, dogFirst bool }
+// watchdog comes before that, gate where what cuts them off from their storage has
+// to succeed with it.
+type kit struct{ kdump, feeds, dog, dogFirst, gate bool }
 
 // drawDevices draws the fence devices of a host, level by level.
 func drawDevices(c chance, name resources.NodeName, has kit) []resources.FenceDevice {
@@ -49,6 +51,10 @@ func drawDevices(c chance, name resources.NodeName, has kit) []resources.FenceDe
 	}
 	level++
 	add(deviceBMC, "bmc", deviceTimeout)
+	if has.gate {
+		add(deviceGate, "gate", deviceTimeout)
+		devices[len(devices)-1].Provides = resources.ProvidesUnfencing
+	}
 	if has.feeds {
 		level++
 		for n := range outlets {
@@ -67,6 +73,8 @@ func (h *host) controller(f resources.FenceDevice) *bmc {
 	switch f.Agent {
 	case deviceBMC:
 		return h.bmc
+	case deviceGate:
+		return h.gate
 	case deviceOutlet:
 		for n, o := range h.outlets {
 			if f.ID == fmt.Sprintf("outlet-%d-%s", n, h.name) {
@@ -94,7 +102,7 @@ func able(on bool) func(resources.FenceDevice) bool {
 	}
 }
 
-func cutsNothing(resources.FenceDevice) bool { return false }
+func cuts(f resources.FenceDevice) bool { return f.Provides != "" }
 
 // next goes on with the next device of the walk, or answers.
 func (s *switching) next() {
@@ -134,6 +142,10 @@ func (s *switching) next() {
 
 // took goes on after a device.
 func (s *switching) took(proof string, err error) {
+	if s.order.unfence {
+		s.letNext(err)
+		return
+	}
 	s.walk.Took(proof, err)
 	s.next()
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
@@ -94,6 +95,7 @@ func faultKinds() map[string]kind {
 	} {
 		all[name] = kind{weight: 3, amount: 3, begin: func(w *world, f Fault, h, _ *host) func() { spoil(&h.mood, f.Amount); return nil }}
 	}
+	maps.Copy(all, laterKinds())
 	return all
 }
 

@@ -66,6 +66,8 @@ type plan struct {
 	Seed   uint64  `json:"seed"`
 	Calm   bool    `json:"calm,omitempty"`
 	Faults []Fault `json:"faults"`
+	// Edition is that of the seed's cluster.
+	Edition int `json:"edition,omitempty"`
 	// Until is when the last fault has to be over.
 	Until time.Duration `json:"until"`
 }
@@ -76,7 +78,7 @@ const calmEvery = 8
 // newPlan draws the faults of a seed.
 func newPlan(seed uint64, s *scenario) *plan {
 	c := newChance(seed, streamFaults)
-	p := &plan{Seed: seed, Calm: seed%calmEvery == 0}
+	p := &plan{Seed: seed, Calm: seed%calmEvery == 0, Edition: edition}
 	begin, most := faultsBegin, 16
 	if p.Calm {
 		begin, most = calmBegin, 5
@@ -168,7 +170,7 @@ func (h *host) trouble(how time.Duration) {
 // heal ends all faults: networks, disks, controllers and daemons are as they
 // should be, and agents behave. Who is frozen goes on when it would have.
 func (w *world) heal() {
-	w.quiet = true
+	w.quiet, w.operator.races = true, 0
 	w.note(nil, "the faults are over")
 	for _, h := range w.hosts {
 		for to := range w.net.links[h.index] {
@@ -180,8 +182,11 @@ func (w *world) heal() {
 		for _, o := range h.outlets {
 			*o = bmc{w: w, host: h, outlet: true}
 		}
+		if h.gate != nil {
+			*h.gate = bmc{w: w, host: h, gate: true, cutOff: h.gate.cutOff}
+		}
 		h.dog.dead, h.liesDump = false, false
-		h.mood = mood{}
+		h.mood, h.unheard = mood{}, 0
 		h.away = false
 		for _, p := range h.procs {
 			p.stubborn = false

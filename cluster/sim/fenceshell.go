@@ -5,6 +5,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/leader"
 	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/resources"
 )
 
 // switching is one attempt of a member to switch another host's power. How it
@@ -14,7 +15,8 @@ type switching struct {
 	d      *daemon
 	order  fenceOrder
 	walk   *leader.Walk
-	turn   *fencing.Turn // of the device that is being used, b
+	turn   *fencing.Turn           // of the device that is being used, b
+	gates  []resources.FenceDevice // that are still to let the node in
 	b      *bmc
 	target *host
 	ends   time.Duration
@@ -41,14 +43,18 @@ func (d *daemon) fence(order fenceOrder, answer func(leader.Fenced)) {
 
 func (d *daemon) fenceBefore(end time.Duration, order fenceOrder, answer func(leader.Fenced)) {
 	switch {
-	case order.node == d.h.name:
+	case order.node == d.h.name && !order.unfence:
 		answer(leader.Fenced{Unanswered: "a node does not fence itself"})
 	case order.term < d.state.Term:
 		answer(leader.Fenced{Unanswered: "an older term"})
 	case d.state.Index < order.index && d.mono() < end:
 		d.after(20*time.Millisecond, func() { d.fenceBefore(end, order, answer) })
-	case d.state.Index < order.index || !d.state.MaySwitch(d.h.name, order.node, order.fence, order.on):
+	case d.state.Index < order.index || !order.may(d.state, d.h.name):
 		answer(leader.Fenced{Unanswered: "the fencing is not open"})
+	case order.unfence:
+		s := &switching{d: d, order: order, target: d.w.host(order.node), ends: d.mono() + order.timeout, answer: answer, gates: d.state.Definition.UnfencedBy(order.node)}
+		d.w.note(d.h, "begins to %s", order)
+		s.letNext(nil)
 	default:
 		f := d.state.Fencing[order.node]
 		level := 0
@@ -57,7 +63,7 @@ func (d *daemon) fenceBefore(end time.Duration, order fenceOrder, answer func(le
 		}
 		s := &switching{
 			d: d, order: order, target: d.w.host(order.node), ends: d.mono() + order.timeout, answer: answer,
-			walk: leader.NewWalk(d.state.Definition.FencesOf(order.node), level, able(order.on), cutsNothing),
+			walk: leader.NewWalk(d.state.Definition.FencesOf(order.node), level, able(order.on), cuts),
 		}
 		d.w.note(d.h, "begins to %s", order)
 		if len(s.walk.Left()) == 0 {
@@ -84,7 +90,7 @@ func (s *switching) mayGoOn() bool {
 	case s.d.mono() >= s.ends:
 		s.done(leader.Fenced{Error: "time ran out"})
 		return false
-	case !s.d.state.MaySwitch(s.d.h.name, s.order.node, s.order.fence, s.order.on):
+	case !s.order.may(s.d.state, s.d.h.name):
 		s.done(leader.Fenced{Error: "the fencing is over"})
 		return false
 	}
@@ -130,11 +136,12 @@ func (s *switching) ask() {
 		return
 	}
 	d := s.d
-	if !s.order.on {
+	on := s.order.on || s.order.unfence
+	if !on {
 		d.w.checks.powerOff(d, s.order.node, s.order.fence)
 	}
 	act := func() bool {
-		s.b.switchTo(s.order.on, "fenced by "+string(d.h.name))
+		s.b.switchTo(on, "fenced by "+string(d.h.name))
 		return s.b.off()
 	}
 	s.b.request(d.h, deviceTimeout, act, func(_ bool, problem bmcError) {

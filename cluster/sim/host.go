@@ -18,7 +18,11 @@ type host struct {
 	bmc   *bmc
 	// outlets are of its feeds, where those can be switched.
 	outlets []*bmc
-	dog     *dog
+	// gate cuts it off from its storage; nil without one. letIn says that it was
+	// opened since the host's start.
+	gate  *bmc
+	letIn bool
+	dog   *dog
 	// crashed is set while its kernel has crashed and saves its memory; liesDump
 	// while somebody else's word is taken for its kernel's.
 	crashed, liesDump bool
@@ -55,6 +59,11 @@ type host struct {
 	// wronged is when an operator said of this start of the host, which runs, that it
 	// is off; 0: nobody did.
 	wronged time.Duration
+	// quick hosts start as soon as any may.
+	quick bool
+	// unheard is how many decisions of this host's leader come to an end that it does
+	// not hear of.
+	unheard int
 	// orderTerm is the newest term of an order that this host has obeyed.
 	orderTerm uint64
 }
@@ -78,11 +87,18 @@ func (h *host) powerOn() {
 		return
 	}
 	h.powered = true
+	if h.gate != nil {
+		h.gate.cutOff = true // who is let in is forgotten with a restart
+	}
 	h.boot++
 	h.frozenUntil = 0
 	boot := h.boot
 	h.w.note(h, "power on, boot %d", boot)
-	h.w.after(h.w.chance.between(leastBoot, mostBoot), func() {
+	longest := mostBoot
+	if h.quick {
+		longest = leastBoot
+	}
+	h.w.after(h.w.chance.between(leastBoot, longest), func() {
 		if h.powered && h.boot == boot {
 			h.startDaemon()
 		}
@@ -97,7 +113,7 @@ func (h *host) powerOff(why string) {
 	h.w.note(h, "power off: %s", why)
 	h.endDaemon()
 	h.powered = false
-	h.frozenUntil, h.wronged = 0, 0
+	h.frozenUntil, h.wronged, h.letIn = 0, 0, false
 	clear(h.procs)
 	h.tasks = nil
 	h.crashed, h.dog.armed = false, false

@@ -24,8 +24,14 @@ type leaderShell struct {
 
 // decisions are committed one after the other.
 type decisions struct {
-	left []leader.Proposal
+	left []decision
 	busy bool
+}
+
+// decision is one, and the index of the state that its plan was made from.
+type decision struct {
+	leader.Proposal
+	plan uint64
 }
 
 func newLeaderShell(d *daemon) *leaderShell { return &leaderShell{d: d} }
@@ -113,9 +119,11 @@ func (l *leaderShell) carryOut(out *leader.Output) {
 		l.attempt(core, attempt)
 	}
 	for _, p := range out.Records {
-		l.commit(core, p, func() {})
+		l.commit(core, decision{Proposal: p}, func() {})
 	}
-	l.tail.left = append(l.tail.left, out.Decisions...)
+	for _, p := range out.Decisions {
+		l.tail.left = append(l.tail.left, decision{p, core.Plan().Index})
+	}
 	l.decide(core, l.tail)
 	if out.Voters != nil {
 		l.changeVoters(core, out.Voters)
@@ -134,8 +142,16 @@ func (l *leaderShell) carryOut(out *leader.Output) {
 	}
 }
 
-func (l *leaderShell) commit(core *leader.Core, p leader.Proposal, then func()) {
-	l.d.propose(state.ByCluster, p.Command, func(result state.Result, err error) {
+func (l *leaderShell) commit(core *leader.Core, p decision, then func()) {
+	if h := l.d.h; h.unheard > 0 && p.plan > 0 {
+		h.unheard--
+		l.commitLate(core, p, then)
+		return
+	}
+	if started, is := p.Command.(*state.OperationsStarted); is {
+		l.d.w.operator.race(l.d, started)
+	}
+	l.d.proposePlanned(p.plan, state.ByCluster, p.Command, func(result state.Result, err error) {
 		outcome := leader.Committed
 		switch {
 		case result.Err != nil:
@@ -147,6 +163,27 @@ func (l *leaderShell) commit(core *leader.Core, p leader.Proposal, then func()) 
 		then()
 	})
 }
+
+// commitLate commits a decision of which its leader gives up hearing before it is
+// committed: production waits for proposeTimeout, and no longer.
+func (l *leaderShell) commitLate(core *leader.Core, p decision, then func()) {
+	d := l.d
+	d.w.note(d.h, "gives up waiting for %T", p.Command)
+	d.after(50*time.Millisecond, func() {
+		l.answer(core, func(in *leader.Input) {
+			in.Proposed = append(in.Proposed, leader.Proposed{ID: p.ID, Outcome: leader.Uncertain})
+		})
+		then()
+	})
+	d.after(d.w.chance.long(100*time.Millisecond, latestCommit), func() {
+		if l.core == core {
+			d.proposePlanned(p.plan, state.ByCluster, p.Command, func(state.Result, error) {})
+		}
+	})
+}
+
+// latestCommit is how late what nobody waits for any more may be committed.
+const latestCommit = 12 * time.Second
 
 // decide commits decisions in their order.
 func (l *leaderShell) decide(core *leader.Core, tail *decisions) {

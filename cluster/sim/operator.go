@@ -21,13 +21,24 @@ type operator struct {
 	seenOff map[*host]time.Duration
 	joins   int
 	busy    map[*host]bool
+	// witnesses is how many of those that join next only vote.
+	witnesses int
+	// rolledBack holds the marks that a rollback took back, as it was to.
+	rolledBack map[string]bool
+	// races is how often somebody clears failures just before an intent is recorded.
+	races int
+	// tickets is what each ticket is to be.
+	tickets map[resources.TicketName]ticketWish
 }
 
 const operatorName = "operator"
 
 func newOperator(w *world, s *scenario) *operator {
-	o := &operator{w: w, seenOff: map[*host]time.Duration{}, busy: map[*host]bool{}}
+	o := &operator{w: w, seenOff: map[*host]time.Duration{}, busy: map[*host]bool{}, rolledBack: map[string]bool{}, tickets: map[resources.TicketName]ticketWish{}}
 	w.truth.allow(s.definition)
+	for i := range s.definition.Tickets {
+		o.tickets[s.definition.Tickets[i].Ticket] = ticketWish{granted: true}
+	}
 	w.after(10*time.Second, o.rounds)
 	return o
 }
@@ -50,6 +61,7 @@ func (o *operator) rounds() {
 	for _, h := range o.w.hosts {
 		o.care(d, h)
 	}
+	o.giveTickets(d)
 	if o.w.quiet {
 		o.tidy(d)
 	}
@@ -143,17 +155,22 @@ func (o *operator) do(d *daemon, command state.Command) {
 // edit changes the definition as the daemon has it; a newer one refuses it. Each
 // edit leaves a mark, which must never be lost once it is acknowledged.
 func (o *operator) edit(d *daemon, change func(*resources.Definition)) {
-	o.edits++
-	mark := fmt.Sprintf("edit-%d", o.edits)
 	def := d.state.Definition.Clone()
 	change(def)
+	o.set(d, def, "")
+}
+
+// set makes a definition that in force, with a mark.
+func (o *operator) set(d *daemon, def *resources.Definition, note string) {
+	o.edits++
+	mark := fmt.Sprintf("edit-%d", o.edits)
 	attributes := map[string]string{mark: "yes"}
 	for key, value := range def.Nodes[0].Attributes {
 		attributes[key] = value
 	}
 	def.Nodes[0].Attributes = attributes
-	o.w.note(d.h, "operator edits the definition (%s)", mark)
-	d.tell(operatorName, &state.DefinitionSet{Base: d.state.Revision, Definition: def}, func(result state.Result, err error) {
+	o.w.note(d.h, "operator edits the definition (%s) %s", mark, note)
+	d.tell(operatorName, &state.DefinitionSet{Base: d.state.Revision, Definition: def, Note: note}, func(result state.Result, err error) {
 		if err == nil {
 			o.acknowledged = append(o.acknowledged, mark)
 			o.w.checks.acknowledged()
@@ -166,14 +183,20 @@ func (o *operator) join(d *daemon, h *host) {
 	o.busy[h] = true
 	o.joins++
 	token := fmt.Sprintf("join-%d", o.joins)
-	o.w.note(h, "operator has it join")
+	witness := o.witnesses > 0 && d.state.Version >= state.VersionMore
+	if witness {
+		o.witnesses--
+		o.w.note(h, "operator has it join as a witness")
+	} else {
+		o.w.note(h, "operator has it join")
+	}
 	end := func() { o.w.after(5*time.Second, func() { o.busy[h] = false }) }
 	d.tell(operatorName, &state.TokenCreated{ID: token, ExpiresAt: d.wall().Add(time.Hour)}, func(_ state.Result, err error) {
 		if err != nil {
 			end()
 			return
 		}
-		joined := &state.MemberJoined{Node: h.name, Address: h.address(), Voter: true, Serial: serialOf(h, o.joins), Token: token}
+		joined := &state.MemberJoined{Node: h.name, Address: h.address(), Voter: true, Serial: serialOf(h, o.joins), Token: token, Witness: witness}
 		d.tell(string(h.name), joined, func(_ state.Result, err error) {
 			end()
 			if err == nil {

@@ -14,8 +14,16 @@ type fenceOrder struct {
 	term, index uint64
 	fence       string
 	node        resources.NodeName
-	on          bool
+	on, unfence bool
 	timeout     time.Duration
+}
+
+// may reports whether the log grants a member the right to it.
+func (o fenceOrder) may(s *state.State, by resources.NodeName) bool {
+	if o.unfence {
+		return s.MayUnfence(by, o.node, o.fence)
+	}
+	return s.MaySwitch(by, o.node, o.fence, o.on)
 }
 
 // attempt has an executor switch a node's power and brings its answer back.
@@ -35,7 +43,7 @@ func (l *leaderShell) attempt(core *leader.Core, a leader.Attempt) {
 		d.after(10*time.Millisecond, func() { answer(leader.Fenced{Unanswered: "it is not a member"}) })
 		return
 	}
-	order := fenceOrder{term: a.Term, index: a.Index, fence: a.Fencing.ID, node: a.Fencing.Node, on: a.On, timeout: a.Timeout}
+	order := fenceOrder{term: a.Term, index: a.Index, fence: a.Fencing.ID, node: a.Fencing.Node, on: a.On, unfence: a.Unfence, timeout: a.Timeout}
 	d.w.net.send(d.h, to, func(m *daemon) {
 		m.fence(order, func(f leader.Fenced) {
 			d.w.net.send(m.h, d.h, func(back *daemon) {
@@ -128,5 +136,5 @@ func (l *leaderShell) changeVoters(core *leader.Core, v *leader.VoterChange) {
 
 // String is for traces.
 func (o fenceOrder) String() string {
-	return fmt.Sprintf("fence %s of %s (on: %v, term %d)", o.fence, o.node, o.on, o.term)
+	return fmt.Sprintf("fence %s of %s (on: %v, unfence: %v, term %d)", o.fence, o.node, o.on, o.unfence, o.term)
 }

@@ -32,6 +32,8 @@ type entry struct {
 	// command is what data was decoded to: once, as each member would.
 	command  state.Command
 	envelope state.Envelope
+	// plan is the index of the state that it was planned from; 0 if no plan holds it.
+	plan uint64
 	// config is set in an entry that changes who takes part.
 	config *configuration
 }

@@ -10,9 +10,10 @@ import (
 
 // Report is what a run came to.
 type Report struct {
-	Seed   uint64
-	Faults []Fault
-	Calm   bool
+	Seed    uint64
+	Edition int
+	Faults  []Fault
+	Calm    bool
 	// Steps are events, Commands committed entries, Took virtual time.
 	Steps    uint64
 	Commands int
@@ -37,7 +38,7 @@ const (
 
 // Run runs a seed.
 func Run(seed uint64) Report {
-	s := newScenario(seed)
+	s := newScenario(seed, edition)
 	return run(s, newPlan(seed, s), false)
 }
 
@@ -52,7 +53,7 @@ func run(s *scenario, p *plan, tracing bool) Report {
 	w.heal()
 	settled := w.settle()
 	return Report{
-		Seed: p.Seed, Faults: p.Faults, Calm: p.Calm, Steps: w.steps, Commands: w.checks.commands, Fences: w.checks.fences, Starts: w.checks.starts,
+		Seed: p.Seed, Edition: p.Edition, Faults: p.Faults, Calm: p.Calm, Steps: w.steps, Commands: w.checks.commands, Fences: w.checks.fences, Starts: w.checks.starts,
 		Took: w.now, Settled: settled, Violation: w.first, Trace: w.trace, until: p.Until,
 	}
 }
@@ -138,6 +139,9 @@ func (w *world) unsettled() string {
 				return fmt.Sprintf("%s does not run on %s, against what the log says", id, h.name)
 			}
 		}
+	}
+	if why := w.withoutTicket(s); why != "" {
+		return why
 	}
 	if len(s.Fencing) > 0 {
 		return "a fencing is open"

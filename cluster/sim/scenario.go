@@ -18,6 +18,7 @@ type scenario struct {
 	// feeds, the outlets of which can be switched.
 	witness    int
 	feeds      bool
+	gates      bool // each host has one
 	definition *resources.Definition
 }
 
@@ -53,8 +54,8 @@ var (
 
 func ptr[T any](v T) *T { return &v }
 
-// newScenario draws a cluster.
-func newScenario(seed uint64) *scenario {
+// newScenario draws the cluster that a seed is in an edition.
+func newScenario(seed uint64, edition int) *scenario {
 	c := newChance(seed, streamScenario)
 	s := &scenario{members: pick(c, []int{3, 3, 3, 4, 5})}
 	s.voters = s.members
@@ -77,15 +78,25 @@ func newScenario(seed uint64) *scenario {
 	if s.voters == s.members && s.members > 3 && more.of(400) {
 		s.witness = s.members - 1
 	}
+	later := newChance(seed, streamLater)
+	if edition >= editionGates {
+		s.gates = later.of(250)
+		has.gate = s.gates
+		drawLimits(later, &def.Properties)
+	}
 	for i := range s.hosts {
 		name := hostName(i)
 		def.Nodes = append(def.Nodes, resources.Node{Name: name, Attributes: map[string]string{"room": fmt.Sprint(i % 2)}})
 		if s.witness > 0 && i == s.witness {
-			has = kit{} // an operator may fence it all the same
+			has = kit{gate: has.gate} // an operator may fence it all the same
 		}
 		def.Fences = append(def.Fences, drawDevices(more, name, has)...)
 	}
 	drawResources(c, def)
+	if edition >= editionGates {
+		drawTickets(later, def)
+		drawRequires(later, def)
+	}
 	s.definition = def
 	return s
 }

@@ -16,7 +16,7 @@ func shrink(s *scenario, p *plan, rule string) (*plan, Report) {
 	runs := 0
 	fails := func(faults []Fault) bool {
 		runs++
-		r := run(s, &plan{Seed: p.Seed, Calm: p.Calm, Faults: faults, Until: p.Until}, false)
+		r := run(s, p.with(faults), false)
 		return r.Violation != nil && r.Violation.Rule == rule
 	}
 	faults := p.Faults
@@ -37,8 +37,15 @@ func shrink(s *scenario, p *plan, rule string) (*plan, Report) {
 			size = 0
 		}
 	}
-	small := &plan{Seed: p.Seed, Calm: p.Calm, Faults: faults, Until: p.Until}
+	small := p.with(faults)
 	return small, run(s, small, true)
+}
+
+// with returns the plan with other faults.
+func (p *plan) with(faults []Fault) *plan {
+	other := *p
+	other.Faults = faults
+	return &other
 }
 
 // lastEvents is how many lines of a trace are printed.
@@ -47,8 +54,8 @@ const lastEvents = 60
 // Explain returns a failed run for people: the seed, the faults that are needed
 // for it, and what happened last.
 func Explain(r Report) string {
-	s := newScenario(r.Seed)
-	small, again := shrink(s, &plan{Seed: r.Seed, Calm: r.Calm, Faults: r.Faults, Until: r.until}, r.Violation.Rule)
+	s := newScenario(r.Seed, r.Edition)
+	small, again := shrink(s, &plan{Seed: r.Seed, Edition: r.Edition, Calm: r.Calm, Faults: r.Faults, Until: r.until}, r.Violation.Rule)
 	var text strings.Builder
 	fmt.Fprintf(&text, "seed %d breaks %v\n", r.Seed, r.Violation)
 	fmt.Fprintf(&text, "%d of its %d faults are enough (%v):\n", len(small.Faults), len(r.Faults), again.Violation)

@@ -79,9 +79,9 @@ func TestSeeds(t *testing.T) {
 // The same seed is the same run, event by event.
 func TestSameSeedSameRun(t *testing.T) {
 	for seed := range uint64(6) {
-		s := newScenario(seed)
+		s := newScenario(seed, edition)
 		p := newPlan(seed, s)
-		a, b := run(s, p, true), run(newScenario(seed), newPlan(seed, s), true)
+		a, b := run(s, p, true), run(newScenario(seed, edition), newPlan(seed, s), true)
 		if a.Steps != b.Steps || strings.Join(a.Trace, "\n") != strings.Join(b.Trace, "\n") {
 			t.Errorf("seed %d: %d steps, then %d", seed, a.Steps, b.Steps)
 		}
@@ -108,7 +108,7 @@ func TestRegressions(t *testing.T) {
 			if err := json.Unmarshal(data, &p); err != nil {
 				t.Fatal(err)
 			}
-			if r := run(newScenario(p.Seed), &p, false); r.Violation != nil {
+			if r := run(newScenario(p.Seed, p.Edition), &p, false); r.Violation != nil {
 				t.Errorf("%s\n%s", r.Violation, p.Why)
 			}
 		})
@@ -123,9 +123,10 @@ func TestEverythingHappens(t *testing.T) {
 		"restart": "belayd starts, run 3", "damage": "its log is damaged", "watchdog": "the log's disk hangs", "voters": "log configuration",
 		"proof by watchdog": `"proof":"watchdog"`, "reset": "power off: its watchdog", "proof by kdump": `"proof":"kdump"`, "feeds": "no feed is left", "witness": `"witness":true`,
 		"wrong word": "takes it for off, wrongly", "back": "member.booted/2",
+		"unfencing": "unfence.reported/1", "ticket": "ticket.set/1", "rollback": "rollback to", "quarantine": "is in quarantine", "lost answer": "gives up waiting for", "new witness": "join as a witness",
 	}
 	for seed := uint64(1); len(want) > 0 && seed < 600; seed++ {
-		s := newScenario(seed)
+		s := newScenario(seed, edition)
 		trace := strings.Join(run(s, newPlan(seed, s), true).Trace, "\n")
 		for what, text := range want {
 			if strings.Contains(trace, text) {

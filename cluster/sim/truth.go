@@ -46,7 +46,8 @@ func limitsOf(r *resources.Resource, hosts int) limits {
 			l.promoted = resources.Or(c.PromotedMax, 1)
 		}
 	}
-	l.unsafe = r.Meta.Requires != nil && *r.Meta.Requires != resources.RequiresFencing
+	requires := resources.Or(r.Meta.Requires, resources.RequiresFencing)
+	l.unsafe = requires != resources.RequiresFencing && requires != resources.RequiresUnfencing
 	return l
 }
 

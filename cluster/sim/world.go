@@ -93,6 +93,9 @@ func newWorld(seed uint64, s *scenario, tracing bool) *world {
 		h.clock.drift = (w.chance.Float64()*2 - 1) * maxDrift
 		h.clock.offset = w.chance.between(-2*time.Second, 2*time.Second)
 		h.bmc, h.dog = &bmc{w: w, host: h}, &dog{h: h, timeout: dogTimeout}
+		if s.gates {
+			h.gate = &bmc{w: w, host: h, gate: true, cutOff: true}
+		}
 		if s.feeds {
 			for range outlets {
 				h.outlets = append(h.outlets, &bmc{w: w, host: h, outlet: true})
