@@ -44,6 +44,8 @@ type world struct {
 	gossip *memnet.Network
 	boxes  []*box
 	stuck  bool // power controllers do not answer; set before there are faults
+	// outfit gives a daemon what its host has besides; nil: nothing.
+	outfit func(*box, *Config)
 }
 
 // box is a host with its disk and its services.
@@ -72,9 +74,15 @@ func (b *box) knows(request string) bool {
 // inWorld runs f in a world of members that have settled, and ends them all.
 func inWorld(t *testing.T, seed uint64, members int, f func(w *world)) {
 	t.Helper()
+	inWorldOf(t, seed, members, nil, f)
+}
+
+// inWorldOf is inWorld with hosts that have more.
+func inWorldOf(t *testing.T, seed uint64, members int, outfit func(*box, *Config), f func(w *world)) {
+	t.Helper()
 	dir := t.TempDir()
 	bubble.Test(t, func(t *testing.T) {
-		w := &world{t: t, net: raftnet.New(seed, time.Millisecond, 800*time.Millisecond), gossip: memnet.New(seed)}
+		w := &world{t: t, net: raftnet.New(seed, time.Millisecond, 800*time.Millisecond), gossip: memnet.New(seed), outfit: outfit}
 		for i := range members {
 			name := string(rune('a' + i))
 			b := &box{world: w, name: name, dir: filepath.Join(dir, name), store: &disk{InmemStore: raft.NewInmemStore()}, services: simulated.NewHost()}
@@ -145,7 +153,7 @@ func (b *box) start() {
 		b.services.Power(true)
 	}
 	ip, _, _ := net.SplitHostPort(b.gossips())
-	node, err := New(Config{
+	config := Config{
 		Name: resources.NodeName(b.name), Address: b.address(), BootID: fmt.Sprint("boot-", b.boots), DataDir: b.dir, RunDir: filepath.Join(b.dir, fmt.Sprint("run-", b.boots)),
 		Agents: agents.NewRegistry(simulated.New(agents.Spec{Name: "simulated", MonitorInterval: 10 * time.Second}, b.services, 50*time.Millisecond)),
 		Fences: fencing.NewRegistry([]fencing.Spec{{Name: "outlet", New: func(name string, _ fencing.Params) (fencing.Device, error) { return outlet{w, name}, nil }}}),
@@ -155,7 +163,11 @@ func (b *box) start() {
 		Raft:     raftlog.Config{Transport: w.net.Transport(b.name), Store: b.store},
 		Gossip:   membership.Config{Key: make([]byte, membership.KeySize), Label: "test", Transport: w.gossip.Transport(b.gossips()), BindAddr: ip, AdvertiseAddr: ip, Port: 7451},
 		DialHost: w.dialHost, Fault: func(err error) { w.t.Errorf("%s: %v", b.name, err) }, Suicide: func() { go b.cutPower() }, Log: zap.NewNop(),
-	})
+	}
+	if w.outfit != nil {
+		w.outfit(b, &config)
+	}
+	node, err := New(config)
 	if err != nil {
 		w.t.Error(err)
 		return
