@@ -20,7 +20,8 @@ import (
 )
 
 // asideInfix is in the name of a directory with what a transfer has left, beside
-// the data directory: mysql.half-transfer-20260102T030405Z.
+// the data directory: mysql.half-transfer-20260102T030405Z. Below a data directory
+// that is a file system of its own the name begins with it.
 const asideInfix = ".half-transfer-"
 
 // asideNote, in such a directory, says what it holds.
@@ -45,7 +46,7 @@ func (c *call) clearRemains(ctx context.Context) (string, error) {
 		_, _, _, err := c.recover(ctx)
 		if err == nil {
 			c.log.Info("a state transfer broke off; the whole state is transferred again", zap.String("resource", string(c.req.Instance)), zap.String("left", left))
-			return "a state transfer had broken off, the whole state was transferred again", nil
+			return "a state transfer had broken off: the whole state is transferred", nil
 		}
 		if !errors.Is(err, errUnreadable) || hostsFault(err) {
 			return "", err
@@ -88,7 +89,7 @@ func (c *call) dataFiles() ([]string, error) {
 	var names []string
 	for _, entry := range entries {
 		name := entry.Name()
-		if name != "lost+found" && !strings.HasSuffix(name, ".pem") && !strings.HasSuffix(name, ".flag") {
+		if name != "lost+found" && !strings.HasSuffix(name, ".pem") && !strings.HasSuffix(name, ".flag") && !strings.HasPrefix(name, asideInfix) {
 			names = append(names, name)
 		}
 	}
@@ -104,31 +105,33 @@ type note struct {
 
 // setAside moves the data to a directory beside the data directory, by renaming
 // alone, and returns it. A daemon that is killed meanwhile goes on where it was.
+//
+// A data directory that is a file system of its own has nothing beside it that could
+// take its files. They go to a directory below it then, where the transfer's own
+// scripts clear them away, as they do with all that they find.
 func (c *call) setAside(ctx context.Context, t transfer) (string, error) {
 	from, err := filepath.EvalSymlinks(c.path(c.datadir))
 	if err != nil {
 		return "", err
 	}
-	if err := c.mayMove(ctx, from); err != nil {
+	if err := c.mayMove(ctx); err != nil {
 		return "", err
 	}
 	if t.Aside == "" {
-		if err := c.makeRoom(from, t); err != nil {
-			return "", err
+		name := asideInfix + c.host.Now().UTC().Format("20060102T150405Z")
+		if c.host.Leaves(from) {
+			if err := c.makeRoom(from, t); err != nil {
+				return "", err
+			}
+			t.Aside = from + name
+		} else {
+			t.Aside = filepath.Join(from, name)
 		}
-		t.Aside = from + asideInfix + c.host.Now().UTC().Format("20060102T150405Z")
 		if err := c.writeTransfer(t); err != nil {
 			return "", err
 		}
 	}
-	if err := mkdirLike(t.Aside, from); err != nil {
-		return "", err
-	}
-	said, err := json.Marshal(note{Text: "what a Galera state transfer that broke off left in " + c.datadir + "; may be deleted", Empty: t.Empty})
-	if err == nil {
-		err = writeToDisk(filepath.Join(t.Aside, asideNote), said)
-	}
-	if err != nil {
+	if err := c.makeAside(from, t); err != nil {
 		return "", err
 	}
 	names, err := c.dataFiles()
@@ -143,8 +146,41 @@ func (c *call) setAside(ctx context.Context, t transfer) (string, error) {
 	return t.Aside, errors.Join(syncDir(from), syncDir(t.Aside), syncDir(filepath.Dir(from)))
 }
 
-// mayMove refuses data that cannot be renamed away as a whole.
-func (c *call) mayMove(ctx context.Context, from string) error {
+// makeAside makes the directory that the data is moved to. Beside the data
+// directory it is root's alone, so that what is written there is safe from mysqld's
+// user; below it the transfer's scripts must be able to clear it away.
+func (c *call) makeAside(from string, t transfer) error {
+	if filepath.Dir(t.Aside) == from {
+		return mkdirLike(t.Aside, from)
+	}
+	if err := mkdir(t.Aside); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	said, err := json.Marshal(note{Text: "what a Galera state transfer that broke off left in " + c.datadir + "; may be deleted", Empty: t.Empty})
+	if err != nil {
+		return err
+	}
+	return writeToDisk(filepath.Join(t.Aside, asideNote), said)
+}
+
+// leaves reports whether a file of a directory can be renamed to beside it. Only a
+// try tells for certain: bind mounts and subvolumes have the same device.
+func leaves(from string) bool {
+	probe, err := os.CreateTemp(from, ".belay-probe-")
+	if err != nil {
+		return false
+	}
+	_ = probe.Close()
+	to := filepath.Join(filepath.Dir(from), filepath.Base(probe.Name()))
+	if err := os.Rename(probe.Name(), to); err != nil {
+		_ = os.Remove(probe.Name())
+		return false
+	}
+	return os.Remove(to) == nil
+}
+
+// mayMove refuses data that is not all below the data directory.
+func (c *call) mayMove(ctx context.Context) error {
 	options, err := c.serverOptions(ctx)
 	if err != nil {
 		return err
@@ -154,17 +190,6 @@ func (c *call) mayMove(ctx context.Context, from string) error {
 		if filepath.IsAbs(dir) && filepath.Clean(dir) != filepath.Clean(c.datadir) {
 			return fmt.Errorf("%s is %s, outside the data directory", name, dir)
 		}
-	}
-	here, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	above, err := os.Stat(filepath.Dir(from))
-	if err != nil {
-		return err
-	}
-	if here.Sys().(*syscall.Stat_t).Dev != above.Sys().(*syscall.Stat_t).Dev {
-		return fmt.Errorf("it is a file system of its own, so nothing beside it can take its files by renaming")
 	}
 	return nil
 }
@@ -207,16 +232,19 @@ func roomBeside(kept string, need, free int64) error {
 	return nil
 }
 
-// asides lists what was set aside from a data directory, oldest first.
+// asides lists what was set aside from a data directory: beside it, oldest first,
+// and below it.
 func asides(from string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Dir(from))
-	if err != nil {
-		return nil, err
-	}
 	var dirs []string
-	for _, entry := range entries {
-		if entry.IsDir() && strings.HasPrefix(entry.Name(), filepath.Base(from)+asideInfix) {
-			dirs = append(dirs, filepath.Join(filepath.Dir(from), entry.Name()))
+	for _, place := range []struct{ dir, prefix string }{{filepath.Dir(from), filepath.Base(from) + asideInfix}, {from, asideInfix}} {
+		entries, err := os.ReadDir(place.dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range entries {
+			if entry.IsDir() && strings.HasPrefix(entry.Name(), place.prefix) {
+				dirs = append(dirs, filepath.Join(place.dir, entry.Name()))
+			}
 		}
 	}
 	return dirs, nil
@@ -256,13 +284,26 @@ func mkdirLike(name, like string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(name, 0o700); errors.Is(err, fs.ErrExist) {
+	if err := mkdir(name); errors.Is(err, fs.ErrExist) {
 		return nil
 	} else if err != nil {
 		return err
 	}
 	owner := info.Sys().(*syscall.Stat_t)
-	return errors.Join(os.Chown(name, int(owner.Uid), int(owner.Gid)), os.Chmod(name, info.Mode().Perm()))
+	return errors.Join(os.Chmod(name, info.Mode().Perm()), os.Lchown(name, int(owner.Uid), int(owner.Gid)))
+}
+
+// mkdir makes a directory that only its owner reaches. One that is there already is
+// fs.ErrExist; anything else of that name, a link too, is another error.
+func mkdir(name string) error {
+	err := os.Mkdir(name, 0o700)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if info, statErr := os.Lstat(name); statErr != nil || !info.IsDir() {
+		return fmt.Errorf("%s is no directory", name)
+	}
+	return err
 }
 
 // moveTree renames a file or directory, and replaces nothing. An overlay file

@@ -5,7 +5,8 @@
 // Start only records the member's position; mysqld runs from promote to
 // demote, so nothing forms a cluster before every member's position has been
 // compared. The package owns mysqld's unit, grastate.dat and gvwstate.dat, and
-// touches no table. It never bootstraps without the Advisor's word. A promote
+// touches no table but to move a data directory away, by renaming, in which a
+// state transfer broke off and which the server cannot read. It never bootstraps without the Advisor's word. A promote
 // owns one goroutine while it waits for systemd and ends it before it returns.
 package galera
 
@@ -63,6 +64,9 @@ type Host struct {
 	// Reachable reports whether something accepts connections at host:port; nil
 	// means a TCP connection.
 	Reachable func(ctx context.Context, address string) bool
+	// Leaves reports whether the files of a directory can be renamed to beside it;
+	// nil means a try.
+	Leaves func(dir string) bool
 	// Now nil means time.Now.
 	Now func() time.Time
 }
@@ -81,6 +85,9 @@ func New(host Host, log *zap.Logger) *Agent {
 	}
 	if host.Reachable == nil {
 		host.Reachable = reachable
+	}
+	if host.Leaves == nil {
+		host.Leaves = leaves
 	}
 	if host.Now == nil {
 		host.Now = time.Now

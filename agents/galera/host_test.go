@@ -48,6 +48,8 @@ type fakeHost struct {
 	// primaries is whether a join finds a primary component.
 	primaries bool
 	now       time.Time
+	// mounted is whether the data directory is a file system of its own.
+	mounted bool
 }
 
 func newHost(t *testing.T) *fakeHost {
@@ -190,6 +192,7 @@ func (h *fakeHost) Agent() agents.Agent { return h.agent() }
 func (h *fakeHost) agent() *Agent {
 	return New(Host{
 		Root: h.root, Units: h.units, Run: h.runner, Server: h, Now: func() time.Time { return h.now },
+		Leaves:    func(dir string) bool { return !h.mounted && leaves(dir) },
 		Reachable: func(_ context.Context, address string) bool { return h.reach[address] },
 	}, zap.NewNop())
 }

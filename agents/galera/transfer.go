@@ -51,10 +51,11 @@ const (
 // left says what t has left. boot is the host's present boot id, "" when nobody
 // knows; state and condition are grastate.dat's. t nil is no transfer.
 func (t *transfer) left(boot string, state grastate, condition string) string {
-	sameBoot := boot != "" && boot == t.boot()
-	switch {
-	case t == nil:
+	if t == nil {
 		return transferNone
+	}
+	sameBoot := boot != "" && boot == t.Boot
+	switch {
 	case sameBoot && t.Synced:
 		return transferNone // what was written is in the page cache at least
 	case sameBoot && t.Aside == "" && condition == grastatePresent && state.UUID != zeroUUID:
@@ -65,13 +66,6 @@ func (t *transfer) left(boot string, state grastate, condition string) string {
 		return transferUnsynced
 	}
 	return transferHalf
-}
-
-func (t *transfer) boot() string {
-	if t == nil {
-		return ""
-	}
-	return t.Boot
 }
 
 func (c *call) transferFile() string { return filepath.Join(c.req.DataDir, "transfer.json") }
