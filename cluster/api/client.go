@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
@@ -106,7 +109,7 @@ func (c *Client) command(ctx context.Context, path string, command state.Command
 		return CommandAnswer{}, err
 	}
 	var answer CommandAnswer
-	err = c.call(ctx, "POST", path, CommandRequest{Name: envelope.Name, Data: envelope.Data}, &answer)
+	err = c.change(ctx, path, CommandRequest{Name: envelope.Name, Data: envelope.Data}, &answer)
 	return answer, err
 }
 
@@ -137,20 +140,20 @@ func (c *Client) Wait(ctx context.Context, request WaitRequest) (WaitAnswer, err
 
 // SetSecret stores or deletes a secret.
 func (c *Client) SetSecret(ctx context.Context, request SecretRequest) error {
-	return c.call(ctx, "POST", "/v1/secrets", request, nil)
+	return c.change(ctx, "/v1/secrets", request, nil)
 }
 
 // CreateToken makes a join token.
 func (c *Client) CreateToken(ctx context.Context, ttl time.Duration) (TokenAnswer, error) {
 	var answer TokenAnswer
-	err := c.call(ctx, "POST", "/v1/tokens", TokenRequest{TTL: resources.Duration(ttl)}, &answer)
+	err := c.change(ctx, "/v1/tokens", TokenRequest{TTL: resources.Duration(ttl)}, &answer)
 	return answer, err
 }
 
 // IssueCertificate has a person's key signed.
 func (c *Client) IssueCertificate(ctx context.Context, request CertificateRequest) (CertificateAnswer, error) {
 	var answer CertificateAnswer
-	err := c.call(ctx, "POST", "/v1/certificates", request, &answer)
+	err := c.change(ctx, "/v1/certificates", request, &answer)
 	return answer, err
 }
 
@@ -216,6 +219,26 @@ func (c *Client) Relay(ctx context.Context, r *http.Request, body []byte, by Ide
 	request.Header.Set(headerFrom, by.From)
 	request.Header.Set(headerSubject, string(by.Subject))
 	return c.http.Do(request)
+}
+
+// change asks for something that changes the cluster. What was sent and not answered
+// may have been done: that is CodeUnknown, never an address where nobody answers.
+func (c *Client) change(ctx context.Context, path string, in, out any) error {
+	var connected atomic.Bool
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
+	err := c.call(httptrace.WithClientTrace(ctx, trace), "POST", path, in, out)
+	var answered *Error
+	if err == nil || errors.As(err, &answered) || !connected.Load() || unwelcome(err) || errors.Is(ctx.Err(), context.Canceled) {
+		return err
+	}
+	return &Error{Code: CodeUnknown, Text: fmt.Sprintf("the member broke off: %v; the change may or may not have been made: look with `belayctl status` before trying again", err)}
+}
+
+// unwelcome reports whether the other side refused the connection itself: TLS 1.3
+// tells of a certificate that it does not take only after the first bytes.
+func unwelcome(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) && network.Op == "remote error"
 }
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
