@@ -19,7 +19,7 @@ RUNS ?= 2000
 FUZZTIME ?= 60s
 CRM_SIMULATE ?= crm_simulate
 SIZES ?= openstack,16x500,32x1000,64x2000
-.PHONY: help build test test-unit test-sim test-mutants test-system test-chaos demo bench bench-failover bench-scheduler fuzz fuzz-pacemaker lint check golden clean $(PROGRAMS)
+.PHONY: help build test test-unit test-sim test-mutants test-system test-galera test-chaos demo bench bench-failover bench-scheduler fuzz fuzz-pacemaker lint check golden clean $(PROGRAMS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test-mutants: ## Break each safety rule on purpose and show that the simulation 
 
 test-system: ## Run only the tests on real hosts (root on Debian)
 	@.ci/test --system
+
+test-galera: ## Break state transfers between two real MariaDB servers (root; mariadb-server, mariadb-backup, galera-4, rsync, socat)
+	go test -tags mariadb ./agents/galera -count=1 -timeout 40m -v -run '^TestReal'
 
 test-chaos: build ## Break three real hosts at random while clients write (MINUTES=30 SEED=1 REPORT=FILE; root on Debian)
 	bin/belay-rig build
