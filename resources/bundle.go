@@ -16,6 +16,8 @@ import (
 type Bundle struct {
 	ID    ResourceID `json:"id"`
 	Image string     `json:"image"`
+	// Pull says whether a start may fetch the image: never (default) or missing.
+	Pull BundlePull `json:"pull,omitempty"`
 	// Launcher runs the containers: podman (default) or docker.
 	Launcher BundleLauncher `json:"launcher,omitempty"`
 	// Replicas in the cluster and on one node.
@@ -50,6 +52,15 @@ type BundleLauncher string
 const (
 	LauncherPodman BundleLauncher = "podman" // default
 	LauncherDocker BundleLauncher = "docker"
+)
+
+// BundlePull says when an image is fetched.
+type BundlePull string
+
+// When an image is fetched: by hand alone, or also by a start on a node that lacks it.
+const (
+	PullNever   BundlePull = "never" // default
+	PullMissing BundlePull = "missing"
 )
 
 // BundlePort is a port of the host that leads into the container: one, or a range
@@ -134,6 +145,18 @@ func (b *Bundle) Parts(replica int) []Resource {
 	return append(parts, Resource{ID: b.Container(replica), Agent: string(b.Launches()), Meta: b.Meta, Params: b.containerParams(replica)})
 }
 
+// PartIDs returns the ids of all parts of all replicas.
+func (b *Bundle) PartIDs() []ResourceID {
+	var ids []ResourceID
+	for replica := range b.Count() {
+		if _, ip, addressed := b.Address(replica); addressed {
+			ids = append(ids, ip)
+		}
+		ids = append(ids, b.Container(replica))
+	}
+	return ids
+}
+
 // containerParams are what the agent that runs containers takes.
 func (b *Bundle) containerParams(replica int) Params {
 	params := Params{"image": b.Image}
@@ -142,6 +165,7 @@ func (b *Bundle) containerParams(replica int) Params {
 			params[name] = value
 		}
 	}
+	given("pull", string(b.Pull))
 	given("command", b.RunCommand)
 	given("options", b.Options)
 	given("network", b.Network)
@@ -203,8 +227,14 @@ func (d *Definition) BundleOf(id ResourceID) (*Bundle, bool) {
 	return &d.Bundles[i], true
 }
 
-// bundlePart returns the part of a bundle with the id.
-func (d *Definition) bundlePart(id ResourceID) (*Resource, bool) {
+// PartOf returns the bundle that has the resource for a part.
+func (d *Definition) PartOf(id ResourceID) (*Bundle, bool) {
+	b, _, found := d.replicaOf(id)
+	return b, found
+}
+
+// replicaOf returns the bundle that has the resource for a part, and of which replica.
+func (d *Definition) replicaOf(id ResourceID) (*Bundle, int, bool) {
 	for i := range d.Bundles {
 		b := &d.Bundles[i]
 		if !strings.HasPrefix(string(id), string(b.ID)+"-") {
@@ -212,14 +242,23 @@ func (d *Definition) bundlePart(id ResourceID) (*Resource, bool) {
 		}
 		for replica := range b.Count() {
 			_, ip, addressed := b.Address(replica)
-			if id != b.Container(replica) && !(addressed && id == ip) {
-				continue
+			if id == b.Container(replica) || addressed && id == ip {
+				return b, replica, true
 			}
-			for _, part := range b.Parts(replica) {
-				if part.ID == id {
-					return &part, true
-				}
-			}
+		}
+	}
+	return nil, 0, false
+}
+
+// bundlePart returns the part of a bundle with the id.
+func (d *Definition) bundlePart(id ResourceID) (*Resource, bool) {
+	b, replica, found := d.replicaOf(id)
+	if !found {
+		return nil, false
+	}
+	for _, part := range b.Parts(replica) {
+		if part.ID == id {
+			return &part, true
 		}
 	}
 	return nil, false

@@ -32,6 +32,7 @@ func (v *validator) bundles() {
 			v.add(ProblemMissing, path, "", "image is missing")
 		}
 		oneOf(v, path+".launcher", b.Launcher, LauncherPodman, LauncherDocker)
+		oneOf(v, path+".pull", b.Pull, PullNever, PullMissing)
 		if _, known := v.agents.Find(string(b.Launches())); !known {
 			v.planOnly(path+".launcher", `leave launcher out: podman runs the same images`, "no agent of Belay's runs containers by %s", b.Launches())
 		}

@@ -67,7 +67,7 @@ type Remedy struct {
 	Command string `json:"command,omitempty"`
 }
 
-// Explain explains a resource, or a group, by a plan that was made at now, with
+// Explain explains a resource, a group or a bundle by a plan that was made at now, with
 // reasons. With a node it speaks of that node alone. A name that is none is an
 // *Error.
 func Explain(s *state.State, now time.Time, plan *transition.Transition, progress map[resources.ActionID]agents.Progress, id resources.ResourceID, node resources.NodeName) (*Explanation, error) {
@@ -82,7 +82,7 @@ func Explain(s *state.State, now time.Time, plan *transition.Transition, progres
 		}
 	}
 	for _, p := range plan.Placements {
-		if p.Resource == e.unit {
+		if p.Resource == e.unit || e.bundle && e.member(p.Resource) {
 			e.x.Wanted = append(e.x.Wanted, p)
 		}
 	}
@@ -119,6 +119,8 @@ type explainer struct {
 	// unit is what is placed as one: the group of a member.
 	unit  resources.ResourceID
 	clone *resources.Clone
+	// bundle says that it is one: each of its parts is placed by itself.
+	bundle bool
 }
 
 func (e *explainer) member(id resources.ResourceID) bool { return slices.Contains(e.x.Members, id) }
@@ -129,6 +131,11 @@ func (e *explainer) find(id resources.ResourceID, node resources.NodeName) error
 	e.x.Resource, e.unit, e.x.Kind = id, id, "primitive"
 	if g, isGroup := def.Group(id); isGroup {
 		e.x.Members, e.x.Kind, e.clone = g.Members, "group", g.Clone
+	} else if b, isBundle := def.Bundle(id); isBundle {
+		e.x.Kind, e.bundle = "bundle", true
+		for replica := range b.Count() { // addresses go with their containers
+			e.x.Members = append(e.x.Members, b.Container(replica))
+		}
 	} else if r, found := def.Resource(id); found {
 		e.x.Members, e.clone = []resources.ResourceID{id}, r.Clone
 		if g, inGroup := def.GroupOf(id); inGroup {
@@ -141,6 +148,9 @@ func (e *explainer) find(id resources.ResourceID, node resources.NodeName) error
 		}
 		for _, g := range def.Groups {
 			names = append(names, string(g.ID))
+		}
+		for _, b := range def.Bundles {
+			names = append(names, string(b.ID))
 		}
 		return unknown("resource", string(id), names)
 	}

@@ -83,9 +83,11 @@ type InstanceStatus struct {
 
 // ResourceSummary is one defined resource and its shape.
 type ResourceSummary struct {
-	ID         resources.ResourceID `json:"id"`
-	Agent      string               `json:"agent"`
-	Group      resources.ResourceID `json:"group,omitempty"`
+	ID    resources.ResourceID `json:"id"`
+	Agent string               `json:"agent"`
+	Group resources.ResourceID `json:"group,omitempty"`
+	// Bundle has the resource for a part.
+	Bundle     resources.ResourceID `json:"bundle,omitempty"`
 	Clone      bool                 `json:"clone,omitempty"`
 	Promotable bool                 `json:"promotable,omitempty"`
 	TargetRole resources.Role       `json:"target_role,omitempty"`

@@ -111,6 +111,9 @@ func summaries(s *state.State) []ResourceSummary {
 		if g, member := s.Definition.GroupOf(r.ID); member {
 			summary.Group = g.ID
 		}
+		if b, part := s.Definition.PartOf(r.ID); part {
+			summary.Bundle = b.ID
+		}
 		summary.Advice = s.Advice[r.ID]
 		list = append(list, summary)
 	}

@@ -111,12 +111,14 @@ func (n *Node) Wait(ctx context.Context, request api.WaitRequest) (api.WaitAnswe
 	ctx, cancel := context.WithTimeout(ctx, request.Timeout.Std())
 	defer cancel()
 	for {
-		_, changed := n.machine.watch()
+		s, changed := n.machine.watch()
 		view := n.live.Load()
 		if view == nil {
 			return api.WaitAnswer{}, &api.Error{Code: api.CodeNoQuorum, Text: n.NoQuorum()}
 		}
-		answer := judgeWait(&view.transition, n.Live(), request)
+		asked := request
+		asked.Resources = withMembers(s.Definition, request.Resources)
+		answer := judgeWait(&view.transition, n.Live(), asked)
 		if answer.Settled {
 			return answer, nil
 		}
@@ -127,6 +129,20 @@ func (n *Node) Wait(ctx context.Context, request api.WaitRequest) (api.WaitAnswe
 			return answer, nil
 		}
 	}
+}
+
+// withMembers adds to names of groups and bundles those of what they consist of.
+func withMembers(def *resources.Definition, names []resources.ResourceID) []resources.ResourceID {
+	all := slices.Clone(names)
+	for _, name := range names {
+		if g, isGroup := def.Group(name); isGroup {
+			all = append(all, g.Members...)
+		}
+		if b, isBundle := def.Bundle(name); isBundle {
+			all = append(all, b.PartIDs()...)
+		}
+	}
+	return all
 }
 
 // judgeWait says whether what a request waits for is true.

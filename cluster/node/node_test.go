@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -60,6 +61,18 @@ func TestWaitFor(t *testing.T) {
 		if got.Settled != c.settled || got.AsAsked != c.asAsked {
 			t.Errorf("%s: settled %v as asked %v", name, got.Settled, got.AsAsked)
 		}
+	}
+}
+
+// TestWaitForWholes: a group stands for its members, a bundle for its parts.
+func TestWaitForWholes(t *testing.T) {
+	def := &resources.Definition{
+		Groups:  []resources.Group{{ID: "front", Members: []resources.ResourceID{"vip", "web"}}},
+		Bundles: []resources.Bundle{{ID: "box", IPRangeStart: "192.0.2.9"}},
+	}
+	want := []resources.ResourceID{"front", "box", "db", "vip", "web", "box-ip-192.0.2.9", "box-podman-0"}
+	if got := withMembers(def, want[:3]); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -26,6 +26,9 @@ type DefinitionSet struct {
 // understand.
 func (c *DefinitionSet) name() string {
 	needs := definitionNeeds(c.Definition)
+	if needs >= VersionBundles {
+		return "definition.set/4"
+	}
 	if needs >= VersionRules {
 		return "definition.set/3"
 	}

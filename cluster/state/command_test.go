@@ -99,6 +99,7 @@ func samples() []Command {
 			Resources: []resources.Resource{{ID: "fs", Agent: "ocf:heartbeat:Filesystem", Ops: []resources.Operation{{Name: resources.OpMonitor, Interval: resources.Duration(time.Second), Params: resources.Params{"OCF_CHECK_LEVEL": "10"}}}}},
 			Locations: []resources.Location{{ID: "l", Resource: "fs", Rule: `date in "hours=9-16"`, Score: 5}},
 		}},
+		&DefinitionSet{Base: 7, Definition: &resources.Definition{Bundles: []resources.Bundle{{ID: "web", Image: "web:1", Pull: resources.PullMissing, Network: "host"}}}},
 		&SecretSet{Secret: "bmc", Sealed: "v1.k.x"},
 		&SecretsResealed{Key: "k2", Was: "d", Secrets: map[string]string{"bmc": "v1.k2.y"}, Verifiers: map[string]string{"t": "v1.k2.z"}},
 	}

@@ -25,6 +25,7 @@ import "github.com/belay-ha/belay/resources"
 //	4  quarantine: fence.released/1 ends it, and definitions say how long (definition.set/3)
 //	5  the data key is replaced (secrets.resealed/1)
 //	5  an intent to start what has lost its ticket since the plan is left out
+//	5  bundles, which are carried out: every member has the agent (definition.set/4)
 const Version = 5
 
 const (
@@ -58,6 +59,9 @@ const (
 	// VersionTickets is the first command set that leaves out intents whose ticket was
 	// taken away since they were planned.
 	VersionTickets = 5
+	// VersionBundles is the first command set with definition.set/4: bundles that say
+	// when images are fetched, and members that run their containers.
+	VersionBundles = 5
 )
 
 // newer holds the command set of each command that not every release of this
@@ -76,6 +80,7 @@ var newer = map[string]int{
 	"maintenance.set/1":    VersionAdmin,
 	"maintenance.ended/1":  VersionAdmin,
 	"definition.set/3":     VersionUnfencing,
+	"definition.set/4":     VersionBundles,
 	"member.watchdog/2":    VersionUnfencing,
 	"unfence.requested/1":  VersionUnfencing,
 	"unfence.started/1":    VersionUnfencing,
@@ -98,6 +103,9 @@ func Needs(c Command) int { return max(newer[c.name()], firstVersion) }
 func definitionNeeds(d *resources.Definition) int {
 	if d == nil {
 		return firstVersion
+	}
+	if len(d.Bundles) > 0 {
+		return VersionBundles
 	}
 	if saysUnfencing(d) || saysLater(d) {
 		return max(VersionUnfencing, VersionRules)

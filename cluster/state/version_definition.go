@@ -27,9 +27,6 @@ func saysMore(d *resources.Definition) bool {
 	if d.Properties.PriorityFencingDelay != 0 || metaSaysMore(&d.Defaults.Resource) {
 		return true
 	}
-	if len(d.Bundles) > 0 {
-		return true
-	}
 	for i := range d.Nodes {
 		if d.Nodes[i].Kind != "" {
 			return true

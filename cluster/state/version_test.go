@@ -37,6 +37,7 @@ func TestNeeds(t *testing.T) {
 			d.Locations = []resources.Location{{ID: "l", Rule: "date < 2030-01-01"}}
 		}, VersionRules},
 		"the leader":    {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: "#is_dc == true"}} }, VersionRules},
+		"a bundle":      {func(d *resources.Definition) { d.Bundles = []resources.Bundle{{ID: "b", Image: "i"}} }, VersionBundles},
 		"a quarantine":  {func(d *resources.Definition) { d.Properties.FenceQuarantine = new(resources.Duration) }, VersionQuarantine},
 		"a quoted date": {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: `"date" == 3`}} }, 1},
 		"a remote node's place": {func(d *resources.Definition) {

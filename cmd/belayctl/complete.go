@@ -140,6 +140,9 @@ func definedNames(def *resources.Definition, kind string) []string {
 		for _, g := range def.Groups {
 			set[string(g.ID)] = true
 		}
+		for _, b := range def.Bundles {
+			set[string(b.ID)] = true
+		}
 		if kind == "SENTENCE" {
 			for _, word := range []string{"add", "remove", "set", "start", "promote", "stop", "demote", "then", "with", "promoted", "prefers", "avoids", "rule"} {
 				set[word] = true

@@ -356,6 +356,7 @@ func newConsole(t *testing.T) *console {
 			agent(agents.Spec{Name: "haproxy", Summary: "a balancer", Params: []agents.Param{param("listen.*.backend", agents.KindResource, true)}}),
 			agent(agents.Spec{Name: "vip", Summary: "an address", Params: []agents.Param{param("address", agents.KindPrefix, true)}}),
 			agent(agents.Spec{Name: "systemd", Summary: "a unit", Suffix: true}),
+			agent(agents.Spec{Name: "podman", Summary: "a container", Params: []agents.Param{param("image", agents.KindString, true)}}),
 		),
 		fences: fencing.NewRegistry([]fencing.Spec{{Name: "redfish", Summary: "a BMC", Params: []fencing.ParamSpec{
 			{Name: "endpoint", Type: fencing.TypeString, Required: true}, {Name: "username", Type: fencing.TypeString}, {Name: "password", Type: fencing.TypeSecret},

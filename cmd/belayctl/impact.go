@@ -163,6 +163,9 @@ func neededBy(s *state.State, id resources.ResourceID) []resources.ResourceID {
 		if g, isGroup := def.Group(name); isGroup {
 			return g.Members
 		}
+		if b, isBundle := def.Bundle(name); isBundle {
+			return b.PartIDs()
+		}
 		if name == "" {
 			return nil // a constraint of sets
 		}
@@ -210,7 +213,7 @@ func neededBy(s *state.State, id resources.ResourceID) []resources.ResourceID {
 		}
 	}
 	var list []resources.ResourceID
-	for _, r := range def.Resources {
+	for _, r := range def.Everything() {
 		if r.ID != id && seen[r.ID] && len(running(s, r.ID)) > 0 {
 			list = append(list, r.ID)
 		}

@@ -67,7 +67,7 @@ func (a *app) resourceCommand() *cobra.Command {
 			}
 			return edit.UncloneResource(def, words[0])
 		}, firstWord),
-		a.resourceGroupCommand(), a.resourceMoveCommand(), a.resourceBanCommand(), a.resourceClearCommand(), a.resourceRestartCommand(), a.resourceRetryCommand(),
+		a.resourceGroupCommand(), a.resourceBundleCommand(), a.resourceMoveCommand(), a.resourceBanCommand(), a.resourceClearCommand(), a.resourceRestartCommand(), a.resourceRetryCommand(),
 		a.resourceMetaCommand(), a.resourceTakeOverCommand(), a.resourceUtilizationCommand(),
 		a.managingCommand("manage", "Let the cluster start and stop resources again", "managed=", edit.SetMeta),
 		a.managingCommand("unmanage", "Leave resources as they are: neither start nor stop them", "managed=false", edit.SetMeta),
@@ -229,6 +229,10 @@ func (a *app) resourceShowCommand() *cobra.Command {
 func partOf(def *resources.Definition, id resources.ResourceID) *resources.Definition {
 	part := &resources.Definition{}
 	wanted := []resources.ResourceID{id}
+	if b, isBundle := def.Bundle(id); isBundle {
+		part.Bundles = append(part.Bundles, *b)
+		wanted = append(wanted, b.Resource)
+	}
 	if g, isGroup := def.Group(id); isGroup {
 		part.Groups = append(part.Groups, *g)
 		wanted = append(wanted, g.Members...)
@@ -291,6 +295,8 @@ func kindOf(d summary) string {
 	switch {
 	case d.Group != "":
 		return "in group " + string(d.Group)
+	case d.Bundle != "":
+		return "in bundle " + string(d.Bundle)
 	case d.Promotable:
 		return "promotable clone"
 	case d.Clone:

@@ -96,7 +96,7 @@ var answers = []answer{
 
 // changing are the commands whose answer is a change.
 var changing = []string{
-	"resource create", "resource update", "resource delete", "resource enable", "resource disable", "resource move", "resource ban", "resource clear",
+	"resource create", "resource bundle create", "resource update", "resource delete", "resource enable", "resource disable", "resource move", "resource ban", "resource clear",
 	"resource restart", "resource retry", "resource take-over", "resource meta", "resource manage", "resource unmanage", "resource utilization", "resource group add",
 	"resource group remove", "resource clone", "resource promotable", "resource unclone", "resource defaults",
 	"constraint order", "constraint colocation", "constraint location", "constraint ticket", "constraint remove",

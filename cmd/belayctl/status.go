@@ -262,7 +262,11 @@ func (a *app) printStopped(w io.Writer, s api.Status) {
 		}
 		line := a.instanceLine(r, false)
 		if shapes[r.Resource].TargetRole == resources.RoleStopped {
-			line += "  disabled; to start it: belayctl resource enable " + string(r.Resource)
+			enable := r.Resource
+			if whole := shapes[r.Resource].Bundle; whole != "" {
+				enable = whole
+			}
+			line += "  disabled; to start it: belayctl resource enable " + string(enable)
 		}
 		lines = append(lines, "  "+line)
 	}

@@ -114,7 +114,7 @@ var definitionCodes = []Entry{
 		Cause:   "Belay reads and simulates it, as Pacemaker would do it, and has nothing yet that runs it.",
 		Cure:    "Do as the message suggests, or leave it out. `belayctl simulate -f FILE` goes on taking it.",
 		Next:    "belayctl simulate -f FILE",
-		Example: "[[bundle]]\nid = \"web\"\nimage = \"registry.example.org/web:1\"\n",
+		Example: "[[bundle]]\nid = \"web\"\nimage = \"registry.example.org/web:1\"\nlauncher = \"docker\"\n",
 	},
 	{
 		Code: "cycle", Family: Definition, Exit: 2,

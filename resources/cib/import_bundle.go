@@ -23,6 +23,7 @@ func (m *importer) bundle(c *policy.ResourceConfig) {
 		IPRangeStart: c.Bundle.IPRangeStart, HostNetmask: m.count(c, "host-netmask", c.Bundle.HostNetmask), HostInterface: c.Bundle.HostInterface,
 		ControlPort: m.count(c, "control-port", c.Bundle.ControlPort),
 	}
+	b.Pull = resources.PullMissing // ocf:heartbeat:podman does, with the parameters that a bundle gives it
 	if c.Bundle.Launcher != "podman" {
 		b.Launcher = resources.BundleLauncher(c.Bundle.Launcher)
 		m.note(at, "bundle %q: Belay runs containers by podman: the definition can be planned with, and applied without launcher = %q", c.ID, c.Bundle.Launcher)

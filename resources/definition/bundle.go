@@ -6,7 +6,7 @@ import (
 
 func (d *decoder) bundle(i *item) {
 	b := resources.Bundle{
-		ID: resources.ResourceID(i.text("id")), Image: i.text("image"), Launcher: resources.BundleLauncher(i.text("launcher")),
+		ID: resources.ResourceID(i.text("id")), Image: i.text("image"), Launcher: resources.BundleLauncher(i.text("launcher")), Pull: resources.BundlePull(i.text("pull")),
 		Replicas: i.number("replicas"), PerHost: i.number("replicas_per_host"), PromotedMax: i.number("promoted_max"),
 		RunCommand: i.text("run_command"), Options: i.text("options"), Network: i.text("network"),
 		IPRangeStart: i.text("ip_range_start"), HostNetmask: i.number("host_netmask"), HostInterface: i.text("host_interface"),
@@ -34,6 +34,7 @@ func (w *writer) bundle(b *resources.Bundle) {
 	w.header("[[bundle]]")
 	w.text("id", string(b.ID))
 	w.text("image", b.Image)
+	w.text("pull", string(b.Pull))
 	w.text("launcher", string(b.Launcher))
 	w.number("replicas", b.Replicas)
 	w.number("replicas_per_host", b.PerHost)

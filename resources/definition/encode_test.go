@@ -119,7 +119,7 @@ func drawResource(t *rapid.T) resources.Resource {
 
 func drawBundle(t *rapid.T) resources.Bundle {
 	b := resources.Bundle{
-		ID: resources.ResourceID(anyName.Draw(t, "id")), Image: maybe(t, anyText, "image"), Launcher: maybe(t, rapid.Just(resources.LauncherDocker), "launcher"),
+		ID: resources.ResourceID(anyName.Draw(t, "id")), Image: maybe(t, anyText, "image"), Launcher: maybe(t, rapid.Just(resources.LauncherDocker), "launcher"), Pull: maybe(t, rapid.Just(resources.PullMissing), "pull"),
 		Replicas: optional(t, anyCount, "replicas"), PerHost: optional(t, anyCount, "per host"), PromotedMax: optional(t, anyCount, "promoted"),
 		RunCommand: maybe(t, anyText, "command"), Options: maybe(t, anyText, "options"), Network: maybe(t, anyText, "network"),
 		IPRangeStart: maybe(t, anyText, "first"), HostNetmask: optional(t, anyCount, "netmask"), HostInterface: maybe(t, anyText, "interface"),

@@ -81,7 +81,7 @@ func splitPairs(words []string) ([]pair, error) {
 	return pairs, nil
 }
 
-// ids returns the names of every resource and group.
+// ids returns the names of every resource, group and bundle.
 func ids(def *resources.Definition) []string {
 	var all []string
 	for _, r := range def.Resources {
@@ -90,10 +90,13 @@ func ids(def *resources.Definition) []string {
 	for _, g := range def.Groups {
 		all = append(all, string(g.ID))
 	}
+	for _, b := range def.Bundles {
+		all = append(all, string(b.ID))
+	}
 	return all
 }
 
-// Resolve returns the resource or group that a name means: itself, or without
+// Resolve returns the resource, group or bundle that a name means: itself, or without
 // Pacemaker's suffixes for what wraps it (galera-clone, galera-master).
 func Resolve(def *resources.Definition, name string) (resources.ResourceID, error) {
 	all := ids(def)
@@ -116,10 +119,13 @@ func findResource(def *resources.Definition, name string) (*resources.Resource, 
 	if r, ok := def.Resource(id); ok {
 		return r, nil
 	}
+	if _, isBundle := def.Bundle(id); isBundle {
+		return nil, errorf("", "%q is a bundle", id)
+	}
 	return nil, errorf("name one of its members", "%q is a group", id)
 }
 
-// meta returns the meta-attributes of a resource or group.
+// meta returns the meta-attributes of a resource, group or bundle.
 func meta(def *resources.Definition, name string) (*resources.Meta, error) {
 	id, err := Resolve(def, name)
 	if err != nil {
@@ -127,6 +133,9 @@ func meta(def *resources.Definition, name string) (*resources.Meta, error) {
 	}
 	if r, ok := def.Resource(id); ok {
 		return &r.Meta, nil
+	}
+	if b, ok := def.Bundle(id); ok {
+		return &b.Meta, nil
 	}
 	g, _ := def.Group(id)
 	return &g.Meta, nil

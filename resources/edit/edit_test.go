@@ -79,6 +79,8 @@ func run(def *resources.Definition, line []string) (*resources.Definition, error
 	switch two {
 	case "resource create":
 		return edit.CreateResource(def, rest)
+	case "bundle create":
+		return edit.CreateBundle(def, rest)
 	case "resource update":
 		return edit.UpdateResource(def, rest)
 	case "resource delete":

@@ -16,6 +16,11 @@ func usesOf(def *resources.Definition, doomed []resources.ResourceID) []string {
 			uses = append(uses, fmt.Sprintf("group %s", g.ID))
 		}
 	}
+	for _, b := range def.Bundles {
+		if !is(b.ID) && is(b.Resource) {
+			uses = append(uses, fmt.Sprintf("bundle %s", b.ID))
+		}
+	}
 	for _, o := range def.Orders {
 		if is(o.First) || is(o.Then) || names(o.Sets, is) {
 			uses = append(uses, "order "+o.ID)
@@ -44,7 +49,7 @@ func usesOf(def *resources.Definition, doomed []resources.ResourceID) []string {
 	return uses
 }
 
-// remove takes resources and groups out with everything that names them. A
+// remove takes resources, groups and bundles out with everything that names them. A
 // group that loses its last member goes as well.
 func remove(def *resources.Definition, doomed []resources.ResourceID) {
 	is := func(id resources.ResourceID) bool { return slices.Contains(doomed, id) }
@@ -57,6 +62,12 @@ func remove(def *resources.Definition, doomed []resources.ResourceID) {
 		}
 	}
 	def.Groups = slices.DeleteFunc(def.Groups, func(g resources.Group) bool { return is(g.ID) })
+	def.Bundles = slices.DeleteFunc(def.Bundles, func(b resources.Bundle) bool { return is(b.ID) })
+	for i := range def.Bundles {
+		if is(def.Bundles[i].Resource) {
+			def.Bundles[i].Resource = ""
+		}
+	}
 	for i := range def.Tags {
 		def.Tags[i].Members = slices.DeleteFunc(def.Tags[i].Members, is)
 		if len(def.Tags[i].Members) == 0 {

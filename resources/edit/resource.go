@@ -183,6 +183,9 @@ func UpdateResource(def *resources.Definition, words []string) (*resources.Defin
 	if g, isGroup := changed.Group(id); isGroup {
 		return changed, s.intoGroup(g)
 	}
+	if _, isBundle := changed.Bundle(id); isBundle {
+		return nil, errorf("use: resource meta, or edit what belayctl export writes and apply it", "%q is a bundle", id)
+	}
 	r, _ := changed.Resource(id)
 	if err := s.into(r, false); err != nil {
 		return nil, err
@@ -266,6 +269,9 @@ func CloneResource(def *resources.Definition, words []string, promotable bool) (
 	if err != nil {
 		return nil, err
 	}
+	if _, isBundle := changed.Bundle(id); isBundle {
+		return nil, errorf("give it replicas", "%q is a bundle", id)
+	}
 	field, m := cloneOf(changed, id)
 	if *field == nil {
 		*field = &resources.Clone{}
@@ -295,6 +301,9 @@ func UncloneResource(def *resources.Definition, name string) (*resources.Definit
 	if err != nil {
 		return nil, err
 	}
+	if _, isBundle := changed.Bundle(id); isBundle {
+		return nil, errorf("", "%q is a bundle, and no clone", id)
+	}
 	field, _ := cloneOf(changed, id)
 	if *field == nil {
 		return nil, errorf("", "%q is no clone", id)
@@ -303,7 +312,8 @@ func UncloneResource(def *resources.Definition, name string) (*resources.Definit
 	return changed, nil
 }
 
-// DeleteResource removes a resource, or a group with its members. What refers
+// DeleteResource removes a resource, a group with its members, or a bundle with what
+// runs in it. What refers
 // to it goes too when cascade is set; else it is an error that lists it.
 func DeleteResource(def *resources.Definition, name string, cascade bool) (*resources.Definition, error) {
 	id, err := Resolve(def, name)
@@ -313,6 +323,9 @@ func DeleteResource(def *resources.Definition, name string, cascade bool) (*reso
 	doomed := []resources.ResourceID{id}
 	if g, isGroup := def.Group(id); isGroup {
 		doomed = append(doomed, g.Members...)
+	}
+	if b, isBundle := def.Bundle(id); isBundle && b.Resource != "" {
+		doomed = append(doomed, b.Resource)
 	}
 	if !cascade {
 		if uses := usesOf(def, doomed); len(uses) > 0 {

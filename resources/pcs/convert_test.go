@@ -142,3 +142,12 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// TestBundle: pcs' sentence for a bundle, and what it needs not say here.
+func TestBundle(t *testing.T) {
+	found := Convert(resources.AgentTable{}, resources.FenceTable{}, File{"b.sh", []byte(
+		"pcs resource bundle create web container podman image=web:1 replicas=3 network control-port=3121 storage-map id=m source-dir=/a target-dir=/b --disabled\npcs constraint order web then web2\npcs resource bundle update web\n")})
+	if len(found.Definition.Bundles) != 1 || len(found.Definition.Bundles[0].Storage) != 1 || len(found.Left) != 2 {
+		t.Errorf("left %v, got %s", found.Left, definition.Encode(found.Definition))
+	}
+}

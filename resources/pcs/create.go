@@ -25,6 +25,11 @@ func createResource(c *converter, at Position, words []word) (*resources.Definit
 	return changed, nil
 }
 
+// createBundle adds a bundle.
+func createBundle(c *converter, _ Position, words []word) (*resources.Definition, error) {
+	return edit.CreateBundle(c.def, texts(words))
+}
+
 // member makes a node of a resource ocf:pacemaker:remote.
 func (c *converter) member(at Position, words []string) (*resources.Definition, error) {
 	name, address := resources.NodeName(words[0]), ""
