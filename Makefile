@@ -71,8 +71,8 @@ fuzz: ## Fuzz what is read from people and files, each for FUZZTIME (FUZZTIME=60
 		go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x </dev/null || exit 1; \
 	done
 
-fuzz-pacemaker: ## Find clusters that Belay and crm_simulate decide differently (N=1000 SEED=1 CRM_SIMULATE=PROGRAM)
-	go run ./cluster/policy/simulate/fuzz -n $(N) -seed $(SEED) -crm_simulate $(CRM_SIMULATE)
+fuzz-pacemaker: ## Find clusters that Belay and crm_simulate decide differently (N=1000 SEED=1 CRM_SIMULATE=PROGRAM FROM=DIRECTORY)
+	go run ./cluster/policy/simulate/fuzz -n $(N) -seed $(SEED) -crm_simulate $(CRM_SIMULATE) -from "$(FROM)"
 
 bench-failover: build ## Measure failovers on three real hosts (root on Debian)
 	bin/belay-rig build

@@ -4,8 +4,11 @@ import "github.com/belay-ha/belay/resources"
 
 // assignBundle finds hosts for a bundle's containers, then for what goes with
 // each of them, and puts the instances of what runs inside into the containers.
+// What its containers are with may be with the bundle in turn, and assign it from
+// within: Pacemaker then assigns those containers whose turn has not come yet, and
+// counts anew what each host has.
 func (e *engine) assignBundle(r *resource, prefer *node, keepIfFailed bool) *node {
-	if !r.is(flagUnassigned) || r.is(flagAssigning) || r.bndl == nil {
+	if !r.is(flagUnassigned) || e.in.Own && r.is(flagAssigning) || r.bndl == nil {
 		return nil
 	}
 	r.set(flagAssigning)

@@ -72,10 +72,11 @@ func (e *engine) assignEarly(m *resource, current *node, perNode, available int)
 			break
 		}
 		m.restoreTables(tables)
-		e.unassign(m) // its members too, also where none found a node
 		if chosen == nil {
+			m.set(flagUnassigned)
 			break
 		}
+		e.unassign(m)
 		reserved++
 		chosen = nil
 	}

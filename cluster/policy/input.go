@@ -23,6 +23,11 @@ type Input struct {
 	Colocations []ColocationConfig
 	Orders      []OrderConfig
 	TicketUses  []TicketConfig
+	// Own says that the cluster is not Pacemaker's, whose accidents do not hold
+	// then: constraints may name a clone by what it is of before anything of that is
+	// recorded, and no circle of colocations puts more of a bundle on a host than
+	// may be there.
+	Own bool
 	// HasTopology says that fencing levels are configured (they do not affect
 	// decisions, only reports).
 	HasTopology bool

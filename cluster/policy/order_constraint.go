@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/belay-ha/belay/resources"
@@ -112,10 +113,16 @@ func (e *engine) orderedResource(constraint, id string) *resource {
 	return nil
 }
 
+// constrained returns what a constraint means by an id: what is cloned means the
+// clone. What copies without numbers of their own are of is known by its id only
+// once a node has recorded something under it.
 func (e *engine) constrained(id string) *resource {
 	r := e.find(id)
-	if r == nil {
-		r = e.anonymous[id]
+	if clone := e.anonymous[id]; r == nil && clone != nil {
+		if !e.in.Own && !clone.hasHistory(id) {
+			return nil
+		}
+		r = clone
 	}
 	if r == nil {
 		r = e.find(id + ":0")
@@ -124,6 +131,15 @@ func (e *engine) constrained(id string) *resource {
 		return r.outermost()
 	}
 	return r
+}
+
+// hasHistory reports whether a node's history is of the resource, or of something
+// in it, by that id.
+func (r *resource) hasHistory(id string) bool {
+	if r.historyID == id {
+		return true
+	}
+	return slices.ContainsFunc(r.members, func(m *resource) bool { return m.hasHistory(id) })
 }
 
 // outermost is the clone or group that the resource is part of; for what is

@@ -152,9 +152,7 @@ func (e *engine) addRunning(r *resource, n *node, failed bool) {
 	if !r.is(flagManaged) {
 		e.addScore(r, n, resources.Infinity, sourceUnmanaged)
 		for p := r.parent; p != nil; p = p.parent {
-			if !p.activeOn(n) {
-				p.runningOn = append(p.runningOn, n)
-			}
+			p.runningOn = append(p.runningOn, n)
 		}
 		return
 	}

@@ -11,7 +11,8 @@ import (
 func sortedOps(ops []HistoryOp) []HistoryOp {
 	sorted := true
 	for i := 1; i < len(ops) && sorted; i++ {
-		sorted = compareOps(&ops[i-1], &ops[i]) < 0
+		// Of three, of which one is pending, each may come before the next.
+		sorted = ops[i-1].CallID >= 0 && ops[i].CallID >= 0 && compareOps(&ops[i-1], &ops[i]) < 0
 	}
 	if sorted {
 		return ops
@@ -23,7 +24,7 @@ func sortedOps(ops []HistoryOp) []HistoryOp {
 	for i := range ops {
 		order[i] = &ops[i]
 	}
-	slices.SortStableFunc(order, compareOps)
+	mergeSort(order, compareOps)
 	out := make([]HistoryOp, len(ops))
 	for i, op := range order {
 		out[i] = *op

@@ -63,7 +63,7 @@ func (p *planner) copyNumber(u *unit, instance string) int {
 
 // policyInput describes the cluster to the engine.
 func (p *planner) policyInput() *policy.Input {
-	in := &policy.Input{Quorum: true, Now: p.now, Locations: p.locations, Options: []policy.AttributeSet{{Pairs: p.policyOptions()}}}
+	in := &policy.Input{Quorum: true, Now: p.now, Own: true, Locations: p.locations, Options: []policy.AttributeSet{{Pairs: p.policyOptions()}}}
 	told := len(p.nodes) // the replicas of bundles are known to the engine by themselves
 	for told > 0 && p.nodes[told-1].inner && !p.isGuest(told-1) {
 		told--

@@ -185,7 +185,7 @@ func (r *reader) when(a *rawAttr) time.Time {
 		value = value[:i]
 	}
 	n := r.number(&rawAttr{a.name, value, a.offset})
-	if n <= 0 || n > 1<<40 {
+	if n < 0 || n > 1<<40 {
 		return time.Time{}
 	}
 	return time.Unix(int64(n), 0).UTC()

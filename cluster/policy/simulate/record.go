@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,9 @@ func (r *record) status(node string) *policy.NodeStatus {
 func (r *record) history(step *policy.Step) *policy.ResourceHistory {
 	s := r.status(step.Node)
 	i := r.byName[step.Node]
+	if s.Name == "" { // what is recorded of a node without a name is not read
+		s.Name, s.History = step.Node, nil
+	}
 	if !r.own[i] {
 		s.History = append([]policy.ResourceHistory(nil), s.History...)
 		r.own[i] = true
@@ -181,8 +185,8 @@ func (r *record) down(node string) {
 	r.own[i], r.histories[i] = true, nil
 }
 
-// cancel forgets a recurring operation, unless it is all that is known of the
-// resource or tells of a failure.
+// cancel forgets a recurring operation, unless nothing else says that the
+// resource runs, or it tells of a failure.
 func (r *record) cancel(step *policy.Step) {
 	task := step.CancelTask
 	if task == "" {
@@ -190,11 +194,25 @@ func (r *record) cancel(step *policy.Step) {
 	}
 	h := r.history(step)
 	for i, op := range h.Ops {
-		if op.Op == task && op.Interval == step.Interval && op.RC == op.Expected && len(h.Ops) > 1 {
-			h.Ops = append(h.Ops[:i], h.Ops[i+1:]...)
+		if op.Op == task && op.Interval == step.Interval && op.RC == op.Expected {
+			rest := append(slices.Clone(h.Ops[:i]), h.Ops[i+1:]...)
+			if len(rest) > 0 && (!tellsOfRunning(op) || slices.ContainsFunc(rest, tellsOfRunning)) {
+				h.Ops = rest
+			}
 			return
 		}
 	}
+}
+
+// Return codes of what runs.
+const (
+	rcOK       = 0
+	rcPromoted = 8
+)
+
+// tellsOfRunning reports whether the resource ran after an operation.
+func tellsOfRunning(op policy.HistoryOp) bool {
+	return op.Op != taskStop && op.Op != taskMigrateTo && (op.RC == rcOK || op.RC == rcPromoted)
 }
 
 // result records that an operation ended with rc.

@@ -4,7 +4,8 @@
 //
 //	go run ./cluster/policy/simulate/fuzz -n 1000
 //
-// With the names of CIB files it compares what is decided about those instead.
+// With the names of CIB files it compares what is decided about those instead;
+// with -from DIRECTORY it changes those at random.
 //
 // crm_simulate may be older than the release that Belay follows; then what is
 // known to differ between them is not generated. See docs/scheduler.md.
@@ -35,6 +36,7 @@ type fuzzer struct {
 	wide      bool
 	keep      string
 	show      int
+	recorded  *corpus // clusters to be changed, nil to make them
 
 	same, differ, refused, older int
 	counts                       map[string]int
@@ -59,6 +61,7 @@ func run(ctx context.Context, args []string) error {
 	flags.BoolVar(&f.shrink, "shrink", true, "make clusters with a difference as small as possible")
 	flags.BoolVar(&f.wide, "wide", true, "also make rarer things: rules, tickets, migrations under way (of a release from 3.0 on)")
 	flags.StringVar(&f.keep, "keep", "", "a directory for clusters with a difference")
+	from := flags.String("from", "", "a directory of CIBs: change those at random instead of making clusters")
 	flags.IntVar(&f.show, "show", 5, "how many differences to show; the rest is counted")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -76,6 +79,11 @@ func run(ctx context.Context, args []string) error {
 	f.pacemaker = &pacemaker{program: path, dir: dir}
 	if err := f.pacemaker.identify(ctx); err != nil {
 		return err
+	}
+	if *from != "" {
+		if f.recorded, err = openCorpus(*from); err != nil {
+			return err
+		}
 	}
 	if flags.NArg() > 0 {
 		return f.files(ctx, flags.Args())
@@ -100,10 +108,9 @@ func run(ctx context.Context, args []string) error {
 
 // try compares one cluster.
 func (f *fuzzer) try(ctx context.Context, seed uint64) error {
-	g := newGenerator(seed, f.pacemaker.old)
-	cluster := g.cib()
-	if f.wide && !f.pacemaker.old {
-		g.widen(seed, cluster)
+	cluster, err := f.cluster(seed)
+	if err != nil {
+		return err
 	}
 	agreement, err := f.compare(ctx, cluster)
 	var refused *refusedError
@@ -146,6 +153,20 @@ func (f *fuzzer) try(ctx context.Context, seed uint64) error {
 		}
 	}
 	return f.report(seed, cluster, agreement)
+}
+
+// cluster makes the cluster of a seed.
+func (f *fuzzer) cluster(seed uint64) (*element, error) {
+	if f.recorded != nil {
+		return f.recorded.mutant(seed)
+	}
+	g := newGenerator(seed, f.pacemaker.old)
+	cluster := g.cib()
+	if f.wide && !f.pacemaker.old {
+		g.widen(seed, cluster)
+		place(cluster)
+	}
+	return cluster, nil
 }
 
 // text is a cluster as a file holds it.

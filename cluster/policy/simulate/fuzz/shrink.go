@@ -79,5 +79,5 @@ func withoutAttributes(root *element, differs func(*element) bool) *element {
 var needed = map[string]bool{
 	"id": true, "validate-with": true, "crm_feature_set": true, "epoch": true, "num_updates": true, "admin_epoch": true,
 	"transition-key": true, "transition-magic": true, "call-id": true, "op-digest": true, "operation_key": true, "uname": true,
-	"class": true, "provider": true, "type": true, "name": true, "operation": true, "rc-code": true, "op-status": true,
+	"on_node": true, "class": true, "provider": true, "type": true, "name": true, "operation": true, "rc-code": true, "op-status": true,
 }
