@@ -11,6 +11,11 @@ import (
 // Code is an error's stable name on the wire.
 type Code string
 
+// ReasonNeedsUpgrade: some member does not understand the command yet.
+const ReasonNeedsUpgrade = string(needsUpgrade)
+
+const needsUpgrade Code = "needs_upgrade"
+
 // The codes.
 const (
 	CodeInvalid     Code = "invalid"     // the request makes no sense
@@ -32,8 +37,10 @@ var httpStatus = map[Code]int{
 
 // Error is an error that crosses the wire.
 type Error struct {
-	Code Code   `json:"code"`
-	Text string `json:"text"`
+	Code Code `json:"code"`
+	// Reason is a finer code for people (internal/codes), where there is one.
+	Reason string `json:"reason,omitempty"`
+	Text   string `json:"text"`
 	// Details holds one problem each, for a definition that was refused.
 	Details []string `json:"details,omitempty"`
 }
@@ -49,9 +56,14 @@ func asError(err error) *Error {
 	}
 	var rejection *state.Rejection
 	if errors.As(err, &rejection) {
-		return &Error{Code: Code(rejection.Code), Text: rejection.Text}
+		return FromRejection(rejection)
 	}
 	return &Error{Code: CodeInternal, Text: err.Error()}
+}
+
+// FromRejection gives a rejected command its form on the wire.
+func FromRejection(r *state.Rejection) *Error {
+	return &Error{Code: Code(r.Code), Reason: string(r.Reason), Text: r.Text}
 }
 
 func writeError(w http.ResponseWriter, err error) {

@@ -152,7 +152,7 @@ func (e *explainer) find(id resources.ResourceID, node resources.NodeName) error
 		for _, b := range def.Bundles {
 			names = append(names, string(b.ID))
 		}
-		return unknown("resource", string(id), names)
+		return unknown("resource", state.ReasonUnknownResource, string(id), names)
 	}
 	switch {
 	case e.clone == nil:
@@ -166,17 +166,17 @@ func (e *explainer) find(id resources.ResourceID, node resources.NodeName) error
 		for _, name := range e.s.NodeNames() {
 			names = append(names, string(name))
 		}
-		return unknown("node", string(node), names)
+		return unknown("node", state.ReasonUnknownNode, string(node), names)
 	}
 	return nil
 }
 
-func unknown(what, name string, names []string) error {
+func unknown(what string, reason state.RejectionReason, name string, names []string) error {
 	text := fmt.Sprintf("no %s is called %q", what, name)
 	if best, ok := resources.Nearest(name, names); ok {
 		text += fmt.Sprintf(": did you mean %q?", best)
 	}
-	return &Error{Code: CodeNotFound, Text: text}
+	return &Error{Code: CodeNotFound, Reason: string(reason), Text: text}
 }
 
 // explainNode says what a node is to the resource.

@@ -383,13 +383,15 @@ func TestErrorsOnTheWire(t *testing.T) {
 		status int
 		code   Code
 	}{
-		"conflict":     {&state.Rejection{Code: state.Conflict, Text: "read it again"}, 409, CodeConflict},
-		"not found":    {&state.Rejection{Code: state.NotFound, Text: "no such node"}, 404, CodeNotFound},
-		"refused":      {&state.Rejection{Code: state.Refused, Text: "it is lost"}, 422, CodeRefused},
-		"unknown":      {&Error{Code: CodeUnknown, Text: "may be committed"}, 504, CodeUnknown},
-		"unavailable":  {&Error{Code: CodeUnavailable, Text: "busy"}, 503, CodeUnavailable},
-		"untyped":      {errors.New("boom"), 500, CodeInternal},
-		"unknown code": {&Error{Code: "novel", Text: "x"}, 500, "novel"},
+		"conflict":      {&state.Rejection{Code: state.Conflict, Text: "read it again"}, 409, CodeConflict},
+		"not found":     {&state.Rejection{Code: state.NotFound, Text: "no such node"}, 404, CodeNotFound},
+		"with a reason": {&state.Rejection{Code: state.Refused, Reason: state.ReasonNodeInUse, Text: "it still runs vip"}, 422, CodeRefused},
+		"can never be":  {&state.Rejection{Code: state.Invalid, Text: "no role"}, 400, CodeInvalid},
+		"refused":       {&state.Rejection{Code: state.Refused, Text: "it is lost"}, 422, CodeRefused},
+		"unknown":       {&Error{Code: CodeUnknown, Text: "may be committed"}, 504, CodeUnknown},
+		"unavailable":   {&Error{Code: CodeUnavailable, Text: "busy"}, 503, CodeUnavailable},
+		"untyped":       {errors.New("boom"), 500, CodeInternal},
+		"unknown code":  {&Error{Code: "novel", Text: "x"}, 500, "novel"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -400,6 +402,9 @@ func TestErrorsOnTheWire(t *testing.T) {
 			var wire *Error
 			if !errors.As(err, &wire) || wire.Code != c.code || wire.Text != c.err.Error() {
 				t.Errorf("the client got %v", err)
+			}
+			if rejection := (*state.Rejection)(nil); errors.As(c.err, &rejection) && wire.Reason != string(rejection.Reason) {
+				t.Errorf("the client got the reason %q", wire.Reason)
 			}
 			if status, _ := m.ask("jo", "belay:admin", "POST", "/v1/commands", command(t, &state.NodeStandby{Node: "a"})); status != c.status {
 				t.Errorf("status %d, want %d", status, c.status)

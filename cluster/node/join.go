@@ -114,7 +114,7 @@ func (n *Node) SetSecret(ctx context.Context, who api.Identity, request api.Secr
 		return &api.Error{Code: api.CodeInvalid, Text: err.Error()}
 	}
 	if _, known := n.machine.current.Load().Secrets[request.Secret]; request.Rotate && !known {
-		return &api.Error{Code: api.CodeNotFound, Text: fmt.Sprintf("there is no secret %q to rotate: set it with `belayctl secret set`", request.Secret)}
+		return &api.Error{Code: api.CodeNotFound, Reason: string(state.ReasonUnknownSecret), Text: fmt.Sprintf("there is no secret %q to rotate: set it with `belayctl secret set`", request.Secret)}
 	}
 	if request.Value != "" {
 		keys, err := n.sealing()

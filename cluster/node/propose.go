@@ -94,7 +94,7 @@ func tooNew(s *state.State, command state.Command) error {
 		}
 	}
 	return &api.Error{
-		Code: api.CodeRefused, Text: fmt.Sprintf("nothing was changed: this needs command set %d, the cluster is at %d: upgrade or start every member first", needs, s.Version), Details: old,
+		Code: api.CodeRefused, Reason: api.ReasonNeedsUpgrade, Text: fmt.Sprintf("nothing was changed: this needs command set %d, the cluster is at %d: upgrade or start every member first", needs, s.Version), Details: old,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -27,7 +28,7 @@ func (n *Node) Report(ctx context.Context, name resources.NodeName, whole bool) 
 	}
 	member, found := n.machine.current.Load().Nodes[name]
 	if !found {
-		return api.MemberReport{}, &api.Error{Code: api.CodeNotFound, Text: fmt.Sprintf("node %q is not a member", name)}
+		return api.MemberReport{}, &api.Error{Code: api.CodeNotFound, Reason: string(state.ReasonUnknownNode), Text: fmt.Sprintf("node %q is not a member", name)}
 	}
 	report, err := n.client(name, member.Address).PeerReport(ctx)
 	if err != nil {

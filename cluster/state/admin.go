@@ -40,10 +40,10 @@ func (c *DefinitionSet) name() string {
 
 func (c *DefinitionSet) apply(t *tx) error {
 	if c.Base != t.s.Revision && !mutant.Is(mutant.LostUpdate) {
-		return reject(Conflict, "the definition has changed since revision %d (it is at %d now): read it again", c.Base, t.s.Revision)
+		return rejectFor(Conflict, ReasonDefinitionChanged, "the definition has changed since revision %d (it is at %d now): read it again", c.Base, t.s.Revision)
 	}
 	if c.Definition == nil {
-		return reject(Refused, "the definition is missing")
+		return reject(Invalid, "the definition is missing")
 	}
 	if err := c.checkRevision(); err != nil {
 		return err
@@ -277,7 +277,7 @@ func (c *SecretSet) apply(t *tx) error {
 	t.s.Secrets = maps.Clone(t.s.Secrets)
 	if c.Sealed == "" {
 		if _, found := t.s.Secrets[c.Secret]; !found {
-			return noneSuch("there is no secret %q", c.Secret, keys(t.s.Secrets))
+			return noneSuch(ReasonUnknownSecret, "there is no secret %q", c.Secret, keys(t.s.Secrets))
 		}
 		delete(t.s.Secrets, c.Secret)
 		t.s.SecretInfo = maps.Clone(t.s.SecretInfo)
@@ -291,7 +291,7 @@ func (c *SecretSet) apply(t *tx) error {
 	_, known := t.s.Secrets[c.Secret]
 	if t.s.Version >= VersionAdmin {
 		if !known && len(t.s.Secrets) >= MaxSecrets {
-			return reject(Refused, "%d secrets are set already: delete some", MaxSecrets)
+			return rejectFor(Refused, ReasonLimitReached, "%d secrets are set already: delete some", MaxSecrets)
 		}
 		info := map[string]SecretInfo{c.Secret: {At: t.at, By: t.by}}
 		for name, old := range t.s.SecretInfo {

@@ -31,12 +31,34 @@ const (
 	Conflict RejectionCode = "conflict"  // something changed in between: read again
 	NotFound RejectionCode = "not_found" // a name that the state does not hold
 	Refused  RejectionCode = "refused"   // the state forbids it
+	Invalid  RejectionCode = "invalid"   // what it says can never be
+)
+
+// RejectionReason says more of why a command was rejected than its code does, for
+// people: callers act on the code.
+type RejectionReason string
+
+// The reasons that have a name.
+const (
+	ReasonDefinitionChanged RejectionReason = "definition_changed"
+	ReasonUnknownNode       RejectionReason = "node_unknown"
+	ReasonUnknownResource   RejectionReason = "resource_unknown"
+	ReasonUnknownSecret     RejectionReason = "secret_unknown"
+	ReasonTokenUnusable     RejectionReason = "token_unusable"
+	ReasonNothingRuns       RejectionReason = "nothing_runs"
+	ReasonNodeInUse         RejectionReason = "node_in_use"
+	ReasonNodeNotOff        RejectionReason = "node_not_off"
+	ReasonNodeNotLost       RejectionReason = "node_not_lost"
+	ReasonAlreadyMember     RejectionReason = "already_member"
+	ReasonLimitReached      RejectionReason = "limit_reached"
 )
 
 // Rejection is a command's rejection.
 type Rejection struct {
 	Code RejectionCode `json:"code"`
-	Text string        `json:"text"`
+	// Reason is empty where the code says all.
+	Reason RejectionReason `json:"reason,omitempty"`
+	Text   string          `json:"text"`
 }
 
 // Error returns the rejection's text.
@@ -44,6 +66,10 @@ func (r *Rejection) Error() string { return r.Text }
 
 func reject(code RejectionCode, format string, args ...any) error {
 	return &Rejection{Code: code, Text: fmt.Sprintf(format, args...)}
+}
+
+func rejectFor(code RejectionCode, reason RejectionReason, format string, args ...any) error {
+	return &Rejection{Code: code, Reason: reason, Text: fmt.Sprintf(format, args...)}
 }
 
 // Apply returns the state after a log entry. It is pure: the same state and

@@ -261,7 +261,7 @@ func (c *FenceConfirmed) apply(t *tx) error {
 		return err
 	}
 	if n.Online() {
-		return reject(Refused, "node %s is %s: only a lost node can be confirmed as off", c.Node, n.Liveness)
+		return rejectFor(Refused, ReasonNodeNotLost, "node %s is %s: only a lost node can be confirmed as off", c.Node, n.Liveness)
 	}
 	f, open := t.fencing(c.Node)
 	if !open {

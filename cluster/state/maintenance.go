@@ -132,10 +132,10 @@ func (*MaintenanceSet) name() string { return "maintenance.set/1" }
 
 func (c *MaintenanceSet) apply(t *tx) error {
 	if len(c.Owner) > maxMaintenanceText || len(c.Reason) > maxMaintenanceText {
-		return reject(Refused, "the owner or the reason is longer than %d bytes", maxMaintenanceText)
+		return reject(Invalid, "the owner or the reason is longer than %d bytes", maxMaintenanceText)
 	}
 	if !c.Until.IsZero() && !t.at.Before(c.Until) {
-		return reject(Refused, "maintenance until %s would be over already: it is %s", c.Until.Format(time.RFC3339), t.at.Format(time.RFC3339))
+		return reject(Invalid, "maintenance until %s would be over already: it is %s", c.Until.Format(time.RFC3339), t.at.Format(time.RFC3339))
 	}
 	if err := t.checkScope(c.Scope); err != nil {
 		return err
@@ -162,7 +162,7 @@ func (*MaintenanceEnded) name() string { return "maintenance.ended/1" }
 func (c *MaintenanceEnded) apply(t *tx) error {
 	old := t.s.maintenanceAt(c.Scope)
 	if old == nil {
-		return noneSuch("there is no maintenance of %s", c.Scope, keys(t.s.Maintenance))
+		return noneSuch("", "there is no maintenance of %s", c.Scope, keys(t.s.Maintenance))
 	}
 	if c.Expired {
 		if old.Until.IsZero() || t.at.Before(old.Until) || !old.ExpiredAt.IsZero() {
@@ -239,13 +239,13 @@ func (t *tx) checkScope(scope Scope) error {
 		}
 	case kind == "agent":
 		if _, err := path.Match(name, ""); err != nil || name == "" {
-			return reject(Refused, "agent pattern %q cannot be read", name)
+			return reject(Invalid, "agent pattern %q cannot be read", name)
 		}
 	default:
-		return reject(Refused, "scope %q: write cluster, node/NAME, resource/ID or agent/PATTERN", scope)
+		return reject(Invalid, "scope %q: write cluster, node/NAME, resource/ID or agent/PATTERN", scope)
 	}
 	if _, known := t.s.Maintenance[scope]; !known && len(t.s.Maintenance) >= MaxMaintenance {
-		return reject(Refused, "%d scopes are in maintenance already: end some", MaxMaintenance)
+		return rejectFor(Refused, ReasonLimitReached, "%d scopes are in maintenance already: end some", MaxMaintenance)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func maintained(t *testing.T) *State {
 func TestMaintenanceScopes(t *testing.T) {
 	for scope, code := range map[Scope]RejectionCode{
 		"cluster": "", "node/a": "", "resource/db": "", "resource/web": "", "agent/galera": "", "agent/systemd:nova-*": "",
-		"node/z": NotFound, "resource/z": NotFound, "resource/": NotFound, "agent/": Refused, "agent/[": Refused, "": Refused, "rack/1": Refused, "cluster/x": Refused,
+		"node/z": NotFound, "resource/z": NotFound, "resource/": NotFound, "agent/": Invalid, "agent/[": Invalid, "": Invalid, "rack/1": Invalid, "cluster/x": Invalid,
 	} {
 		s := maintained(t)
 		next, result := ApplyCommand(s, 1, 1, epoch, "alice", &MaintenanceSet{Scope: scope, Reason: "r"})

@@ -77,7 +77,7 @@ func (c *TokenCreated) apply(t *tx) error {
 		}
 	}
 	if len(tokens) >= maxTokens {
-		return reject(Refused, "%d join tokens are open: wait until some expire", len(tokens))
+		return rejectFor(Refused, ReasonLimitReached, "%d join tokens are open: wait until some expire", len(tokens))
 	}
 	tokens[c.ID] = &Token{ID: c.ID, Verifier: c.Verifier, ExpiresAt: c.ExpiresAt, By: t.by}
 	t.s.Tokens = tokens
@@ -106,16 +106,16 @@ func (c *MemberJoined) name() string {
 
 func (c *MemberJoined) apply(t *tx) error {
 	if _, exists := t.s.Nodes[c.Node]; exists {
-		return reject(Refused, "node %s is a member already: run `belayctl node remove %s` first if it was reinstalled", c.Node, c.Node)
+		return rejectFor(Refused, ReasonAlreadyMember, "node %s is a member already: run `belayctl node remove %s` first if it was reinstalled", c.Node, c.Node)
 	}
 	token, found := t.s.Tokens[c.Token]
 	switch {
 	case !found:
-		return reject(NotFound, "join token %s is unknown: make one with `belayctl cluster token create`", c.Token)
+		return rejectFor(NotFound, ReasonTokenUnusable, "join token %s is unknown: make one with `belayctl cluster token create`", c.Token)
 	case token.UsedBy != "":
-		return reject(Refused, "join token %s was used by %s already: make another with `belayctl cluster token create`", c.Token, token.UsedBy)
+		return rejectFor(Refused, ReasonTokenUnusable, "join token %s was used by %s already: make another with `belayctl cluster token create`", c.Token, token.UsedBy)
 	case t.at.After(token.ExpiresAt):
-		return reject(Refused, "join token %s expired at %s: make another with `belayctl cluster token create`", c.Token, token.ExpiresAt.Format(time.RFC3339))
+		return rejectFor(Refused, ReasonTokenUnusable, "join token %s expired at %s: make another with `belayctl cluster token create`", c.Token, token.ExpiresAt.Format(time.RFC3339))
 	}
 	used := *token
 	used.UsedBy, used.Digest = c.Node, c.Digest
@@ -154,7 +154,7 @@ func (c *MemberVoting) apply(t *tx) error {
 		return reject(Refused, "node %s is remote by the definition: it never votes", c.Node)
 	}
 	if c.Voter && !n.Voter && t.s.voters() >= MaxVoters {
-		return reject(Refused, "the cluster has %d voters, the most it may have", MaxVoters)
+		return rejectFor(Refused, ReasonLimitReached, "the cluster has %d voters, the most it may have", MaxVoters)
 	}
 	n.Voter = c.Voter
 	t.detail("member", c.Node, "", "voter %v", c.Voter)
@@ -177,14 +177,14 @@ func (c *MemberRemoved) apply(t *tx) error {
 	}
 	if !c.Force {
 		if n.Lost() {
-			return reject(Refused, "node %s is lost and not fenced: fence it, or confirm that it is off with `belayctl fence confirm %s`", c.Node, c.Node)
+			return rejectFor(Refused, ReasonNodeNotOff, "node %s is lost and not fenced: fence it, or confirm that it is off with `belayctl fence confirm %s`", c.Node, c.Node)
 		}
 		for id, i := range n.Instances {
 			if i.Role.Active() {
-				return reject(Refused, "node %s still runs %s: `belayctl node standby %s --wait` first", c.Node, id, c.Node)
+				return rejectFor(Refused, ReasonNodeInUse, "node %s still runs %s: `belayctl node standby %s --wait` first", c.Node, id, c.Node)
 			}
 			if t.s.mayYetCome(c.Node, id) {
-				return reject(Refused, "%s may yet arrive on node %s by a live migration that was given up: see `belayctl status`", id, c.Node)
+				return rejectFor(Refused, ReasonNodeInUse, "%s may yet arrive on node %s by a live migration that was given up: see `belayctl status`", id, c.Node)
 			}
 		}
 	}

@@ -7,8 +7,9 @@ import (
 )
 
 // noneSuch rejects a command that names something that is not there, with the
-// name that was likely meant. The format has one verb, for the name.
-func noneSuch[K ~string](format string, name K, known []K) error {
+// name that was likely meant. The format has one verb, for the
+// name; the reason may be empty.
+func noneSuch[K ~string](reason RejectionReason, format string, name K, known []K) error {
 	names := make([]string, len(known))
 	for i, k := range known {
 		names[i] = string(k)
@@ -17,7 +18,7 @@ func noneSuch[K ~string](format string, name K, known []K) error {
 	if best, near := resources.Nearest(string(name), names); near {
 		text += fmt.Sprintf(": did you mean %q?", best)
 	}
-	return reject(NotFound, "%s", text)
+	return rejectFor(NotFound, reason, "%s", text)
 }
 
 // keys are the names of a map's entries, in no order: only the nearest counts,
@@ -31,7 +32,7 @@ func keys[K ~string, V any](entries map[K]V) []K {
 }
 
 func (t *tx) noNode(name resources.NodeName) error {
-	return noneSuch("node %q is not a member", name, keys(t.s.Nodes))
+	return noneSuch(ReasonUnknownNode, "node %q is not a member", name, keys(t.s.Nodes))
 }
 
 func (t *tx) noResource(id resources.ResourceID) error {
@@ -42,5 +43,5 @@ func (t *tx) noResource(id resources.ResourceID) error {
 	for _, g := range t.s.Definition.Groups {
 		ids = append(ids, g.ID)
 	}
-	return noneSuch("resource %q is not defined", id, ids)
+	return noneSuch(ReasonUnknownResource, "resource %q is not defined", id, ids)
 }

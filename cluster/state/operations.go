@@ -392,7 +392,7 @@ func (c *ResourceRestart) apply(t *tx) error {
 		}
 	}
 	if !found {
-		return reject(NotFound, "no instance of %s runs%s", c.Resource, onNode(c.Node))
+		return rejectFor(NotFound, ReasonNothingRuns, "no instance of %s runs%s", c.Resource, onNode(c.Node))
 	}
 	t.event("restart", c.Node, c.Resource, "restart asked for")
 	return nil

@@ -64,9 +64,9 @@ func things(d *resources.Definition) int {
 func (c *DefinitionSet) checkRevision() error {
 	switch {
 	case len(c.Owner) > maxRevisionText || len(c.Note) > maxRevisionText:
-		return reject(Refused, "the owner's name or the note is longer than %d bytes", maxRevisionText)
+		return reject(Invalid, "the owner's name or the note is longer than %d bytes", maxRevisionText)
 	case c.Owners != nil && len(*c.Owners) > MaxOwners:
-		return reject(Refused, "more than %d things have owners", MaxOwners)
+		return rejectFor(Refused, ReasonLimitReached, "more than %d things have owners", MaxOwners)
 	}
 	return nil
 }

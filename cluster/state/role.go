@@ -43,7 +43,7 @@ func (*RoleBound) name() string { return "role.bound/1" }
 func (c *RoleBound) apply(t *tx) error {
 	if c.Role == "" {
 		if _, known := t.s.Roles[c.Subject]; !known {
-			return noneSuch("no role is bound to %s", c.Subject, keys(t.s.Roles))
+			return noneSuch("", "no role is bound to %s", c.Subject, keys(t.s.Roles))
 		}
 		t.s.Roles = maps.Clone(t.s.Roles)
 		delete(t.s.Roles, c.Subject)
@@ -65,16 +65,16 @@ func (t *tx) checkBinding(c *RoleBound) error {
 	kind, name, _ := strings.Cut(string(c.Subject), ":")
 	switch {
 	case kind != "user" && kind != "group" && kind != "cert":
-		return reject(Refused, "%q is nobody: write user:NAME, group:NAME or cert:NAME", c.Subject)
+		return reject(Invalid, "%q is nobody: write user:NAME, group:NAME or cert:NAME", c.Subject)
 	case name == "" || len(name) > maxSubjectName || strings.ContainsAny(name, " \t\r\n/"):
-		return reject(Refused, "%q is no name: 1 to %d bytes, without spaces and slashes", name, maxSubjectName)
+		return reject(Invalid, "%q is no name: 1 to %d bytes, without spaces and slashes", name, maxSubjectName)
 	case c.Subject == "user:root":
 		return reject(Refused, "root on a member is an administrator always, so that nobody is locked out")
 	case c.Role != RoleNone && c.Role != RoleViewer && c.Role != RoleOperator && c.Role != RoleAdmin:
-		return reject(Refused, "%q is no role: write viewer, operator, admin or none", c.Role)
+		return reject(Invalid, "%q is no role: write viewer, operator, admin or none", c.Role)
 	}
 	if _, known := t.s.Roles[c.Subject]; !known && len(t.s.Roles) >= MaxRoles {
-		return reject(Refused, "%d roles are bound already: unbind some", MaxRoles)
+		return rejectFor(Refused, ReasonLimitReached, "%d roles are bound already: unbind some", MaxRoles)
 	}
 	return nil
 }

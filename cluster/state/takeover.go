@@ -81,15 +81,15 @@ func (c *TakeOverSet) apply(t *tx) error {
 		return nil
 	}
 	if _, defined := t.s.Definition.Resource(c.Resource); !defined {
-		return reject(NotFound, "resource %q is not defined", c.Resource)
+		return rejectFor(NotFound, ReasonUnknownResource, "resource %q is not defined", c.Resource)
 	}
 	if len(c.Units) > MaxTakenUnits {
-		return reject(Refused, "%d units of one resource: at most %d", len(c.Units), MaxTakenUnits)
+		return reject(Invalid, "%d units of one resource: at most %d", len(c.Units), MaxTakenUnits)
 	}
 	var names []string
 	for _, u := range c.Units {
 		if u.Unit == "" || len(u.Unit) > maxUnitName || strings.ContainsAny(u.Unit, "/ \t\r\n") || !strings.Contains(u.Unit, ".") {
-			return reject(Refused, "%q is not the name of a unit, such as mariadb.service", u.Unit)
+			return reject(Invalid, "%q is not the name of a unit, such as mariadb.service", u.Unit)
 		}
 		names = append(names, u.Unit)
 	}
@@ -133,7 +133,7 @@ func (c *UnitHeld) apply(t *tx) error {
 	}
 	old, held := n.Units[c.Unit]
 	if !held && len(n.Units) >= maxHeldUnits {
-		return reject(Refused, "%s holds %d units already", c.Node, maxHeldUnits)
+		return rejectFor(Refused, ReasonLimitReached, "%s holds %d units already", c.Node, maxHeldUnits)
 	}
 	fresh := map[string]HeldUnit{}
 	maps.Copy(fresh, n.Units)

@@ -41,11 +41,11 @@ func (c *TicketSet) apply(t *tx) error {
 	old, known := t.s.Tickets[c.Ticket]
 	switch {
 	case c.Ticket == "":
-		return reject(Refused, "the ticket's name is missing")
+		return reject(Invalid, "the ticket's name is missing")
 	case c.Forget && !known:
-		return noneSuch("ticket %q is not known", c.Ticket, keys(t.s.Tickets))
+		return noneSuch("", "ticket %q is not known", c.Ticket, keys(t.s.Tickets))
 	case !known && len(t.s.Tickets) >= MaxTickets:
-		return reject(Refused, "%d tickets are known already: forget some", MaxTickets)
+		return rejectFor(Refused, ReasonLimitReached, "%d tickets are known already: forget some", MaxTickets)
 	}
 	t.s.Tickets = maps.Clone(t.s.Tickets)
 	if c.Forget {

@@ -207,7 +207,7 @@ func (a *app) changedMeanwhile(ctx context.Context, c Cluster, since uint64, bas
 			text += fmt.Sprintf("\n  %s %s", change.Path, change.Kind)
 		}
 	}
-	return &api.Error{Code: api.CodeConflict, Text: text + "\nlook again: belayctl plan -f FILE"}
+	return &api.Error{Code: api.CodeConflict, Reason: string(state.ReasonDefinitionChanged), Text: text + "\nlook again: belayctl plan -f FILE"}
 }
 
 // isConflict reports whether somebody changed the definition in between.

@@ -86,7 +86,7 @@ func TestBadUsage(t *testing.T) {
 		{"constraint order haproxy then vpi", `did you mean "vip"?`},
 		{"constraint order vip then haproxy", "these orders wait for each other: start haproxy -> start vip -> start haproxy"},
 		{"property set no-quorum-policy=stopp", `"stopp" is not one of stop, freeze, ignore, demote, suicide (did you mean "stop"?)`},
-		{"node standby controller-9", `node "controller-9" is not a member: did you mean "controller-0"? [not_found]`},
+		{"node standby controller-9", `node "controller-9" is not a member: did you mean "controller-0"? [node_unknown]`},
 		{"ticket forget goe", `ticket "goe" is not known`},
 		{"resource move vip controler-1", `node "controler-1" is not a member: did you mean "controller-1"?`},
 		{"fence confirm controller-2", "say how you know that controller-2 is off: --reason TEXT"},

@@ -66,6 +66,9 @@ func codeOf(err error) string {
 	case len(problems) > 0:
 		return problems[0].Code
 	case errors.As(err, &wire):
+		if wire.Reason != "" {
+			return wire.Reason
+		}
 		return string(wire.Code)
 	case errors.Is(err, context.Canceled):
 		return string(codeInterrupted)

@@ -219,7 +219,7 @@ func (f *fakeCluster) Command(_ context.Context, command state.Command) (api.Com
 	f.state = next
 	var rejection *state.Rejection
 	if errors.As(result.Err, &rejection) {
-		return api.CommandAnswer{}, &api.Error{Code: api.Code(rejection.Code), Text: rejection.Text}
+		return api.CommandAnswer{}, api.FromRejection(rejection)
 	}
 	return api.CommandAnswer{Index: result.Index, Fence: result.Fence}, nil
 }

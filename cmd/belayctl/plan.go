@@ -42,7 +42,7 @@ func (a *app) foreseeFrom(current *state.State, command state.Command) (foreseen
 	if result.Err != nil {
 		var rejection *state.Rejection
 		if errors.As(result.Err, &rejection) {
-			return foreseen{}, &api.Error{Code: api.Code(rejection.Code), Text: rejection.Text}
+			return foreseen{}, api.FromRejection(rejection)
 		}
 		return foreseen{}, result.Err
 	}

@@ -339,7 +339,7 @@ func paramSchema(kind string, enum []string) object {
 type paramTree struct {
 	properties object
 	required   []string
-	any        object // of a "*"
+	any        object // of a "*": the tree below any name, or the value of any
 }
 
 func newParams() *paramTree { return &paramTree{properties: object{}} }
@@ -361,6 +361,10 @@ func (p *paramTree) add(name string, schema object, text, byDefault string, requ
 		inner = newParams()
 		p.properties[head] = inner
 	}
+	if rest == "*" { // any name, and a value
+		inner.any = object{"value": described(schema, keyRow{meaning: text})}
+		return
+	}
 	if below, more, starred := strings.Cut(rest, "*."); starred && below == "" {
 		if inner.any == nil {
 			inner.any = object{"tree": newParams()}
@@ -381,8 +385,10 @@ func (p *paramTree) schema(open bool) object {
 	}
 	// A dotted name may be written as one key in quotes.
 	schema := object{"type": "object", "properties": properties, "patternProperties": object{`\.`: object{}}, "additionalProperties": open}
-	if p.any != nil {
-		schema["additionalProperties"] = p.any["tree"].(*paramTree).schema(open)
+	if tree, is := p.any["tree"].(*paramTree); is {
+		schema["additionalProperties"] = tree.schema(open)
+	} else if value, is := p.any["value"]; is {
+		schema["additionalProperties"] = value
 	}
 	if len(p.required) > 0 {
 		schema["required"] = p.required
@@ -435,6 +441,10 @@ func TestDefinitionsFitTheirSchema(t *testing.T) {
 		if err := schema.Validate(tomlDocument(t, block[1])); err != nil {
 			t.Errorf("docs/definition.md: %v\n%s", err, block[1])
 		}
+	}
+	const environment = "[[resource]]\nid = \"api\"\nagent = \"process\"\nparams = { command = \"/bin/true\", env = { PORT = 80, TOKEN = \"secret://t\" } }\n"
+	if err := schema.Validate(tomlDocument(t, environment)); err != nil {
+		t.Errorf("any name in a table: %v", err)
 	}
 	for _, time := range []string{`"30s"`, `30`, `"30"`, `"1m30s"`, `"500ms"`, `"1.5h"`, `"2min"`, `"10sec"`, `"0s"`} {
 		if err := schema.Validate(tomlDocument(t, "[defaults.op]\ntimeout = "+time+"\n")); err != nil {

@@ -18,7 +18,7 @@ import (
 
 // codeTypes are the types whose constants are codes that users meet. Those of
 // package fencing become others before they are shown.
-var codeTypes = []string{"ProblemCode", "RejectionCode", "Code", "failureCode"}
+var codeTypes = []string{"ProblemCode", "RejectionCode", "RejectionReason", "Code", "failureCode"}
 
 // tellers are the methods whose first argument is a code, by their packages.
 var tellers = map[string][]string{"policy": {"warn", "warnOrder"}, "doctor": {"find"}}
