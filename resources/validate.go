@@ -121,7 +121,7 @@ func (v *validator) id(path, key, id string) {
 	switch {
 	case id == "":
 		v.add(ProblemMissing, path, "", "%s is missing", key)
-	case !validName(id):
+	case !ValidName(id):
 		v.add(ProblemInvalid, path+"."+key, "use letters, digits, '-', '_' and '.', at most 128, beginning with a letter or a digit",
 			"%s %q is not a usable name", key, id)
 	case repeated(path):
@@ -129,9 +129,10 @@ func (v *validator) id(path, key, id string) {
 	}
 }
 
-// validName reports whether the text can name something in paths, instance ids
-// and on command lines.
-func validName(name string) bool {
+// ValidName reports whether the text can name something in paths, instance ids
+// and on command lines: letters, digits, '-', '_' and '.', at most 128, beginning
+// with a letter, a digit or '_'.
+func ValidName(name string) bool {
 	if name == "" || len(name) > 128 {
 		return false
 	}
@@ -172,7 +173,7 @@ func (v *validator) spans(path string, spans map[string]Duration) {
 }
 
 func (v *validator) cluster() {
-	if v.def.Name != "" && !validName(v.def.Name) {
+	if v.def.Name != "" && !ValidName(v.def.Name) {
 		v.id("cluster", "name", v.def.Name)
 	}
 	const path = "cluster.properties"

@@ -173,7 +173,7 @@ func (v *validator) guest(path string, m Meta) {
 		return
 	}
 	at := path + ".meta.remote_node"
-	if !validName(string(m.RemoteNode)) {
+	if !ValidName(string(m.RemoteNode)) {
 		v.add(ProblemInvalid, at, "", "%q is not a usable name", m.RemoteNode)
 	}
 	if _, taken := v.def.Node(m.RemoteNode); taken {

@@ -124,7 +124,7 @@ func (v *validator) paramHint(name string, info AgentInfo) string {
 func (v *validator) checkParam(spec ParamInfo, value string) (text, hint string) {
 	if name, isSecret := strings.CutPrefix(value, SecretPrefix); isSecret {
 		switch {
-		case !validName(name):
+		case !ValidName(name):
 			return "a secret reference is " + SecretPrefix + "NAME", ""
 		case !spec.Secret && spec.Kind != ParamString:
 			return "must be a plain " + string(spec.Kind) + ", not a secret", ""

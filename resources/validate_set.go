@@ -136,7 +136,7 @@ func (v *validator) tickets() {
 		switch {
 		case t.Ticket == "":
 			v.add(ProblemMissing, at, "", "ticket is missing")
-		case !validName(string(t.Ticket)):
+		case !ValidName(string(t.Ticket)):
 			v.add(ProblemInvalid, at+".ticket", "use letters, digits, '-', '_' and '.'", "ticket %q is not a usable name", t.Ticket)
 		}
 		oneOf(v, at+".loss_policy", t.LossPolicy, LossPolicies...)

@@ -100,6 +100,11 @@ func TestBadUsage(t *testing.T) {
 		{"completion tcsh", `no shell is called "tcsh": there are bash, fish, zsh`},
 		{"apply", "write: belayctl apply -f FILE"},
 		{"apply -f missing.toml", "open missing.toml: no such file or directory"},
+		{"cluster init --name a/b --address 192.0.2.1", `--name "a/b": use letters`},
+		{"cluster init --name x --address 192.0.2.1 --node a/b", `name "a/b"`},
+		{"cluster init --name x --address 192.0.2.1:0", "the port is a number from 1 to 65534"},
+		{"cluster init --name x --address http://controller-0", "write an IP address or a name"},
+		{"cluster join 0.0.0.0 --address 192.0.2.1 --token x", `address "0.0.0.0": other hosts cannot dial it`},
 		{"cluster init --name x", "say what other members dial: --address ADDRESS"},
 	}
 	for _, c := range cases {

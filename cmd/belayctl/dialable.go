@@ -23,13 +23,15 @@ func dialable(address string) (string, error) {
 	if err != nil {
 		host, port = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"), defaultPort
 	}
-	if number, err := strconv.Atoi(port); err != nil || number < 1 || number > lastPort {
-		return "", usage("address %q: the port is a number from 1 to %d (gossip takes the next one)", address, lastPort)
-	}
+	number, portErr := strconv.Atoi(port)
 	ip, err := netip.ParseAddr(host)
+	// Digits and dots that are no address are no name either.
+	isName := security.CheckName(host) == nil && strings.Trim(host, "0123456789.") != ""
 	switch {
-	case err != nil && (security.CheckName(host) != nil || strings.Trim(host, "0123456789.") == ""):
+	case strings.Contains(address, "/"), err != nil && !isName:
 		return "", usage("address %q: write an IP address or a name, with :PORT if not %s", address, defaultPort)
+	case portErr != nil || number < 1 || number > lastPort:
+		return "", usage("address %q: the port is a number from 1 to %d (gossip takes the next one)", address, lastPort)
 	case err == nil && (ip.IsUnspecified() || ip.IsMulticast() || ip.Zone() != "" || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255})):
 		return "", usage("address %q: other hosts cannot dial it", address)
 	}

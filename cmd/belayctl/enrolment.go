@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/security"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -33,11 +33,17 @@ func (f *hostFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.config, "config", "/etc/belay/belayd.toml", "the daemon's settings, which are written")
 }
 
+// enrollment checks what the host says of itself: a name that no certificate can
+// hold, or an address that nobody can dial, would come out when others join.
 func (f *hostFlags) enrollment() (Enrollment, error) {
 	if f.address == "" {
 		return Enrollment{}, usage("say what other members dial: --address ADDRESS")
 	}
-	e := Enrollment{Node: resources.NodeName(f.node), Address: withPort(f.address), DataDir: f.dataDir, ConfigFile: f.config}
+	address, err := dialable(f.address)
+	if err != nil {
+		return Enrollment{}, err
+	}
+	e := Enrollment{Node: resources.NodeName(f.node), Address: address, DataDir: f.dataDir, ConfigFile: f.config}
 	if e.Node == "" {
 		name, err := os.Hostname()
 		if err != nil {
@@ -45,14 +51,10 @@ func (f *hostFlags) enrollment() (Enrollment, error) {
 		}
 		e.Node = resources.NodeName(name)
 	}
-	return e, nil
-}
-
-func withPort(address string) string {
-	if _, _, err := net.SplitHostPort(address); err == nil {
-		return address
+	if err := security.CheckName(string(e.Node)); err != nil {
+		return e, usage("this host's %v: write --node NAME", err)
 	}
-	return net.JoinHostPort(address, "7450")
+	return e, nil
 }
 
 func (a *app) clusterInitCommand() *cobra.Command {
@@ -68,6 +70,9 @@ func (a *app) clusterInitCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if name == "" {
 			return usage("give the cluster a name: --name NAME")
+		}
+		if !resources.ValidName(name) {
+			return usage("--name %q: use letters, digits, '-', '_' and '.', at most 128, beginning with a letter or a digit", name)
 		}
 		e, err := host.enrollment()
 		if err != nil {
@@ -100,12 +105,16 @@ func (a *app) clusterJoinCommand() *cobra.Command {
 			return err
 		}
 		e.Witness = witness
+		peer, err := dialable(args[0])
+		if err != nil {
+			return err
+		}
 		if token == "" {
 			if token, err = a.readToken(tokenFile); err != nil {
 				return err
 			}
 		}
-		return a.enroll(e, func(en Enroller) error { return en.Join(cmd.Context(), e, withPort(args[0]), token) })
+		return a.enroll(e, func(en Enroller) error { return en.Join(cmd.Context(), e, peer, token) })
 	}
 	return cmd
 }
