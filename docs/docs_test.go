@@ -33,8 +33,13 @@ var sections = []struct {
 	drop   []string          // JSON names that are no keys here
 	more   []string          // keys that the type does not have
 }{
-	{"[cluster]", "[cluster]\n%s", nil, nil, nil, []string{"name", "properties"}},
+	{"[cluster]", "[cluster]\n%s", nil, nil, nil, []string{"name", "properties", "when"}},
 	{"[cluster.properties]", "[cluster.properties]\n%s", resources.Properties{}, nil, nil, nil},
+	{"[[cluster.when]]", "[[cluster.when]]\n%s", nil, nil, nil, []string{"rule", "properties"}},
+	{"[cluster.when.properties]", "[[cluster.when]]\n[cluster.when.properties]\n%s", resources.PropertiesWhen{}, nil, []string{"rule"}, nil},
+	{"[[node.when]]", "[[node]]\n[[node.when]]\n%s", resources.NodeWhen{}, nil, nil, nil},
+	{"[[resource.when]]", "[[resource]]\n[[resource.when]]\n%s", resources.When{}, map[string]string{"ops": "op"}, nil, nil},
+	{"[[defaults.when]]", "[[defaults.when]]\n%s", resources.DefaultsWhen{}, nil, nil, nil},
 	{"[[node]]", "[[node]]\n%s", resources.Node{}, nil, nil, nil},
 	{"[[fence]]", "[[fence]]\n%s", resources.FenceDevice{}, nil, nil, nil},
 	{"[[resource]]", "[[resource]]\n%s", resources.Resource{}, map[string]string{"ops": "op"}, nil, nil},

@@ -5,8 +5,10 @@ import "maps"
 // Definition is the whole desired cluster, as an operator writes it. A value
 // that has been handed to another package is never changed: Clone first.
 type Definition struct {
-	Name        string        `json:"name"`
-	Properties  Properties    `json:"properties,omitzero"`
+	Name       string     `json:"name"`
+	Properties Properties `json:"properties,omitzero"`
+	// Cluster holds settings that hold by a rule.
+	Cluster     ClusterRules  `json:"cluster,omitzero"`
 	Nodes       []Node        `json:"nodes,omitempty"`
 	Fences      []FenceDevice `json:"fences,omitempty"`
 	Defaults    Defaults      `json:"defaults,omitzero"`
@@ -32,6 +34,7 @@ type Node struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 	// Utilization is what the node has of what resources use.
 	Utilization Utilization `json:"utilization,omitempty"`
+	When        []NodeWhen  `json:"when,omitempty"`
 }
 
 // NodeKind is what a node is to the cluster.
@@ -69,6 +72,9 @@ type FenceDevice struct {
 	// UnsafeCycle switches the power off and on by one request and takes the
 	// device's word for it: nothing of that can be read back.
 	UnsafeCycle bool `json:"unsafe_cycle,omitempty"`
+	// LeaveOff leaves a node that the cluster has fenced off, also where fencing
+	// means a reboot: somebody switches it on.
+	LeaveOff bool `json:"leave_off,omitempty"`
 	// Provides is what else the device does: see ProvidesUnfencing.
 	Provides Provides `json:"provides,omitempty"`
 	// UnsafeCut takes a node that this device has cut off for a dead one, although
@@ -107,7 +113,8 @@ func (f *FenceDevice) ParamsFor(target NodeName, hostParam string) Params {
 type Defaults struct {
 	Resource Meta `json:"resource,omitzero"`
 	// Op holds Interval (monitors), Timeout and OnFail.
-	Op Operation `json:"op,omitzero"`
+	Op   Operation      `json:"op,omitzero"`
+	When []DefaultsWhen `json:"when,omitempty"`
 }
 
 // NoQuorumPolicy says what a member does that can reach no leader.
@@ -176,20 +183,22 @@ const HealthAttribute = "#health"
 
 // Properties are cluster-wide settings. Zero values and nil mean the default.
 type Properties struct {
-	NoQuorumPolicy      NoQuorumPolicy     `json:"no_quorum_policy,omitempty"`  // stop
-	SymmetricCluster    *bool              `json:"symmetric_cluster,omitempty"` // true
-	MaintenanceMode     bool               `json:"maintenance_mode,omitempty"`
-	StopAllResources    bool               `json:"stop_all_resources,omitempty"`
-	FencingEnabled      *bool              `json:"fencing_enabled,omitempty"`        // true
-	FencingAction       FencingAction      `json:"fencing_action,omitempty"`         // reboot
-	FencingTimeout      Duration           `json:"fencing_timeout,omitempty"`        // 60s for one attempt
-	StartFailureIsFatal *bool              `json:"start_failure_is_fatal,omitempty"` // true
-	PlacementStrategy   PlacementStrategy  `json:"placement_strategy,omitempty"`     // default
-	NodeHealthStrategy  NodeHealthStrategy `json:"node_health_strategy,omitempty"`   // none
-	NodeHealthBase      *Score             `json:"node_health_base,omitempty"`       // 0
-	NodeHealthGreen     *Score             `json:"node_health_green,omitempty"`      // 0
-	NodeHealthYellow    *Score             `json:"node_health_yellow,omitempty"`     // 0
-	NodeHealthRed       *Score             `json:"node_health_red,omitempty"`        // -INFINITY
+	NoQuorumPolicy      NoQuorumPolicy `json:"no_quorum_policy,omitempty"`  // stop
+	SymmetricCluster    *bool          `json:"symmetric_cluster,omitempty"` // true
+	MaintenanceMode     bool           `json:"maintenance_mode,omitempty"`
+	StopAllResources    bool           `json:"stop_all_resources,omitempty"`
+	FencingEnabled      *bool          `json:"fencing_enabled,omitempty"`        // true
+	FencingAction       FencingAction  `json:"fencing_action,omitempty"`         // reboot
+	FencingTimeout      Duration       `json:"fencing_timeout,omitempty"`        // 60s for one attempt
+	StartFailureIsFatal *bool          `json:"start_failure_is_fatal,omitempty"` // true
+	// StopRemovedResources false leaves what runs and is defined no more as it is.
+	StopRemovedResources *bool              `json:"stop_removed_resources,omitempty"` // true
+	PlacementStrategy    PlacementStrategy  `json:"placement_strategy,omitempty"`     // default
+	NodeHealthStrategy   NodeHealthStrategy `json:"node_health_strategy,omitempty"`   // none
+	NodeHealthBase       *Score             `json:"node_health_base,omitempty"`       // 0
+	NodeHealthGreen      *Score             `json:"node_health_green,omitempty"`      // 0
+	NodeHealthYellow     *Score             `json:"node_health_yellow,omitempty"`     // 0
+	NodeHealthRed        *Score             `json:"node_health_red,omitempty"`        // -INFINITY
 	// Lease is how long a member trusts its last word from the leader before
 	// it applies NoQuorumPolicy by itself.
 	Lease Duration `json:"lease,omitempty"` // 5s

@@ -103,6 +103,11 @@ func (d *Definition) UnfencedBy(name NodeName) []FenceDevice {
 	return slices.DeleteFunc(d.FencesOf(name), func(f FenceDevice) bool { return f.Provides != ProvidesUnfencing })
 }
 
+// LeavesOff reports whether one of the node's devices leaves it off.
+func (d *Definition) LeavesOff(name NodeName) bool {
+	return slices.ContainsFunc(d.FencesOf(name), func(f FenceDevice) bool { return f.LeaveOff })
+}
+
 // Cuts reports whether the device of that id cuts nodes off from something
 // instead of their power.
 func (d *Definition) Cuts(device string) bool {
@@ -118,7 +123,8 @@ func (d *Definition) Unfences() bool {
 		requires(&d.Defaults.Resource) ||
 		slices.ContainsFunc(d.Resources, func(r Resource) bool { return requires(&r.Meta) }) ||
 		slices.ContainsFunc(d.Groups, func(g Group) bool { return requires(&g.Meta) }) ||
-		slices.ContainsFunc(d.Bundles, func(b Bundle) bool { return requires(&b.Meta) })
+		slices.ContainsFunc(d.Bundles, func(b Bundle) bool { return requires(&b.Meta) }) ||
+		slices.ContainsFunc(d.whenMetas(), func(m Meta) bool { return requires(&m) })
 }
 
 // Fenced reports whether a fence device of that id is defined for the node.

@@ -1,5 +1,7 @@
 package resources
 
+import "reflect"
+
 // Op is what an agent can be asked to do. Words are Pacemaker's.
 type Op string
 
@@ -45,7 +47,8 @@ type Operation struct {
 	// Interval of a recurring monitor; 0 for everything else.
 	Interval Duration `json:"interval,omitempty"`
 	Timeout  Duration `json:"timeout,omitempty"`
-	// StartDelay of a monitor: how long after the start it begins at the earliest.
+	// StartDelay of a monitor: how long after the start it begins at the earliest. Of
+	// a start: how long it waits once it may begin, before its Timeout runs.
 	StartDelay Duration `json:"start_delay,omitempty"`
 	// Role limits a monitor to instances in that role; RoleUnknown means any that
 	// is active. One for RoleStopped looks where the resource does not run.
@@ -63,3 +66,6 @@ func (o Operation) IsZero() bool { return o.Only("") }
 func (o Operation) Only(name Op) bool {
 	return len(o.Params) == 0 && o.Name == name && o.Interval == 0 && o.Timeout == 0 && o.StartDelay == 0 && o.Role == RoleUnknown && o.OnFail == OnFailDefault && o.Enabled == nil
 }
+
+// Same reports whether two operations say the same.
+func (o Operation) Same(other Operation) bool { return reflect.DeepEqual(o, other) }

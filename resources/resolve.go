@@ -91,6 +91,10 @@ func (r *Resource) from(t *Resource) Resource {
 	merged.Params = under(r.Params, t.Params)
 	merged.Utilization = under(r.Utilization, t.Utilization)
 	merged.Meta = r.Meta.Over(t.Meta)
+	merged.When = append([]When(nil), r.When...)
+	for _, w := range t.When {
+		merged.When = append(merged.When, w.without(r))
+	}
 	merged.Ops = append([]Operation(nil), r.Ops...)
 	for _, op := range t.Ops {
 		if !r.hasOp(op) {

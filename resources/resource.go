@@ -22,6 +22,8 @@ type Resource struct {
 	Ops    []Operation `json:"ops,omitempty"`
 	// Utilization is what each copy uses of what nodes have.
 	Utilization Utilization `json:"utilization,omitempty"`
+	// When are values that hold by a rule: see On.
+	When []When `json:"when,omitempty"`
 	// Clone makes it run on several nodes; nil means a primitive.
 	Clone *Clone `json:"clone,omitempty"`
 }
@@ -32,7 +34,13 @@ type Group struct {
 	ID      ResourceID   `json:"id"`
 	Members []ResourceID `json:"members"`
 	Meta    Meta         `json:"meta,omitzero"`
-	Clone   *Clone       `json:"clone,omitempty"`
+	// When are values that hold by a rule, of Meta only.
+	When  []When `json:"when,omitempty"`
+	Clone *Clone `json:"clone,omitempty"`
+	// Ordered false: members start and stop without waiting for each other.
+	// Collocated false: each is placed by itself. nil means true.
+	Ordered    *bool `json:"ordered,omitempty"`
+	Collocated *bool `json:"collocated,omitempty"`
 }
 
 // Clone says how many copies of a resource or group run and where. Nil fields

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Rule is an expression over node attributes and dates. The zero Rule matches nothing.
+// Rule is an expression over node attributes, dates, agents and operations. The
+// zero Rule matches nothing.
 type Rule struct {
 	text string
 	expr ruleExpr
@@ -33,8 +34,11 @@ func (r Rule) Match(attributes map[string]string) bool { return r.MatchAt(attrib
 
 // MatchAt is Match at an instant, by which comparisons with dates are judged.
 func (r Rule) MatchAt(attributes map[string]string, now time.Time) bool {
-	return r.expr != nil && r.expr.match(ruleScene{attributes, now})
+	return r.MatchIn(Scene{Attributes: attributes, Now: now})
 }
+
+// MatchIn reports whether the rule holds in a scene.
+func (r Rule) MatchIn(at Scene) bool { return r.expr != nil && r.expr.match(at) }
 
 // String returns the rule as it was written.
 func (r Rule) String() string { return r.text }
@@ -47,20 +51,28 @@ func (r Rule) Attributes() []string {
 	return r.expr.names(nil)
 }
 
-// ruleScene is what a rule is judged by.
-type ruleScene struct {
-	attributes map[string]string
-	now        time.Time
+// Scene is what a rule is judged by. What is not given is unknown, and nothing that
+// a rule says of it holds.
+type Scene struct {
+	// Attributes are a node's own, and Pacemaker's "#uname" and the like.
+	Attributes map[string]string
+	Now        time.Time
+	// Agent of the resource whose values are asked for, Op and Interval of the
+	// operation, Params of the resource: see ParseRule.
+	Agent    string
+	Op       Op
+	Interval Duration
+	Params   Params
 }
 
 type ruleExpr interface {
-	match(ruleScene) bool
+	match(Scene) bool
 	names([]string) []string
 }
 
 type ruleAnd struct{ all []ruleExpr }
 
-func (e ruleAnd) match(at ruleScene) bool {
+func (e ruleAnd) match(at Scene) bool {
 	for _, part := range e.all {
 		if !part.match(at) {
 			return false
@@ -73,7 +85,7 @@ func (e ruleAnd) names(names []string) []string { return ruleNames(e.all, names)
 
 type ruleOr struct{ any []ruleExpr }
 
-func (e ruleOr) match(at ruleScene) bool {
+func (e ruleOr) match(at Scene) bool {
 	for _, part := range e.any {
 		if part.match(at) {
 			return true
@@ -93,13 +105,13 @@ func ruleNames(parts []ruleExpr, names []string) []string {
 
 type ruleNot struct{ inner ruleExpr }
 
-func (e ruleNot) match(at ruleScene) bool       { return !e.inner.match(at) }
+func (e ruleNot) match(at Scene) bool           { return !e.inner.match(at) }
 func (e ruleNot) names(names []string) []string { return e.inner.names(names) }
 
 type ruleDefined struct{ name string }
 
-func (e ruleDefined) match(at ruleScene) bool {
-	_, ok := at.attributes[e.name]
+func (e ruleDefined) match(at Scene) bool {
+	_, ok := at.Attributes[e.name]
 	return ok
 }
 
@@ -111,6 +123,8 @@ type ruleComparison struct {
 	op    ruleOp
 	kind  ruleType
 	value string
+	// param says that the value names the parameter that holds it.
+	param bool
 }
 
 type ruleOp string
@@ -130,7 +144,11 @@ type ruleType string
 
 func (e ruleComparison) names(names []string) []string { return append(names, e.name) }
 
-func (e ruleComparison) match(at ruleScene) bool {
-	actual, ok := at.attributes[e.name]
-	return CompareAttribute(actual, ok, e.value, true, string(e.op), string(e.kind))
+func (e ruleComparison) match(at Scene) bool {
+	actual, ok := at.Attributes[e.name]
+	value, known := e.value, true
+	if e.param {
+		value, known = at.Params[e.value]
+	}
+	return CompareAttribute(actual, ok, value, known, string(e.op), string(e.kind))
 }

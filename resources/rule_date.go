@@ -14,11 +14,11 @@ const dateWord = "date"
 func (e ruleDate) names(names []string) []string { return names }
 
 // match is false where the time is not known.
-func (e ruleDate) match(at ruleScene) bool {
-	if at.now.IsZero() {
+func (e ruleDate) match(at Scene) bool {
+	if at.Now.IsZero() {
 		return false
 	}
-	order := at.now.Compare(e.date)
+	order := at.Now.Compare(e.date)
 	switch e.op {
 	case ruleLt:
 		return order < 0
@@ -35,7 +35,7 @@ func (e ruleDate) match(at ruleScene) bool {
 // it does not now, or the reverse; zero if there is none.
 func (r Rule) Changes(now time.Time) time.Time {
 	var first time.Time
-	for _, date := range ruleDates(r.expr, now, nil) {
+	for _, date := range ruleDates(r.expr, now) {
 		if date.After(now) && (first.IsZero() || date.Before(first)) {
 			first = date
 		}
@@ -44,28 +44,28 @@ func (r Rule) Changes(now time.Time) time.Time {
 }
 
 // Timed reports whether the rule compares the time.
-func (r Rule) Timed() bool { return len(ruleDates(r.expr, time.Time{}, nil)) > 0 }
+func (r Rule) Timed() bool { return len(ruleDates(r.expr, time.Time{})) > 0 }
 
 // ruleDates lists instants at which parts of a rule may change.
-func ruleDates(e ruleExpr, now time.Time, dates []time.Time) []time.Time {
-	switch e := e.(type) {
-	case ruleDate:
-		// A date itself counts to what is before it as to what is after.
-		dates = append(dates, e.date.Add(time.Second))
-	case ruleSpec:
-		dates = append(dates, e.spec.changes(now))
-	case ruleNot:
-		dates = ruleDates(e.inner, now, dates)
-	case ruleAnd:
-		for _, part := range e.all {
-			dates = ruleDates(part, now, dates)
+func ruleDates(e ruleExpr, now time.Time) []time.Time {
+	var dates []time.Time
+	visitRule(e, func(e ruleExpr) {
+		switch e := e.(type) {
+		case ruleDate:
+			dates = append(dates, e.turns())
+		case ruleSpec:
+			dates = append(dates, e.spec.changes(now))
 		}
-	case ruleOr:
-		for _, part := range e.any {
-			dates = ruleDates(part, now, dates)
-		}
-	}
+	})
 	return dates
+}
+
+// turns returns the first instant at which the comparison is what it then stays.
+func (e ruleDate) turns() time.Time {
+	if e.op == ruleLt || e.op == ruleGte {
+		return e.date
+	}
+	return e.date.Add(time.Nanosecond)
 }
 
 // parseRuleDate reads a date, in UTC where it names no zone.

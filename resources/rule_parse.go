@@ -16,15 +16,19 @@ const (
 //	rule       = and { ("||" | "or") and }
 //	and        = unary { ("&&" | "and") unary }
 //	unary      = ("!" | "not") unary | "(" rule ")" | "defined" NAME | "not_defined" NAME | comparison
-//	comparison = NAME ("==" | "!=" | "<" | "<=" | ">" | ">=" | "eq" | "ne" | "lt" | "lte" | "gt" | "gte") [TYPE] VALUE
+//	comparison = NAME ("==" | "!=" | "<" | "<=" | ">" | ">=" | "eq" | "ne" | "lt" | "lte" | "gt" | "gte") [TYPE] ["param"] VALUE
 //	           | "date" "in" SPEC
+//	           | "agent" "in" PATTERN
+//	           | "op" "in" OPERATION
 //	           | "date" ("<" | "<=" | ">" | ">=" | "lt" | "lte" | "gt" | "gte") DATE
 //	TYPE       = "string" | "integer" | "number" | "version"
 //
 // Names and values are bare words or strings in single or double quotes; in
 // double quotes a backslash keeps the next character. A DATE is as in RFC 3339,
 // in UTC where it names no zone; the clock may be left out. A SPEC is text such as
-// "hours=9-16 weekdays=1-5", in UTC. Errors are *RuleError.
+// "hours=9-16 weekdays=1-5", in UTC. A PATTERN is a shell pattern for agents, an
+// OPERATION a name with or without an interval, "monitor/10s". After "param" the
+// value is that of the resource's parameter of that name. Errors are *RuleError.
 func ParseRule(text string) (Rule, error) {
 	if len(text) > maxRuleText {
 		return Rule{}, &RuleError{maxRuleText, fmt.Sprintf("longer than %d bytes", maxRuleText)}
@@ -249,13 +253,10 @@ var ruleOps = map[string]ruleOp{
 
 func (p *ruleParser) comparison(name ruleToken) (ruleExpr, error) {
 	opToken := p.next()
-	if name.kind == ruleWord && name.text == dateWord && opToken.is("in") {
-		value := p.next()
-		spec, err := parseDateSpec(value.text)
-		if err != nil {
-			return nil, &RuleError{value.column, err.Error()}
+	if name.kind == ruleWord && opToken.is("in") {
+		if expr, is, err := p.within(name.text); is {
+			return expr, err
 		}
-		return ruleSpec{spec}, nil
 	}
 	op, ok := ruleOps[strings.ToLower(opToken.text)]
 	if !ok || opToken.kind == ruleQuoted {
@@ -267,6 +268,10 @@ func (p *ruleParser) comparison(name ruleToken) (ruleExpr, error) {
 		(ahead.kind == ruleQuoted || ahead.kind == ruleWord && !ahead.is("and", "or")) {
 		kind, value = ruleType(strings.ToLower(value.text)), p.next()
 	}
+	param := false
+	if ahead := p.peek(); value.is("param") && (ahead.kind == ruleQuoted || ahead.kind == ruleWord && !ahead.is("and", "or")) {
+		param, value = true, p.next()
+	}
 	if value.kind != ruleWord && value.kind != ruleQuoted {
 		return nil, &RuleError{value.column, fmt.Sprintf("unexpected %s: %s needs a value", value, opToken.text)}
 	}
@@ -277,5 +282,5 @@ func (p *ruleParser) comparison(name ruleToken) (ruleExpr, error) {
 		}
 		return ruleDate{op: op, date: date}, nil
 	}
-	return ruleComparison{name: name.text, op: op, kind: kind, value: value.text}, nil
+	return ruleComparison{name: name.text, op: op, kind: kind, value: value.text, param: param}, nil
 }

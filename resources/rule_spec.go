@@ -12,8 +12,8 @@ type ruleSpec struct{ spec DateSpec }
 func (e ruleSpec) names(names []string) []string { return names }
 
 // match is false where the time is not known.
-func (e ruleSpec) match(at ruleScene) bool {
-	return !at.now.IsZero() && e.spec.Holds(at.now.UTC())
+func (e ruleSpec) match(at Scene) bool {
+	return !at.Now.IsZero() && e.spec.Holds(at.Now.UTC())
 }
 
 // fields are the names of a specification's ranges.

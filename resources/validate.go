@@ -190,6 +190,7 @@ func (v *validator) cluster() {
 		"fence_quarantine":       Or(p.FenceQuarantine, 0),
 		"fence_check_interval":   Or(p.FenceCheckInterval, 0),
 	})
+	v.propertyWhens()
 }
 
 // NoQuorumPolicies lists every policy that a definition may name.
@@ -204,17 +205,23 @@ func (v *validator) nodes() {
 	for _, n := range v.def.Nodes {
 		path := paths.Next("node", string(n.Name))
 		v.id(path, "name", string(n.Name))
-		for _, name := range sortedKeys(n.Attributes) {
-			if name == "" || strings.HasPrefix(name, "#") && !strings.HasPrefix(name, HealthAttribute) || strings.ContainsAny(name, " \t\r\n") {
-				v.add(ProblemInvalid, path+".attributes."+name, "", "%q cannot name an attribute", name)
-			}
-		}
+		v.attributes(path, n.Attributes)
 		v.utilization(path, n.Utilization)
+		v.nodeWhens(path, &n)
 		oneOf(v, path+".kind", n.Kind, NodeMember, NodeRemote)
 		if n.Address == "" {
 			continue
 		}
 		v.nodeAddress(path+".address", n, owner)
+	}
+}
+
+// attributes reports names that no attribute can have.
+func (v *validator) attributes(path string, attributes map[string]string) {
+	for _, name := range sortedKeys(attributes) {
+		if name == "" || strings.HasPrefix(name, "#") && !strings.HasPrefix(name, HealthAttribute) || strings.ContainsAny(name, " \t\r\n") {
+			v.add(ProblemInvalid, path+".attributes."+name, "", "%q cannot name an attribute", name)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 )
 
 // uniqueID reports a constraint's id that is unusable or taken. Ids that were
@@ -115,7 +116,7 @@ func (v *validator) locations() {
 		case l.Node != "":
 			v.nodeRef(at+".node", l.Node)
 		case l.Rule != "":
-			v.rule(at+".rule", l.Rule)
+			v.locationRule(at+".rule", l.Rule)
 		default:
 			v.add(ProblemMissing, at, "", "node or rule is missing")
 		}
@@ -127,6 +128,14 @@ func (v *validator) locations() {
 			v.add(ProblemConflict, at+".score", "", "give score or score_attribute, not both")
 		}
 		oneOf(v, at+".resource_discovery", l.Discovery, DiscoveryAlways, DiscoveryNever, DiscoveryExclusive)
+	}
+}
+
+// locationRule checks the rule of a location.
+func (v *validator) locationRule(at, text string) {
+	v.rule(at, text)
+	if rule, err := ParseRule(text); err == nil && (rule.Asks().Agent || rule.Asks().Op) {
+		v.add(ProblemConflict, at, `write resources = { agent = "systemd:*" } for an agent`, "a location's rule is about nodes, neither about agents nor about operations")
 	}
 }
 
@@ -164,7 +173,7 @@ func (v *validator) rule(at, text string) {
 		}
 	}
 	for _, name := range rule.Attributes() {
-		if declared[name] {
+		if declared[name] || strings.HasPrefix(name, "#") {
 			continue
 		}
 		for _, known := range sortedKeys(declared) {

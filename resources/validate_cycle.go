@@ -122,6 +122,11 @@ func (v *validator) groupSteps(g *orderGraph, group Group) {
 		}
 		last := v.begins(group.ID, op)
 		for _, m := range members {
+			if !Or(group.Ordered, true) { // none waits for another
+				g.add(v.begins(group.ID, op), v.begins(m, op), "")
+				g.add(v.begins(m, op), v.ends(group.ID, op), "")
+				continue
+			}
 			g.add(last, v.begins(m, op), "")
 			last = v.begins(m, op)
 		}

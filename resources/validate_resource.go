@@ -12,8 +12,12 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 func (v *validator) defaults() {
 	v.meta("defaults.resource", v.def.Defaults.Resource)
 	v.noGuest("defaults.resource", v.def.Defaults.Resource)
-	const path = "defaults.op"
-	op := v.def.Defaults.Op
+	v.defaultOp("defaults.op", v.def.Defaults.Op)
+	v.defaultsWhens()
+}
+
+// defaultOp checks defaults of operations.
+func (v *validator) defaultOp(path string, op Operation) {
 	if op.Name != "" {
 		v.add(ProblemInvalid, path+".name", "", "defaults hold for every operation and name none")
 	}
@@ -74,6 +78,7 @@ func (v *validator) resources() {
 			promotable = Or(b.PromotedMax, 0) > 0
 		}
 		v.operations(path, r, info, known, promotable)
+		v.whens(path, &v.def.Resources[i], r.Ops, info, known)
 	}
 }
 
@@ -206,8 +211,8 @@ func (v *validator) oneShot(path string, op Operation, count int) {
 	if op.Role != RoleUnknown {
 		v.add(ProblemInvalid, path+".role", "", "only a monitor has a role")
 	}
-	if op.StartDelay != 0 {
-		v.add(ProblemInvalid, path+".start_delay", "", "only a monitor has a delay")
+	if op.StartDelay != 0 && op.Name != OpStart {
+		v.add(ProblemInvalid, path+".start_delay", "", "only a start and a monitor have a delay")
 	}
 	if count > 1 {
 		v.add(ProblemDuplicate, path, "", "the operation %s is there already", op.Name)
@@ -258,6 +263,7 @@ func (v *validator) groups() {
 			v.add(ProblemDuplicate, path+".id", "", "%q is a resource already", g.ID)
 		}
 		v.meta(path+".meta", g.Meta)
+		v.groupWhens(path, &g)
 		v.noGuest(path+".meta", g.Meta)
 		v.clone(path, g.Clone)
 		if len(g.Members) == 0 {

@@ -104,9 +104,10 @@ func (v *validator) templates() {
 		if v.exists(t.ID) || slices.ContainsFunc(v.def.Tags, func(tag Tag) bool { return tag.ID == t.ID }) {
 			v.add(ProblemDuplicate, at+".id", "", "%q is a resource, a group or a tag already", t.ID)
 		}
-		v.agent(at, t)
+		info, known := v.agent(at, t)
 		v.meta(at+".meta", t.Meta)
 		v.utilization(at, t.Utilization)
+		v.whens(at, t, t.Ops, info, known)
 	}
 }
 

@@ -26,7 +26,7 @@ func (v *validator) directContradictions() {
 		flipped := Colocation{Resource: c.With, Role: c.WithRole, With: c.Resource, WithRole: c.Role, NodeAttribute: c.NodeAttribute}
 		for _, apart := range []Colocation{c, flipped} {
 			for _, other := range together[[2]ResourceID{apart.Resource, apart.With}] {
-				if excludes(apart, other) {
+				if v.excludes(apart, other) {
 					v.add(ProblemConflict, at, "", "%q must never be with %q, but %q demands it", c.Resource, c.With, other.ID)
 				}
 			}
@@ -35,10 +35,12 @@ func (v *validator) directContradictions() {
 }
 
 // excludes reports whether apart forbids what together demands.
-func excludes(apart, together Colocation) bool {
-	covers := func(wide, narrow Role) bool { return wide == RoleUnknown || wide == RoleStarted || wide == narrow }
+func (v *validator) excludes(apart, together Colocation) bool {
+	covers := func(id ResourceID, wide, narrow Role) bool {
+		return wide == RoleUnknown || wide == narrow || wide == RoleStarted && !v.promotable(id)
+	}
 	attribute := apart.NodeAttribute == together.NodeAttribute || together.NodeAttribute == ""
-	return attribute && covers(apart.Role, together.Role) && covers(apart.WithRole, together.WithRole)
+	return attribute && covers(apart.Resource, apart.Role, together.Role) && covers(apart.With, apart.WithRole, together.WithRole)
 }
 
 // indirectContradictions joins everything that runs once and must share a
@@ -57,6 +59,9 @@ func (v *validator) indirectContradictions() {
 	join := func(a, b ResourceID) { parent[root(a)] = root(b) }
 	direct := map[[2]ResourceID]bool{}
 	for _, g := range v.def.Groups {
+		if !Or(g.Collocated, true) {
+			continue
+		}
 		for _, m := range g.Members {
 			if v.single(g.ID) && v.single(m) {
 				join(m, g.ID)

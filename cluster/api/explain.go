@@ -28,6 +28,8 @@ type Explanation struct {
 	Actual []InstanceStatus       `json:"actual"`
 	// Advice is what the agent decided about promotion, and why.
 	Advice []string `json:"advice,omitempty"`
+	// Rules are the values that it has by rules of the definition now.
+	Rules []RuleValue `json:"rules,omitempty"`
 	// Nodes say what each node is to it.
 	Nodes []NodeExplanation `json:"nodes"`
 	// Actions are those that are still to be done to it.
@@ -98,6 +100,7 @@ func Explain(s *state.State, now time.Time, plan *transition.Transition, progres
 			e.explainNode(s.Nodes[name])
 		}
 	}
+	e.rules(node)
 	e.remedies()
 	e.x.Wanted, e.x.Actual, e.x.Nodes = orNone(e.x.Wanted), orNone(e.x.Actual), orNone(e.x.Nodes)
 	e.x.Actions, e.x.Problems, e.x.Changes = orNone(e.x.Actions), orNone(e.x.Problems), orNone(e.x.Changes)

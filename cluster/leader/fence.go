@@ -39,14 +39,22 @@ func (c *Core) requestFencing(action transition.Action) {
 	if _, open := c.s.Fencing[action.Node]; open || action.Kind != transition.KindFence {
 		return
 	}
+	c.propose(&state.FenceRequested{Node: action.Node, Action: c.fencingAction(action), Reason: action.Reason})
+}
+
+// fencingAction is how a node is fenced: as the definition says, unless one of its
+// devices leaves it off, or it was fenced too often.
+func (c *Core) fencingAction(action transition.Action) resources.FencingAction {
 	how := c.s.Definition.Properties.FencingAction
-	if how == "" {
-		how = resources.FencingReboot
+	switch {
+	case action.Hold:
+		return resources.FencingHold
+	case c.s.Definition.LeavesOff(action.Node):
+		return resources.FencingOff
+	case how == "":
+		return resources.FencingReboot
 	}
-	if action.Hold {
-		how = resources.FencingHold
-	}
-	c.propose(&state.FenceRequested{Node: action.Node, Action: how, Reason: action.Reason})
+	return how
 }
 
 // Executor chooses who switches the power: the leader first, then each other

@@ -71,6 +71,10 @@ func (e *Executor) perform(ctx context.Context, t member.Task) {
 			agent = noticed{agent, view.Notification(t.State, op.Notice)}
 		}
 	}
+	if wait := startDelay(t.State, e.config.Core.Self, t); wait > 0 && !e.delay(ctx, t, wait) {
+		e.ended(t, member.Conclude(t.Op, t.Timeout, agents.Result{Reason: "canceled in its start_delay"}, cutOf(ctx)), "", true)
+		return
+	}
 	result, returned := e.call(ctx, t, agent, request, told)
 	if t.Kind == member.KindOrder || t.Kind == member.KindPolicy {
 		id := resources.ActionID("")

@@ -84,6 +84,9 @@ func (c *Core) monitor() {
 		return
 	}
 	m.until = c.horizon()
+	if next := c.s.Definition.Changes(c.now); !next.IsZero() {
+		c.bring(&m.until, next) // rules say how monitors are, too
+	}
 	wanted := map[monitorKey]bool{}
 	for _, t := range c.monitorTasks() {
 		wanted[t.key] = true
@@ -213,7 +216,7 @@ func (c *Core) monitorTasks() []monitorTask {
 // agent's.
 func (c *Core) operations(i *state.Instance) []resources.Operation {
 	resource := i.Config // nil of what is stopped
-	if defined, found := c.s.Definition.Effective(i.ID.Resource()); found {
+	if defined, found := c.s.ResourceOn(c.config.Self, i.ID.Resource(), c.now); found {
 		resource = defined
 	}
 	if resource == nil {
@@ -238,8 +241,10 @@ func (c *Core) operations(i *state.Instance) []resources.Operation {
 		operations = append(operations, running...)
 	}
 	for n := range operations {
-		fill(&operations[n].Interval, resources.Duration(spec.MonitorInterval), resources.Duration(10*time.Second))
-		fill(&operations[n].Timeout, c.s.Definition.Defaults.Op.Timeout, resources.Duration(spec.Timeouts[resources.OpMonitor]), resources.Duration(20*time.Second))
+		o := &operations[n]
+		byDefault := c.s.Definition.OpDefaults(resource.Agent, resources.OpMonitor, o.Interval, c.now)
+		fill(&o.Interval, resources.Duration(spec.MonitorInterval), resources.Duration(10*time.Second))
+		fill(&o.Timeout, byDefault.Timeout, resources.Duration(spec.Timeouts[resources.OpMonitor]), resources.Duration(20*time.Second))
 	}
 	return operations
 }

@@ -197,7 +197,7 @@ func (p *planner) addStep(k int, op resources.Op, last int32) int32 {
 		a.Key += " again" // the first is in flight, and no longer what is wanted
 	}
 	if op == resources.OpStart || op == resources.OpReload || op == resources.OpMigrateFrom {
-		a.Digest = p.digest(q)
+		a.Digest = p.digestOn(q, i.node)
 	}
 	at := int32(p.addAction(a))
 	i.acts[slotOf(op)] = at
@@ -263,5 +263,5 @@ func (p *planner) timeout(q *prim, op resources.Op) resources.Duration {
 	if agent == 0 && op == resources.OpProbe {
 		agent = q.facts.Timeouts[resources.OpMonitor]
 	}
-	return cmp.Or(p.def.Defaults.Op.Timeout, resources.Duration(agent), resources.Duration(DefaultTimeout))
+	return cmp.Or(p.def.OpDefaults(q.res.Agent, op, 0, p.now).Timeout, resources.Duration(agent), resources.Duration(DefaultTimeout))
 }

@@ -199,16 +199,27 @@ func (p *planner) apart() {
 	}
 }
 
-// leaveFirst orders the end of a's role before the beginning of b's.
+// leaveFirst orders the end of a's role before the beginning of b's. What is not
+// promoted, where that is the role, also ends by a promotion and begins by a demotion.
 func (p *planner) leaveFirst(aRole resources.Role, a *inst, bRole resources.Role, b *inst) {
-	before, after := a.acts[actStop], b.acts[actStart]
-	if aRole == resources.RolePromoted {
-		before = p.lowering(a)
+	ends, begins := []int32{a.acts[actStop]}, []int32{b.acts[actStart]}
+	switch {
+	case aRole == resources.RolePromoted:
+		ends[0] = p.lowering(a)
+	case aRole == resources.RoleStarted && p.units[p.prims[a.prim].unit].promotable:
+		ends = append(ends, a.acts[actPromote])
 	}
-	if bRole == resources.RolePromoted {
-		after = b.acts[actPromote]
+	switch {
+	case bRole == resources.RolePromoted:
+		begins[0] = b.acts[actPromote]
+	case bRole == resources.RoleStarted && p.units[p.prims[b.prim].unit].promotable:
+		begins = append(begins, b.acts[actDemote])
 	}
-	p.edge(before, after, false)
+	for _, before := range ends {
+		for _, after := range begins {
+			p.edge(before, after, false)
+		}
+	}
 }
 
 // breakLoops adds the optional edges that make no loop, and holds back what

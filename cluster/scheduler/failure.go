@@ -131,10 +131,22 @@ func (p *planner) onFail(q *prim, op resources.Op, role resources.Role) resource
 		}
 	}
 	if chosen == "" {
-		chosen = p.def.Defaults.Op.OnFail
+		chosen = p.defaultOnFail(q, op, role)
 	}
 	if chosen == "" && op != resources.OpStop {
 		chosen = resources.OnFailRestart
+	}
+	return chosen
+}
+
+// defaultOnFail is what the defaults say; by rules, they may do so of one of several
+// monitors only.
+func (p *planner) defaultOnFail(q *prim, op resources.Op, role resources.Role) resources.OnFail {
+	chosen := p.def.OpDefaults(q.res.Agent, op, 0, p.now).OnFail
+	for _, o := range q.res.Ops {
+		if given := p.def.OpDefaults(q.res.Agent, op, o.Interval, p.now).OnFail; o.Name == op && given != "" && (chosen == "" || o.Role == role) {
+			chosen = given
+		}
 	}
 	return chosen
 }

@@ -13,21 +13,26 @@ func (p *planner) unpackLocations() {
 	exclusive := map[int][]bool{} // by primitive: the nodes that an exclusive location names
 	for i := range p.def.Locations {
 		l := &p.def.Locations[i]
-		matched, ok := p.locationNodes(l)
+		located := p.located(l)
+		if asksParams(l) {
+			for _, id := range located { // the rule holds for each by itself
+				if matched, ok := p.locationNodes(l, resources.ResourceID(id)); ok {
+					p.locate(l, []string{id}, matched, exclusive)
+				}
+			}
+			continue
+		}
+		matched, ok := p.locationNodes(l, "")
 		if !ok {
 			continue
 		}
-		located := p.located(l)
 		if _, inner := p.inner[l.Node]; inner { // the engine knows it by name only
 			p.locations = append(p.locations, policy.LocationConfig{
 				ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Node: string(l.Node), Score: l.Score.String(), Role: policyRole(l.Role),
 			})
 			continue
 		}
-		p.locations = append(p.locations, policy.LocationConfig{
-			ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Rules: p.locationScores(l, matched),
-		})
-		p.discover(l, located, matched, exclusive)
+		p.locate(l, located, matched, exclusive)
 	}
 	for qi := range p.prims {
 		named, found := exclusive[qi]
@@ -41,6 +46,24 @@ func (p *planner) unpackLocations() {
 		}
 	}
 	p.unpackMoves()
+}
+
+// locate places what a location is about by the nodes that it matches.
+func (p *planner) locate(l *resources.Location, located []string, matched []bool, exclusive map[int][]bool) {
+	p.locations = append(p.locations, policy.LocationConfig{
+		ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Rules: p.locationScores(l, matched),
+	})
+	p.discover(l, located, matched, exclusive)
+}
+
+// asksParams reports whether a location's rule compares with parameters of what it
+// places.
+func asksParams(l *resources.Location) bool {
+	if l.Rule == "" {
+		return false
+	}
+	rule, err := resources.ParseRule(l.Rule)
+	return err == nil && rule.Asks().Params
 }
 
 // locationScores says how much the matched nodes are worth: all the same, or each
@@ -87,7 +110,9 @@ func (p *planner) located(l *resources.Location) []string {
 	return all
 }
 
-func (p *planner) locationNodes(l *resources.Location) ([]bool, bool) {
+// locationNodes returns the nodes that a location matches for a resource, which its
+// rule may ask for parameters: those of a group are none.
+func (p *planner) locationNodes(l *resources.Location, id resources.ResourceID) ([]bool, bool) {
 	matched := make([]bool, len(p.nodes))
 	if l.Rule == "" {
 		n, found := p.byNode[l.Node]
@@ -105,7 +130,11 @@ func (p *planner) locationNodes(l *resources.Location) ([]bool, bool) {
 		return nil, false
 	}
 	for n := range p.nodes {
-		matched[n] = rule.MatchAt(p.nodes[n].attrs, p.now)
+		at := resources.Scene{Attributes: p.nodes[n].attrs, Now: p.now}
+		if qi, found := p.byPrim[id]; found {
+			at.Params = p.resourceOn(&p.prims[qi], n).Params
+		}
+		matched[n] = rule.MatchIn(at)
 	}
 	p.recheck(rule.Changes(p.now))
 	return matched, true

@@ -29,8 +29,12 @@ func (p *Planner) Plan(s *state.State, now time.Time, opts Options) transition.T
 // written to afterwards.
 type memory struct {
 	def      *resources.Definition
-	resolved *resources.Definition          // with everything written out
-	digests  map[*resources.Resource]string // of what it defines
+	resolved *resources.Definition // with everything written out, as it is from since until before
+	// since and before bound the time for which resolved holds; before is zero where
+	// nothing depends on the time.
+	since, before time.Time
+	ruled         bool                           // whether any value holds by a rule
+	digests       map[*resources.Resource]string // of what it defines
 	// resources are what the engine was told of the resources, with which those
 	// wishes; nil before.
 	resources []policy.ResourceConfig
@@ -52,14 +56,22 @@ type sight struct {
 // place is a copy of a primitive, on a node that is known otherwise.
 type place struct{ prim, copy int32 }
 
-// forDefinition forgets what followed from another definition.
-func (m *memory) forDefinition(d *resources.Definition) {
-	if m.def != d || m.seen == nil {
+// forDefinition forgets what followed from another definition, or from rules at
+// another time.
+func (m *memory) forDefinition(d *resources.Definition, now time.Time) {
+	if m.def != d || m.seen == nil || m.outdated(now) {
+		resolved, before := d.Resolved().At(now)
 		*m = memory{
-			def: d, resolved: d.Resolved(), digests: map[*resources.Resource]string{}, seen: map[resources.NodeName]sight{},
+			def: d, resolved: resolved, since: now, before: before, ruled: d.Ruled(), digests: map[*resources.Resource]string{}, seen: map[resources.NodeName]sight{},
 			histories: map[resources.NodeName][]policy.ResourceHistory{}, engine: m.engine,
 		}
 	}
+}
+
+// outdated reports whether rules may give other values at another time; a clock may
+// also be set back.
+func (m *memory) outdated(now time.Time) bool {
+	return m.ruled && (now.Before(m.since) || !m.before.IsZero() && !now.Before(m.before))
 }
 
 // sightOf returns what there is on a node that is not gone.

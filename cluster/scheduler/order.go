@@ -63,7 +63,7 @@ func (p *planner) unpackOrders() {
 			p.bundleOrders(u)
 			continue
 		}
-		for k := 1; k < len(u.prims); k++ {
+		for k := 1; k < len(u.prims) && !u.unordered; k++ {
 			p.orders = append(p.orders, order{
 				id: "group " + string(u.id), first: u.prims[k-1 : k], then: u.prims[k : k+1],
 				firstOp: resources.OpStart, thenOp: resources.OpStart, kind: resources.OrderMandatory,

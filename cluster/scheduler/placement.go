@@ -106,7 +106,7 @@ func (p *planner) policyInput() *policy.Input {
 		in.Status[n].History = p.sameHistory(p.nodes[n].name, in.Status[n].History)
 	}
 	for i := range p.def.Colocations {
-		in.Colocations = append(in.Colocations, policyColocation(&p.def.Colocations[i]))
+		in.Colocations = append(in.Colocations, p.policyColocation(&p.def.Colocations[i]))
 	}
 	return in
 }
@@ -188,7 +188,7 @@ func (p *planner) policyResource(u *unit) policy.ResourceConfig {
 	var whole policy.ResourceConfig
 	switch {
 	case u.group:
-		whole = policy.ResourceConfig{ID: string(u.id), Variant: policy.Group, Members: members}
+		whole = policy.ResourceConfig{ID: string(u.id), Variant: policy.Group, Members: members, Meta: set(p.groupMeta(u))}
 	case len(members) > 0:
 		whole = members[0]
 	}
@@ -225,6 +225,22 @@ func (p *planner) policyMeta(u *unit, q *prim) []policy.Pair {
 	}
 	if q.stopped {
 		pairs = append(pairs, policy.Pair{Name: "target-role", Value: "Stopped"})
+	}
+	return pairs
+}
+
+// groupMeta says how the members of a group belong together.
+func (p *planner) groupMeta(u *unit) []policy.Pair {
+	g, found := p.def.Group(u.id)
+	if !found {
+		return nil
+	}
+	var pairs []policy.Pair
+	if g.Ordered != nil {
+		pairs = append(pairs, policy.Pair{Name: "ordered", Value: strconv.FormatBool(*g.Ordered)})
+	}
+	if g.Collocated != nil {
+		pairs = append(pairs, policy.Pair{Name: "collocated", Value: strconv.FormatBool(*g.Collocated)})
 	}
 	return pairs
 }
@@ -346,9 +362,9 @@ func (p *planner) policyPromotion(in *policy.Input, u *unit) {
 	}
 }
 
-func policyColocation(c *resources.Colocation) policy.ColocationConfig {
+func (p *planner) policyColocation(c *resources.Colocation) policy.ColocationConfig {
 	out := policy.ColocationConfig{
-		ID: "colocation " + c.ID, Dependent: string(c.Resource), Primary: string(c.With), DependentRole: policyRole(c.Role), PrimaryRole: policyRole(c.WithRole),
+		ID: "colocation " + c.ID, Dependent: string(c.Resource), Primary: string(c.With), DependentRole: p.placedRole(c.Resource, c.Role), PrimaryRole: p.placedRole(c.With, c.WithRole),
 		Score: c.Score.String(), NodeAttribute: c.NodeAttribute,
 	}
 	if c.Influence != nil {
@@ -363,6 +379,21 @@ func policyRole(role resources.Role) string {
 		return "Promoted"
 	}
 	return ""
+}
+
+// placedRole names a role in a colocation: of what can be promoted, started means
+// what is not.
+func (p *planner) placedRole(id resources.ResourceID, role resources.Role) string {
+	if role == resources.RoleStarted && p.canPromote(id) {
+		return "Unpromoted"
+	}
+	return policyRole(role)
+}
+
+// canPromote reports whether a resource or group is promotable.
+func (p *planner) canPromote(id resources.ResourceID) bool {
+	members := p.members(id)
+	return len(members) > 0 && p.prims[members[0]].unit >= 0 && p.units[p.prims[members[0]].unit].promotable
 }
 
 func set(pairs []policy.Pair) []policy.AttributeSet { return []policy.AttributeSet{{Pairs: pairs}} }

@@ -46,7 +46,7 @@ func Plan(s *state.State, now time.Time, opts Options) transition.Transition {
 }
 
 func plan(s *state.State, now time.Time, opts Options, m *memory) transition.Transition {
-	m.forDefinition(s.Definition)
+	m.forDefinition(s.Definition, now)
 	unmovable := map[int]bool{}
 	for {
 		p := &planner{s: s, def: m.resolved, now: now, opts: opts, memory: m, unmovable: unmovable}
@@ -69,6 +69,7 @@ func (p *planner) plan() transition.Transition {
 		return p.t
 	}
 
+	p.recheck(p.memory.before)
 	p.unpackMaintenance()
 	p.unpackNodes()
 	p.unpackUnits()

@@ -205,7 +205,7 @@ func (p *planner) addRemoved(id resources.ResourceID, st *state.Instance) int {
 	}
 	q := prim{
 		id: id, res: res, unit: -1, facts: p.opts.Facts(res.Agent), stopped: true, stopWhy: "removed from the definition",
-		managed: true, requires: resources.RequiresNothing,
+		managed: resources.Or(p.def.Properties.StopRemovedResources, true), requires: resources.RequiresNothing,
 	}
 	p.leaveAlone(&q, "")
 	p.prims = append(p.prims, q)

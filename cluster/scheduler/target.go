@@ -140,14 +140,27 @@ func (p *planner) compareDigest(i *inst) {
 	}
 	q := &p.prims[i.prim]
 	switch {
-	case has == "" || has == p.digest(q):
+	case has == "" || has == p.digestOn(q, i.node):
 	case q.facts.Reloads && has != state.RestartDigest:
-		i.reload, i.why = true, "its parameters have changed"
+		i.reload, i.why = true, "its parameters have changed"+p.byRule(q, i.node, "params.")
 	case has == state.RestartDigest:
 		i.restart, i.why = true, "restart asked for"
 	default:
-		i.restart, i.why = true, "its parameters have changed"
+		i.restart, i.why = true, "its parameters have changed"+p.byRule(q, i.node, "params.")
 	}
+}
+
+// digestOn is the digest of what a primitive is on a node.
+func (p *planner) digestOn(q *prim, node int) string {
+	if len(q.res.When) == 0 {
+		return p.digest(q)
+	}
+	return resources.Digest(p.resourceOn(q, node))
+}
+
+// resourceOn returns a primitive with what rules about the node give there.
+func (p *planner) resourceOn(q *prim, node int) *resources.Resource {
+	return q.res.On(resources.Scene{Attributes: p.nodes[node].attrs, Now: p.now})
 }
 
 func (p *planner) digest(q *prim) string {

@@ -64,6 +64,7 @@ func (p *planner) unpackNodes() {
 			maps.Copy(n.attrs, defined.Attributes)
 		}
 		maps.Copy(n.attrs, st.Attributes)
+		resources.AddSite(n.attrs)
 		n.alive, n.suspect = st.Online(), st.Liveness == state.LivenessSuspect
 		n.gone = !st.Online() && !st.Lost()
 		n.unclean = st.Lost()
@@ -72,6 +73,9 @@ func (p *planner) unpackNodes() {
 			p.witness(n)
 		}
 		n.standby = st.Standby
+		if defined, found := p.def.Node(name); found && !n.standby {
+			_, n.standby = defined.StandbyAt(p.now)
+		}
 		n.maintenance = p.maintenance || st.InMaintenance(p.now)
 		if st.InMaintenance(p.now) {
 			p.recheck(st.Maintenance.Until)
@@ -126,6 +130,8 @@ type unit struct {
 	id    resources.ResourceID
 	prims []int
 	group bool
+	// unordered members of a group do not wait for each other.
+	unordered bool
 	// bundle is set for the parts of one, inside for what runs in its containers.
 	bundle, inside *resources.Bundle
 	clone          *resources.Clone
@@ -177,7 +183,7 @@ func (p *planner) unpackUnits() {
 				members = append(members, member)
 			}
 		}
-		p.addUnit(unit{id: group.ID, clone: group.Clone, group: true}, group.Meta, group.Meta, members)
+		p.addUnit(unit{id: group.ID, clone: group.Clone, group: true, unordered: !resources.Or(group.Ordered, true)}, group.Meta, group.Meta, members)
 	}
 	for i := range d.Bundles {
 		if _, known := p.byUnit[d.Bundles[i].ID]; !known {
@@ -190,7 +196,11 @@ func (p *planner) unpackUnits() {
 // addUnit adds a unit and its primitives. parent is what the members inherit.
 func (p *planner) addUnit(u unit, own, parent resources.Meta, members []*resources.Resource) {
 	u.max, u.nodeMax = 1, 1
-	u.priority = meta(own.Priority, nil, p.def.Defaults.Resource.Priority, 0)
+	agent := ""
+	if !u.group && u.bundle == nil && len(members) > 0 {
+		agent = members[0].Agent
+	}
+	u.priority = meta(own.Priority, nil, p.def.MetaDefaults(agent, p.now).Priority, 0)
 	if clone := u.clone; clone != nil {
 		u.nodeMax = resources.Or(clone.NodeMax, 1)
 		u.max = resources.Or(clone.Max, len(p.def.Nodes)+len(p.inner))
@@ -211,7 +221,7 @@ func (p *planner) addUnit(u unit, own, parent resources.Meta, members []*resourc
 }
 
 func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit, index int) prim {
-	m, d := r.Meta, p.def.Defaults.Resource
+	m, d := r.Meta, p.def.MetaDefaults(r.Agent, p.now)
 	sticky := resources.Score(0)
 	if u.clone != nil {
 		sticky = 1
@@ -233,9 +243,9 @@ func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit,
 	p.leaveAlone(&q, u.id)
 	switch {
 	case p.def.Properties.StopAllResources:
-		q.stopped, q.stopWhy = true, "stop_all_resources is set"
+		q.stopped, q.stopWhy = true, "stop_all_resources is set"+p.byRule(&q, -1, "cluster.stop_all_resources")
 	case q.targetRole == resources.RoleStopped:
-		q.stopped, q.stopWhy = true, "target_role is stopped"
+		q.stopped, q.stopWhy = true, "target_role is stopped"+p.byRule(&q, -1, "meta.target_role")
 	}
 	q.ids = []resources.InstanceID{resources.InstanceID(r.ID)}
 	if u.unique {

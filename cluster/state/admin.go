@@ -26,7 +26,7 @@ type DefinitionSet struct {
 // understand.
 func (c *DefinitionSet) name() string {
 	needs := definitionNeeds(c.Definition)
-	if needs >= VersionBundles {
+	if needs >= max(VersionBundles, VersionWhen) {
 		return "definition.set/4"
 	}
 	if needs >= VersionRules {

@@ -100,6 +100,18 @@ func samples() []Command {
 			Locations: []resources.Location{{ID: "l", Resource: "fs", Rule: `date in "hours=9-16"`, Score: 5}},
 		}},
 		&DefinitionSet{Base: 7, Definition: &resources.Definition{Bundles: []resources.Bundle{{ID: "web", Image: "web:1", Pull: resources.PullMissing, Network: "host"}}}},
+		&DefinitionSet{Base: 7, Definition: &resources.Definition{
+			Cluster:    resources.ClusterRules{When: []resources.PropertiesWhen{{Rule: `date in "hours=2"`, MaintenanceMode: new(true)}}},
+			Properties: resources.Properties{StopRemovedResources: new(false)},
+			Nodes:      []resources.Node{{Name: "a", When: []resources.NodeWhen{{Rule: `date in "hours=2"`, Standby: new(true), Attributes: map[string]string{"rack": "2"}, Utilization: resources.Utilization{"cpu": 1}}}}},
+			Fences:     []resources.FenceDevice{{ID: "bmc", Agent: "redfish", Targets: []resources.NodeName{"a"}, LeaveOff: true}},
+			Defaults:   resources.Defaults{When: []resources.DefaultsWhen{{Rule: `agent in "vip"`, Resource: resources.Meta{Managed: new(false)}, Op: resources.Operation{Timeout: resources.Duration(time.Second)}}}},
+			Resources: []resources.Resource{{ID: "vip", Agent: "vip", When: []resources.When{{
+				Rule: "#uname == a", Params: resources.Params{"interface": "eth1"}, Meta: resources.Meta{Critical: new(false)}, Utilization: resources.Utilization{"cpu": 1},
+				Ops: []resources.Operation{{Name: resources.OpStart, Timeout: resources.Duration(time.Second)}},
+			}}}},
+			Groups: []resources.Group{{ID: "g", Members: []resources.ResourceID{"vip"}, Ordered: new(false), Collocated: new(false), When: []resources.When{{Rule: "date < 2030-01-01", Meta: resources.Meta{Managed: new(false)}}}}},
+		}},
 		&SecretSet{Secret: "bmc", Sealed: "v1.k.x"},
 		&SecretsResealed{Key: "k2", Was: "d", Secrets: map[string]string{"bmc": "v1.k2.y"}, Verifiers: map[string]string{"t": "v1.k2.z"}},
 	}

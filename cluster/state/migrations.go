@@ -85,7 +85,7 @@ func (t *tx) awaits(source *Node, i *Instance, target resources.NodeName) bool {
 	if there, known := old.Instances[i.ID]; known && (there.Action != "" || there.Role != resources.RoleStopped || !there.Probed) {
 		return false
 	}
-	config, defined := t.s.Definition.Effective(i.ID.Resource())
+	config, defined := t.s.ResourceOn(target, i.ID.Resource(), t.at)
 	n, err := t.node(target)
 	if !defined || err != nil {
 		return false
@@ -196,7 +196,7 @@ func (t *tx) mayHaveCome(node resources.NodeName, id resources.InstanceID) {
 		return
 	}
 	i := t.instance(n, id)
-	if defined, found := t.s.Definition.Effective(id.Resource()); found && i.Config == nil {
+	if defined, found := t.s.ResourceOn(node, id.Resource(), t.at); found && i.Config == nil {
 		i.Config = defined
 	}
 	i.Probed, i.Changed = false, t.s.Index
@@ -238,7 +238,7 @@ func (t *tx) endCut(m *Migration) {
 		return // removed
 	}
 	i := t.instance(n, m.Instance)
-	if defined, found := t.s.Definition.Effective(m.Instance.Resource()); found && i.Config == nil {
+	if defined, found := t.s.ResourceOn(m.Target, m.Instance.Resource(), t.at); found && i.Config == nil {
 		i.Config = defined
 	}
 	i.Probed, i.Changed = false, t.s.Index

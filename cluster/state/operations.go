@@ -54,7 +54,7 @@ func (c *OperationsStarted) apply(t *tx) error {
 		}
 		_, existed := n.Instances[intent.Instance]
 		i := t.instance(n, intent.Instance)
-		if i.Action != "" || !takes(i, &intent) || !t.stands(n, i, &intent) || !t.configure(i, intent.Op) || !t.migrates(n, i, &intent) {
+		if i.Action != "" || !takes(i, &intent) || !t.stands(n, i, &intent) || !t.configure(n, i, &intent) || !t.migrates(n, i, &intent) {
 			if !existed {
 				delete(n.Instances, intent.Instance)
 			}
@@ -73,12 +73,17 @@ func (c *OperationsStarted) apply(t *tx) error {
 }
 
 // configure remembers the resource as the operation will use it. It returns
-// false when neither the instance nor the definition knows the resource.
-func (t *tx) configure(i *Instance, op resources.Op) bool {
-	if i.Config == nil || op == resources.OpStart || op == resources.OpReload {
-		defined, found := t.s.Definition.Effective(i.ID.Resource())
+// false when neither the instance nor the definition knows the resource, and when
+// a rule gives other parameters by now than the intent was planned with.
+func (t *tx) configure(n *Node, i *Instance, intent *Intent) bool {
+	uses := intent.Op == resources.OpStart || intent.Op == resources.OpReload
+	if i.Config == nil || uses {
+		defined, found := t.s.ResourceOn(n.Name, i.ID.Resource(), t.at)
 		if !found {
-			return i.Config != nil && op != resources.OpStart && op != resources.OpReload
+			return i.Config != nil && !uses
+		}
+		if uses && t.s.byRule(i.ID.Resource()) && intent.Digest != resources.Digest(defined) {
+			return false
 		}
 		i.Config = defined
 	}

@@ -24,7 +24,7 @@ func (n *Node) InMaintenance(now time.Time) bool { return n.Maintenance.Holds(no
 // InMaintenance reports whether all of the cluster is in maintenance at now: by
 // the definition's property or by a command.
 func (s *State) InMaintenance(now time.Time) bool {
-	return s.Definition.Properties.MaintenanceMode || s.Maintenance[ScopeCluster].Holds(now)
+	return s.Definition.PropertiesAt(now).MaintenanceMode || s.Maintenance[ScopeCluster].Holds(now)
 }
 
 // NodeNames returns the members' names in order.
@@ -41,12 +41,12 @@ func (s *State) Instance(node resources.NodeName, id resources.InstanceID) (*Ins
 }
 
 // ConfigOf returns the resource as an instance was started with it, or else as it
-// is defined; false if neither knows it.
+// is defined there but for what rules about the time give; false if neither knows it.
 func (s *State) ConfigOf(node resources.NodeName, id resources.InstanceID) (*resources.Resource, bool) {
 	if i, found := s.Instance(node, id); found && i.Config != nil {
 		return i.Config, true
 	}
-	return s.Definition.Effective(id.Resource())
+	return s.ResourceOn(node, id.Resource(), time.Time{})
 }
 
 const (

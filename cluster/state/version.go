@@ -26,6 +26,7 @@ import "github.com/belay-ha/belay/resources"
 //	5  the data key is replaced (secrets.resealed/1)
 //	5  an intent to start what has lost its ticket since the plan is left out
 //	5  bundles, which are carried out: every member has the agent (definition.set/4)
+//	5  definitions whose values hold by rules, and what else definition.set/4 says
 const Version = 5
 
 const (
@@ -62,6 +63,8 @@ const (
 	// VersionBundles is the first command set with definition.set/4: bundles that say
 	// when images are fetched, and members that run their containers.
 	VersionBundles = 5
+	// VersionWhen is the first command set with definition.set/4: values by rule.
+	VersionWhen = 5
 )
 
 // newer holds the command set of each command that not every release of this
@@ -80,7 +83,7 @@ var newer = map[string]int{
 	"maintenance.set/1":    VersionAdmin,
 	"maintenance.ended/1":  VersionAdmin,
 	"definition.set/3":     VersionUnfencing,
-	"definition.set/4":     VersionBundles,
+	"definition.set/4":     VersionWhen,
 	"member.watchdog/2":    VersionUnfencing,
 	"unfence.requested/1":  VersionUnfencing,
 	"unfence.started/1":    VersionUnfencing,
@@ -104,8 +107,8 @@ func definitionNeeds(d *resources.Definition) int {
 	if d == nil {
 		return firstVersion
 	}
-	if len(d.Bundles) > 0 {
-		return VersionBundles
+	if len(d.Bundles) > 0 || saysByRule(d) {
+		return max(VersionBundles, VersionWhen)
 	}
 	if saysUnfencing(d) || saysLater(d) {
 		return max(VersionUnfencing, VersionRules)

@@ -36,9 +36,40 @@ func TestNeeds(t *testing.T) {
 		"a date": {func(d *resources.Definition) {
 			d.Locations = []resources.Location{{ID: "l", Rule: "date < 2030-01-01"}}
 		}, VersionRules},
-		"the leader":    {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: "#is_dc == true"}} }, VersionRules},
-		"a bundle":      {func(d *resources.Definition) { d.Bundles = []resources.Bundle{{ID: "b", Image: "i"}} }, VersionBundles},
-		"a quarantine":  {func(d *resources.Definition) { d.Properties.FenceQuarantine = new(resources.Duration) }, VersionQuarantine},
+		"the leader":   {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: "#is_dc == true"}} }, VersionRules},
+		"a bundle":     {func(d *resources.Definition) { d.Bundles = []resources.Bundle{{ID: "b", Image: "i"}} }, VersionBundles},
+		"a quarantine": {func(d *resources.Definition) { d.Properties.FenceQuarantine = new(resources.Duration) }, VersionQuarantine},
+		"values by rule": {func(d *resources.Definition) {
+			d.Resources[0].When = []resources.When{{Rule: "rack == 1", Params: resources.Params{"a": "b"}}}
+		}, VersionWhen},
+		"properties by rule": {func(d *resources.Definition) {
+			d.Cluster.When = []resources.PropertiesWhen{{Rule: "date < 2030-01-01"}}
+		}, VersionWhen},
+		"defaults by rule": {func(d *resources.Definition) { d.Defaults.When = []resources.DefaultsWhen{{Rule: "date < 2030-01-01"}} }, VersionWhen},
+		"a node by rule": {func(d *resources.Definition) {
+			d.Nodes = []resources.Node{{Name: "a", When: []resources.NodeWhen{{Rule: "date < 2030-01-01"}}}}
+		}, VersionWhen},
+		"an unordered group": {func(d *resources.Definition) { d.Groups[0].Ordered = &no }, VersionWhen},
+		"a loose group":      {func(d *resources.Definition) { d.Groups[0].Collocated = &no }, VersionWhen},
+		"removed resources":  {func(d *resources.Definition) { d.Properties.StopRemovedResources = &no }, VersionWhen},
+		"left off":           {func(d *resources.Definition) { d.Fences = []resources.FenceDevice{{LeaveOff: true}} }, VersionWhen},
+		"a delayed start": {func(d *resources.Definition) {
+			d.Resources[0].Ops = []resources.Operation{{Name: resources.OpStart, StartDelay: 1}}
+		}, VersionWhen},
+		"a delayed monitor": {func(d *resources.Definition) {
+			d.Resources[0].Ops = []resources.Operation{{Name: resources.OpMonitor, StartDelay: 1}}
+		}, VersionMore},
+		"a parameter in a rule": {func(d *resources.Definition) {
+			d.Locations = []resources.Location{{ID: "l", Rule: "rack == param rack"}}
+		}, VersionWhen},
+		"the site": {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: "#site-name == x"}} }, VersionWhen},
+		"what is not promoted": {func(d *resources.Definition) {
+			d.Resources[0].Clone = &resources.Clone{Promotable: true}
+			d.Colocations = []resources.Colocation{{ID: "c", Resource: "b", With: "a", WithRole: resources.RoleStarted, Score: 1}}
+		}, VersionWhen},
+		"started, of what is never promoted": {func(d *resources.Definition) {
+			d.Colocations = []resources.Colocation{{ID: "c", Resource: "b", With: "a", WithRole: resources.RoleStarted, Score: 1}}
+		}, 1},
 		"a quoted date": {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: `"date" == 3`}} }, 1},
 		"a remote node's place": {func(d *resources.Definition) {
 			d.Nodes = []resources.Node{{Name: "far", Kind: resources.NodeRemote}}

@@ -97,6 +97,7 @@ func (a *app) printExplanation(w io.Writer, x *api.Explanation, on resources.Nod
 	for _, advice := range x.Advice {
 		fmt.Fprintln(w, "  advice  "+advice)
 	}
+	a.printRules(w, x)
 	fmt.Fprintln(w)
 	a.printScores(w, x)
 	a.printPending(w, x)
@@ -116,6 +117,29 @@ func (a *app) printWanted(w io.Writer, x *api.Explanation) {
 			text = p.Role.String() + " on " + string(p.Node)
 		}
 		fmt.Fprintf(w, "%s%s%s%s\n", lead, name, text, a.paint(dim, because(p.Reason)))
+		lead = "          "
+	}
+}
+
+// printRules says which rule gives which value.
+func (a *app) printRules(w io.Writer, x *api.Explanation) {
+	lead := "  by rule "
+	for _, v := range x.Rules {
+		text := v.Name
+		if v.Value != "" {
+			text += " = " + v.Value
+		}
+		if len(x.Members) > 1 {
+			text = string(v.Resource) + " " + text
+		}
+		if len(v.Nodes) > 0 {
+			names := make([]string, len(v.Nodes))
+			for i, n := range v.Nodes {
+				names[i] = string(n)
+			}
+			text += " on " + strings.Join(short(names), ", ")
+		}
+		fmt.Fprintf(w, "%s%s%s\n", lead, text, a.paint(dim, ": "+v.Rule))
 		lead = "          "
 	}
 }

@@ -48,6 +48,10 @@ var tomlSections = []struct {
 	{"clone", "`[resource.clone]`", resources.Clone{}, nil, nil, ""},
 	{"op", "`[resource.op.NAME]`", resources.Operation{}, nil, []string{"name"}, ""},
 	{"defaults", "`[defaults]`", resources.Defaults{}, nil, nil, ""},
+	{"when", "`[[resource.when]]`", resources.When{}, map[string]string{"ops": "op"}, nil, ""},
+	{"nodeWhen", "`[[node.when]]`", resources.NodeWhen{}, nil, nil, ""},
+	{"defaultsWhen", "`[[defaults.when]]`", resources.DefaultsWhen{}, nil, nil, ""},
+	{"clusterWhen", "`[cluster.when.properties]`", resources.PropertiesWhen{}, nil, []string{"rule"}, ""},
 	{"defaultOp", "`[defaults.op]`", resources.Operation{}, nil, []string{"name", "role", "start_delay", "params"}, ""},
 	{"order", "`[[order]]`", resources.Order{}, nil, nil, ""},
 	{"colocation", "`[[colocation]]`", resources.Colocation{}, nil, nil, ""},
@@ -117,6 +121,12 @@ func tomlType(t *testing.T, typ reflect.Type, words map[string][]string) object 
 		return object{"type": "object", "properties": object{"agent": object{"type": "string"}, "id": object{"type": "string"}}, "additionalProperties": false}
 	case reflect.TypeFor[[]resources.ResourceSet]():
 		return listOf(ref("set"))
+	case reflect.TypeFor[[]resources.When]():
+		return listOf(ref("when"))
+	case reflect.TypeFor[[]resources.NodeWhen]():
+		return listOf(ref("nodeWhen"))
+	case reflect.TypeFor[[]resources.DefaultsWhen]():
+		return listOf(ref("defaultsWhen"))
 	case reflect.TypeFor[[]resources.BundlePort]():
 		return listOf(ref("port"))
 	case reflect.TypeFor[[]resources.BundleStorage]():
@@ -199,8 +209,12 @@ func definitionSchemaOf(t *testing.T, resourceAgents []agents.Spec, fenceAgents 
 		}
 		definitions[s.name] = table
 	}
+	definitions["clusterWhen"] = object{
+		"type": "object", "additionalProperties": false, "required": []string{"rule"},
+		"properties": object{"rule": described(object{"type": "string"}, keyRows(string(page), "`[[cluster.when]]`")["rule"]), "properties": definitions["clusterWhen"]},
+	}
 	top := object{
-		"cluster":  object{"type": "object", "properties": object{"name": object{"type": "string"}, "properties": ref("properties")}, "additionalProperties": false},
+		"cluster":  object{"type": "object", "properties": object{"name": object{"type": "string"}, "properties": ref("properties"), "when": listOf(ref("clusterWhen"))}, "additionalProperties": false},
 		"defaults": ref("defaults"),
 	}
 	for _, list := range []string{"node", "fence", "resource", "template", "group", "bundle", "order", "colocation", "location", "ticket", "tag"} {

@@ -72,6 +72,11 @@ type importer struct {
 	// ruled are the blocks with a rule whose values are written where they hold.
 	ruled map[string]bool
 
+	// ruleParams says that the rule at hand may compare with parameters; ruleMeta
+	// returns the meta-attributes that it may compare with, nil for none.
+	ruleParams bool
+	ruleMeta   func(name string) (string, bool)
+
 	// unpromotable says that what is being taken is never promoted.
 	unpromotable bool
 
@@ -98,12 +103,13 @@ func (m *importer) run() {
 	m.properties()
 	m.nodes()
 	m.remoteNodes(m.in.Resources)
-	m.defaults()
+	meta, ops := m.defaults()
 	for i := range m.in.Resources {
 		m.top = append(m.top, m.in.Resources[i].ID)
 		m.surround(&m.in.Resources[i], nil)
 		m.resource(&m.in.Resources[i])
 	}
+	m.defaultsWhens(meta, ops)
 	m.unconnected()
 	m.fenceDevices()
 	for i := range m.in.Locations {
@@ -205,13 +211,11 @@ func decidesNothing(set *policy.AttributeSet) bool {
 	})
 }
 
-// constant is what blocks give that hold always.
-func (m *importer) constant(sets []policy.AttributeSet, first string) []setting {
+// inOrder returns the blocks, the first that counts first.
+func inOrder(sets []policy.AttributeSet, first string) []*policy.AttributeSet {
 	order := make([]*policy.AttributeSet, 0, len(sets))
 	for i := range slices.Backward(sets) {
-		if sets[i].Rule == nil {
-			order = append(order, &sets[i])
-		}
+		order = append(order, &sets[i])
 	}
 	slices.SortStableFunc(order, func(a, b *policy.AttributeSet) int {
 		if first != "" && (a.ID == first) != (b.ID == first) {
@@ -219,9 +223,17 @@ func (m *importer) constant(sets []policy.AttributeSet, first string) []setting 
 		}
 		return cmp.Compare(b.Score, a.Score)
 	})
+	return order
+}
+
+// constant is what blocks give that hold always.
+func (m *importer) constant(sets []policy.AttributeSet, first string) []setting {
 	var found []setting
 	index := map[string]int{}
-	for _, set := range order {
+	for _, set := range inOrder(sets, first) {
+		if set.Rule != nil {
+			continue
+		}
 		for _, p := range set.Pairs {
 			i, given := index[p.Name]
 			reset := strings.EqualFold(p.Value, "#default")

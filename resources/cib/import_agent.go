@@ -14,19 +14,13 @@ import (
 // planned with; unless it is an OCF agent that runs as it is, it cannot be
 // applied before somebody names another.
 func (m *importer) agent(c *policy.ResourceConfig, r *resources.Resource) {
+	blocks := m.blocks(c.Params, "")
 	params := m.paramsOf(c)
+	defer func() { m.paramWhens(c, r, blocks, params) }()
 	switch own, _ := resources.OwnAgent(strings.Join([]string{c.Class, c.Provider, c.Type}, ":")); own {
-	case "galera":
+	case "galera", "rabbitmq", "vip":
 		r.Agent = own
-		m.galera(c, r, params)
-		return
-	case "rabbitmq":
-		r.Agent = own
-		m.unused(c, params, "the agent rabbitmq finds it out by itself")
-		return
-	case "vip":
-		r.Agent = own
-		m.address(c, r, params)
+		m.agentParams(own, c, r, params)
 		return
 	}
 	r.Agent = strings.Join(given(c.Class, c.Provider, c.Type), ":")
@@ -40,6 +34,18 @@ func (m *importer) agent(c *policy.ResourceConfig, r *resources.Resource) {
 	}
 	for _, s := range params {
 		m.param(c.ID, &r.Params, s.name, s)
+	}
+}
+
+// agentParams makes the parameters of one of Belay's own agents.
+func (m *importer) agentParams(agent string, c *policy.ResourceConfig, r *resources.Resource, params []setting) {
+	switch agent {
+	case "galera":
+		m.galera(c, r, params)
+	case "rabbitmq":
+		m.unused(c, params, "the agent rabbitmq finds it out by itself")
+	case "vip":
+		m.address(c, r, params)
 	}
 }
 

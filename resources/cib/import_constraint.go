@@ -51,6 +51,10 @@ func (m *importer) location(c *policy.LocationConfig) {
 	if !m.lifetime("location", c.ID, c.Lifetime) {
 		return
 	}
+	if m.asksMeta(c) {
+		m.locateByMeta(c)
+		return
+	}
 	if len(c.Sets) == 0 {
 		if s := m.selector(c); s != nil {
 			m.locateFor(resources.Location{Selector: s}, c, c.Role, c.Score)
@@ -162,7 +166,9 @@ func (m *importer) locateByRule(l resources.Location, c *policy.LocationConfig, 
 	if rule.Score == "" {
 		l.ScoreAttribute = rule.ScoreAttribute
 	}
+	m.ruleParams = m.paramsKept(c)
 	text, ok := m.ruleText(rule.Rule, at, false)
+	m.ruleParams = false
 	if !ok {
 		return
 	}
@@ -294,10 +300,10 @@ func (m *importer) colocate(c *policy.ColocationConfig, dependent, primary, role
 		out.NodeAttribute = c.NodeAttribute
 	}
 	var ok bool
-	if out.Role, ok = m.colocatedRole(c.ID, role); !ok {
+	if out.Role, ok = m.colocatedRole(c.ID, role, m.promotable(resource)); !ok {
 		return
 	}
-	if out.WithRole, ok = m.colocatedRole(c.ID, withRole); !ok {
+	if out.WithRole, ok = m.colocatedRole(c.ID, withRole, m.promotable(with)); !ok {
 		return
 	}
 	out.ID = m.uniqueID(c.ID)
@@ -305,15 +311,28 @@ func (m *importer) colocate(c *policy.ColocationConfig, dependent, primary, role
 	m.def.Colocations = append(m.def.Colocations, out)
 }
 
-func (m *importer) colocatedRole(id, role string) (resources.Role, bool) {
-	switch role {
-	case "", "Started":
+// colocatedRole reads a role in a constraint. promotable says that not being promoted
+// is a role there.
+func (m *importer) colocatedRole(id, role string, promotable bool) (resources.Role, bool) {
+	switch {
+	case role == "" || role == "Started":
 		return resources.RoleUnknown, true
-	case "Promoted":
+	case role == "Promoted":
 		return resources.RolePromoted, true
+	case role == "Unpromoted" && promotable:
+		return resources.RoleStarted, true
 	}
 	m.lose(m.at(id), "colocation %q in role %s cannot be represented", id, role)
 	return resources.RoleUnknown, false
+}
+
+// promotable reports whether something of the definition can be promoted.
+func (m *importer) promotable(id resources.ResourceID) bool {
+	if r, found := m.def.Resource(id); found && r.Clone != nil {
+		return r.Clone.Promotable
+	}
+	g, found := m.def.Group(id)
+	return found && g.Clone != nil && g.Clone.Promotable
 }
 
 // validate removes what a definition cannot hold although it can be written, and

@@ -24,8 +24,8 @@ import (
 // What the recorded clusters came to when this was last looked at. The floors
 // only rise.
 const (
-	floorWhole  = 425 // are imported with nothing left out; all of them are placed as the CIB is
-	floorPlaced = 434 // are placed as the CIB is, with or without something left out
+	floorWhole  = 437 // are imported with nothing left out; all of them are placed as the CIB is
+	floorPlaced = 438 // are placed as the CIB is, with or without something left out
 )
 
 // TestImportCases imports every recorded cluster, where they are at hand, and

@@ -78,16 +78,26 @@ func (m *importer) fenceParam(f *fenceConfig, s setting) {
 	case "priority":
 		f.priority = resources.Or(m.score(s), 0)
 	case "pcmk_reboot_action":
-		// What cuts a node off lets it in again when it is back, and not before.
-		if f.device.Provides == "" || s.value != "off" {
-			m.lose(s.at, "parameter %s of fence device %q cannot be represented", s.name, f.id)
-		}
+		m.rebootAction(f, s)
 	default:
 		if strings.HasPrefix(s.name, "pcmk_") {
 			m.lose(s.at, "parameter %s of fence device %q cannot be represented", s.name, f.id)
 			return
 		}
 		m.param(f.id, &f.device.Params, s.name, s)
+	}
+}
+
+// rebootAction takes what a device does instead of a reboot.
+func (m *importer) rebootAction(f *fenceConfig, s setting) {
+	switch {
+	case s.value == "reboot":
+	case s.value == "off" && f.device.Provides != "":
+		// What cuts a node off lets it in again when it is back, and not before.
+	case s.value == "off":
+		f.device.LeaveOff = true
+	default:
+		m.lose(s.at, "parameter %s of fence device %q cannot be represented", s.name, f.id)
 	}
 }
 

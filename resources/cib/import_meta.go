@@ -113,6 +113,7 @@ func (m *importer) operation(c *policy.ResourceConfig, r *resources.Resource, op
 	for _, a := range op.Attributes {
 		given = append(given, setting{a.Name, a.Value, m.attribute(op.ID, a.Name)})
 	}
+	meta, params := m.blocks(op.Meta, ""), m.blocks(op.Params, "")
 	given = append(m.settings(op.Meta, ""), given...)
 	for _, s := range given {
 		if !m.opValue(c, &out, s) {
@@ -133,6 +134,7 @@ func (m *importer) operation(c *policy.ResourceConfig, r *resources.Resource, op
 		m.param(c.ID, &out.Params, s.name, s)
 	}
 	r.Ops = append(r.Ops, out)
+	m.opWhens(c, r, op, &out, meta, params)
 }
 
 // opValue takes one value of an operation; false if the operation is lost.
@@ -161,7 +163,7 @@ func (m *importer) opValue(c *policy.ResourceConfig, out *resources.Operation, s
 	case "start-delay":
 		delay := resources.Or(m.length(s), 0)
 		switch {
-		case out.Name == resources.OpMonitor:
+		case out.Name == resources.OpMonitor || out.Name == resources.OpStart:
 			out.StartDelay = delay
 		case delay != 0:
 			m.lose(s.at, "%s of operation %s of %q cannot be represented", s.name, out.Name, c.ID)

@@ -10,6 +10,12 @@ import (
 // be without it.
 func (m *importer) remove(kind, name, path string) {
 	d := m.def
+	switch {
+	case prefixed(path, "cluster.when"):
+		d.Cluster.When = nil
+	case prefixed(path, "defaults.when"):
+		d.Defaults.When = nil
+	}
 	switch kind {
 	case "order":
 		d.Orders = slices.DeleteFunc(d.Orders, func(o resources.Order) bool { return o.ID == name })
@@ -24,8 +30,16 @@ func (m *importer) remove(kind, name, path string) {
 	case "bundle":
 		d.Bundles = slices.DeleteFunc(d.Bundles, func(b resources.Bundle) bool { return string(b.ID) == name })
 	case "node":
+		if i := slices.IndexFunc(d.Nodes, func(n resources.Node) bool { return string(n.Name) == name }); i >= 0 && prefixed(path, "node["+name+"].when") {
+			d.Nodes[i].When = nil
+			return
+		}
 		d.Nodes = slices.DeleteFunc(d.Nodes, func(n resources.Node) bool { return string(n.Name) == name })
 	case "group":
+		if i := slices.IndexFunc(d.Groups, func(g resources.Group) bool { return string(g.ID) == name }); i >= 0 && prefixed(path, "group["+name+"].when") {
+			d.Groups[i].When = nil
+			return
+		}
 		d.Groups = slices.DeleteFunc(d.Groups, func(g resources.Group) bool { return string(g.ID) == name })
 	case "resource":
 		m.removeFromResource(resources.ResourceID(name), path)
@@ -46,6 +60,10 @@ func (m *importer) removeFromResource(id resources.ResourceID, path string) {
 	base := "resource[" + string(id) + "]."
 	if path == base+"meta.resource_stickiness" {
 		r.Meta.Stickiness = nil
+		return
+	}
+	if prefixed(path, base+"when") {
+		r.When = nil
 		return
 	}
 	for i, op := range r.Ops {

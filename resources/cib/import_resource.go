@@ -116,20 +116,21 @@ func (m *importer) cloneMeta(c *resources.Clone, s setting) bool {
 
 // group takes a group, or a clone of one.
 func (m *importer) group(c, clone *policy.ResourceConfig) {
-	g := resources.Group{ID: resources.ResourceID(c.ID)}
+	g := resources.Group{ID: resources.ResourceID(c.ID), When: m.metaWhens(c.ID, c.Meta)}
 	for _, s := range m.settings(c.Meta, "") {
 		switch {
 		case m.meta(&g.Meta, s):
-		case s.name == "ordered" || s.name == "collocated":
-			if on := m.truth(s); on != nil && !*on {
-				m.lose(s.at, "%s=false of group %q cannot be represented: its members start in order, on one node", s.name, c.ID)
-			}
+		case s.name == "ordered":
+			g.Ordered = m.truth(s)
+		case s.name == "collocated":
+			g.Collocated = m.truth(s)
 		default:
 			m.otherMeta(c.ID, s)
 		}
 	}
 	if clone != nil {
 		inherited := resources.Meta{}
+		g.When = append(g.When, m.cloneWhens(clone, g.Meta)...)
 		g.Clone = m.cloneOf(clone, &inherited)
 		g.Meta = g.Meta.Over(inherited)
 	}
@@ -160,6 +161,7 @@ func (m *importer) primitive(c, clone *policy.ResourceConfig) {
 	r := m.start(c)
 	if clone != nil {
 		inherited := resources.Meta{}
+		r.When = append(r.When, m.cloneWhens(clone, r.Meta)...)
 		r.Clone = m.cloneOf(clone, &inherited)
 		r.Meta = r.Meta.Over(inherited)
 	}
@@ -194,6 +196,7 @@ func (m *importer) notRun(c *policy.ResourceConfig) bool {
 
 func (m *importer) start(c *policy.ResourceConfig) *resources.Resource {
 	r := &resources.Resource{ID: resources.ResourceID(c.ID)}
+	m.resourceWhens(c, r)
 	for _, s := range m.settings(c.Meta, "") {
 		if !m.meta(&r.Meta, s) {
 			m.otherMeta(c.ID, s)

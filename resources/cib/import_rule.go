@@ -43,9 +43,9 @@ func (m *importer) conditionText(p policy.Condition, at place) (string, bool) {
 	case p.Date != nil:
 		return m.dateText(p.Date, at)
 	case p.Resource != nil:
-		m.lose(m.within(p.Resource.ID, at), "resource expression %q cannot be represented", p.Resource.ID)
+		return m.agentText(p.Resource, m.within(p.Resource.ID, at))
 	case p.Op != nil:
-		m.lose(m.within(p.Op.ID, at), "operation expression %q cannot be represented", p.Op.ID)
+		return operationText(p.Op), true
 	}
 	return "", false
 }
@@ -88,7 +88,7 @@ func (m *importer) within(id string, otherwise place) place {
 
 // builtIn are the attributes that no configuration gives and that rules of
 // definitions know too.
-var builtIn = []string{"#uname", "#kind", "#cluster-name", "#is_dc"}
+var builtIn = []string{"#uname", "#kind", "#cluster-name", "#site-name", "#is_dc"}
 
 var comparisons = map[string]string{"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "==", "ne": "!="}
 
@@ -97,7 +97,18 @@ func (m *importer) comparisonText(a *policy.AttributeExpression, at place) (stri
 	if text, found := m.nodesByID(a); found {
 		return text, true
 	}
-	if a.Source == "param" || a.Source == "meta" {
+	name := quoteWord(a.Attribute)
+	value := quoteText(a.Value)
+	switch {
+	case a.Source == "param" && m.ruleParams:
+		value = "param " + value
+	case a.Source == "meta" && m.ruleMeta != nil:
+		given, found := m.ruleMeta(a.Value)
+		if !found { // a comparison with nothing
+			return map[bool]string{true: "", false: "not_"}[a.Operation == "ne"] + "defined " + name, true
+		}
+		value = quoteText(given)
+	case a.Source == "param" || a.Source == "meta":
 		m.lose(at, "expression %q compares with a %s of the resource, which cannot be represented", a.ID, a.Source)
 		return "", false
 	}
@@ -108,7 +119,6 @@ func (m *importer) comparisonText(a *policy.AttributeExpression, at place) (stri
 		m.lose(at, "expression %q: rules of definitions do not know the attribute %s", a.ID, a.Attribute)
 		return "", false
 	}
-	name := quoteWord(a.Attribute)
 	switch a.Operation {
 	case "defined", "not_defined":
 		return a.Operation + " " + name, true
@@ -121,7 +131,7 @@ func (m *importer) comparisonText(a *policy.AttributeExpression, at place) (stri
 	if a.Type != "" {
 		sign += " " + strings.ToLower(a.Type)
 	}
-	return name + " " + sign + " " + quoteText(a.Value), true
+	return name + " " + sign + " " + value, true
 }
 
 // nodesByID writes the names of the nodes that an expression means by their ids.

@@ -29,7 +29,7 @@ func (m *importer) set(kind, constraint string, c *policy.Set, ordered bool) (re
 		s.Score = &score
 	}
 	var ok bool
-	s.Role, ok = m.colocatedRole(constraint, c.Role)
+	s.Role, ok = m.colocatedRole(constraint, c.Role, kind == "colocation" && !slices.ContainsFunc(s.Resources, func(id resources.ResourceID) bool { return !m.promotable(id) }))
 	return s, ok
 }
 
@@ -53,7 +53,7 @@ func (m *importer) ticket(c *policy.TicketConfig) {
 		if t.Resource, ok = m.target("ticket constraint", c.ID, c.Resource, at); !ok {
 			return
 		}
-		if t.Role, ok = m.colocatedRole(c.ID, c.Role); ok {
+		if t.Role, ok = m.colocatedRole(c.ID, c.Role, false); ok {
 			m.addTicket(c, t)
 		}
 		return

@@ -30,13 +30,14 @@ var tuning = []string{
 // fixed are cluster options that a definition lacks because Belay knows one
 // value of them only.
 var fixed = map[string]string{
-	"enable-startup-probes": "true", "stop-orphan-resources": "true", "stop-removed-resources": "true", "shutdown-lock": "false",
+	"enable-startup-probes": "true", "shutdown-lock": "false",
 	"fence-remote-without-quorum": "false",
 }
 
 // properties takes the cluster's options.
 func (m *importer) properties() {
 	p := &m.def.Properties
+	m.propertyWhens()
 	for _, s := range m.settings(m.in.Options, "cib-bootstrap-options") {
 		switch s.name {
 		case "cluster-name":
@@ -50,6 +51,8 @@ func (m *importer) properties() {
 			p.FencingEnabled = m.truth(s)
 		case "start-failure-is-fatal":
 			p.StartFailureIsFatal = m.truth(s)
+		case "stop-orphan-resources", "stop-removed-resources":
+			p.StopRemovedResources = m.truth(s)
 		case "maintenance-mode":
 			p.MaintenanceMode = resources.Or(m.truth(s), false)
 		case "stop-all-resources":
@@ -179,6 +182,7 @@ func (m *importer) nodes() {
 			m.nodeScore(n, at)
 		}
 		node := resources.Node{Name: resources.NodeName(n.Name)}
+		m.nodeWhens(&node, n)
 		for _, s := range m.settings(n.Attributes, "") {
 			m.nodeAttribute(&node, s)
 		}
@@ -197,8 +201,12 @@ func (m *importer) nodeScore(n *policy.NodeConfig, at place) {
 
 // utilization reads amounts.
 func (m *importer) utilization(sets []policy.AttributeSet) resources.Utilization {
+	return m.amounts(m.settings(sets, ""))
+}
+
+func (m *importer) amounts(settings []setting) resources.Utilization {
 	var amounts resources.Utilization
-	for _, s := range m.settings(sets, "") {
+	for _, s := range settings {
 		n, err := strconv.ParseInt(strings.TrimSpace(s.value), 10, 32)
 		if err != nil || n < 0 {
 			m.lose(s.at, "utilization %s %q is no amount", s.name, s.value)
@@ -232,30 +240,37 @@ func (m *importer) nodeAttribute(n *resources.Node, s setting) {
 	n.Attributes[s.name] = s.value
 }
 
-// defaults takes what holds for resources and operations that say nothing.
-func (m *importer) defaults() {
+// defaults takes what holds for resources and operations that say nothing. It
+// returns what does so by a rule, which may name agents that are yet to be found.
+func (m *importer) defaults() (meta, ops []block) {
+	meta, ops = m.blocks(m.in.ResourceDefaults, ""), m.blocks(m.in.OpDefaults, "")
 	for _, s := range m.settings(m.in.ResourceDefaults, "") {
 		if !m.meta(&m.def.Defaults.Resource, s) {
 			m.otherMeta("", s)
 		}
 	}
-	op := &m.def.Defaults.Op
 	for _, s := range m.settings(m.in.OpDefaults, "") {
-		switch s.name {
-		case "timeout":
-			op.Timeout = resources.Or(m.length(s), 0)
-		case "interval":
-			op.Interval = resources.Or(m.length(s), 0)
-		case "on-fail":
-			op.OnFail = m.onFail(s)
-		case "enabled":
-			op.Enabled = m.truth(s)
-		case "record-pending":
-		default:
-			m.lose(s.at, "the default %s for operations cannot be represented", s.name)
-		}
+		m.defaultOp(&m.def.Defaults.Op, s)
 	}
 	m.origin["defaults"] = m.elementAt("rsc_defaults")
+	return meta, ops
+}
+
+// defaultOp takes one default of operations.
+func (m *importer) defaultOp(op *resources.Operation, s setting) {
+	switch s.name {
+	case "timeout":
+		op.Timeout = resources.Or(m.length(s), 0)
+	case "interval":
+		op.Interval = resources.Or(m.length(s), 0)
+	case "on-fail":
+		op.OnFail = m.onFail(s)
+	case "enabled":
+		op.Enabled = m.truth(s)
+	case "record-pending":
+	default:
+		m.lose(s.at, "the default %s for operations cannot be represented", s.name)
+	}
 }
 
 func (m *importer) elementAt(name string) place {

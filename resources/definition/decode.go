@@ -167,6 +167,7 @@ func (d *decoder) document(root *item) {
 	if defaults := root.sub("defaults"); defaults != nil {
 		defaults.table("resource", d.defaultMeta)
 		defaults.table("op", d.defaultOp)
+		d.def.Defaults.When = append(d.def.Defaults.When, defaults.defaultsWhens(len(d.def.Defaults.When))...)
 		defaults.done("defaults")
 	}
 	root.tables("node", d.node)

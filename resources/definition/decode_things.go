@@ -36,6 +36,7 @@ func (d *decoder) cluster(i *item) {
 		d.properties(p)
 		p.unknown()
 	}
+	d.def.Cluster.When = append(d.def.Cluster.When, i.propertyWhens(len(d.def.Cluster.When))...)
 	i.done("cluster")
 }
 
@@ -43,6 +44,7 @@ func (d *decoder) properties(i *item) {
 	p := &d.def.Properties
 	for key, field := range map[string]**bool{
 		"symmetric_cluster": &p.SymmetricCluster, "fencing_enabled": &p.FencingEnabled, "start_failure_is_fatal": &p.StartFailureIsFatal,
+		"stop_removed_resources": &p.StopRemovedResources,
 	} {
 		set(field, i.truth(key))
 	}
@@ -98,7 +100,12 @@ func (d *decoder) defaultMeta(i *item) {
 
 func (d *decoder) defaultOp(i *item) {
 	d.once(i, "defaults.op")
-	op := &d.def.Defaults.Op
+	i.defaultOp(&d.def.Defaults.Op)
+	i.done("defaults.op")
+}
+
+// defaultOp reads defaults of operations.
+func (i *item) defaultOp(op *resources.Operation) {
 	if given := i.duration("interval"); given != nil {
 		op.Interval = *given
 	}
@@ -109,11 +116,10 @@ func (d *decoder) defaultOp(i *item) {
 		op.OnFail = resources.OnFail(text)
 	}
 	set(&op.Enabled, i.truth("enabled"))
-	i.done("defaults.op")
 }
 
 func (d *decoder) node(i *item) {
-	n := resources.Node{Name: resources.NodeName(i.text("name")), Kind: resources.NodeKind(i.text("kind")), Address: i.text("address"), Attributes: i.flat("attributes"), Utilization: i.amounts("utilization")}
+	n := resources.Node{When: i.nodeWhens(), Name: resources.NodeName(i.text("name")), Kind: resources.NodeKind(i.text("kind")), Address: i.text("address"), Attributes: i.flat("attributes"), Utilization: i.amounts("utilization")}
 	d.def.Nodes = append(d.def.Nodes, n)
 	i.done(d.paths.Next("node", string(n.Name)))
 }
@@ -122,7 +128,7 @@ func (d *decoder) fence(i *item) {
 	f := resources.FenceDevice{
 		ID: i.text("id"), Agent: i.text("agent"), Level: value(i.number("level")), Params: i.flat("params"),
 		HostParam: i.text("host_param"), Delay: value(i.duration("delay")), DelayMax: value(i.duration("delay_max")), Timeout: value(i.duration("timeout")),
-		UnsafeCycle: value(i.truth("unsafe_cycle")), Provides: resources.Provides(i.text("provides")), UnsafeCut: value(i.truth("unsafe_cut")),
+		UnsafeCycle: value(i.truth("unsafe_cycle")), LeaveOff: value(i.truth("leave_off")), Provides: resources.Provides(i.text("provides")), UnsafeCut: value(i.truth("unsafe_cut")),
 	}
 	for name, plug := range i.flat("host_map") {
 		if f.HostMap == nil {
@@ -154,7 +160,7 @@ func (d *decoder) template(i *item) {
 func (i *item) primitive() resources.Resource {
 	r := resources.Resource{
 		ID: resources.ResourceID(i.text("id")), Agent: i.text("agent"), Params: i.flat("params"),
-		Utilization: i.amounts("utilization"), Ops: i.operations(),
+		Utilization: i.amounts("utilization"), Ops: i.operations(), When: i.whens(),
 	}
 	if meta := i.inner("meta"); meta != nil {
 		meta.meta(&r.Meta)
@@ -164,7 +170,9 @@ func (i *item) primitive() resources.Resource {
 }
 
 func (d *decoder) group(i *item) {
-	g := resources.Group{ID: resources.ResourceID(i.text("id")), Clone: i.clone()}
+	g := resources.Group{
+		ID: resources.ResourceID(i.text("id")), Clone: i.clone(), When: i.whens(), Ordered: i.truth("ordered"), Collocated: i.truth("collocated"),
+	}
 	for _, m := range i.texts("members") {
 		g.Members = append(g.Members, resources.ResourceID(m))
 	}

@@ -70,7 +70,7 @@ func blocks(def *resources.Definition) blockSet {
 		set.order = append(set.order, path)
 		set.text[path] = text
 	}
-	add("cluster", resources.Definition{Name: def.Name, Properties: def.Properties})
+	add("cluster", resources.Definition{Name: def.Name, Properties: def.Properties, Cluster: def.Cluster})
 	add("defaults", resources.Definition{Defaults: def.Defaults})
 	for _, n := range def.Nodes {
 		add(paths.Next("node", string(n.Name)), resources.Definition{Nodes: []resources.Node{n}})

@@ -26,6 +26,7 @@ func Encode(def *resources.Definition) []byte {
 		w.text("address", n.Address)
 		w.utilization(n.Utilization)
 		w.params("node", "attributes", n.Attributes, true)
+		w.nodeWhens(n.When)
 	}
 	for _, f := range def.Fences {
 		w.fence(f)
@@ -40,8 +41,11 @@ func Encode(def *resources.Definition) []byte {
 		w.header("[[group]]")
 		w.text("id", string(g.ID))
 		w.line("members", list(g.Members))
+		w.truth("ordered", g.Ordered)
+		w.truth("collocated", g.Collocated)
 		w.meta("group.meta", g.Meta)
 		w.clone("group.clone", g.Clone)
+		w.whens("group", g.When)
 	}
 	for i := range def.Bundles {
 		w.bundle(&def.Bundles[i])
@@ -123,9 +127,13 @@ func (w *writer) cluster(def *resources.Definition) {
 		w.text("name", def.Name)
 	}
 	p := def.Properties
-	if p == (resources.Properties{}) {
-		return
+	if p != (resources.Properties{}) {
+		w.properties(&p)
 	}
+	w.propertyWhens(def.Cluster.When)
+}
+
+func (w *writer) properties(p *resources.Properties) {
 	w.header("[cluster.properties]")
 	w.text("no_quorum_policy", string(p.NoQuorumPolicy))
 	w.truth("symmetric_cluster", p.SymmetricCluster)
@@ -135,6 +143,7 @@ func (w *writer) cluster(def *resources.Definition) {
 	w.text("fencing_action", string(p.FencingAction))
 	w.duration("fencing_timeout", p.FencingTimeout)
 	w.truth("start_failure_is_fatal", p.StartFailureIsFatal)
+	w.truth("stop_removed_resources", p.StopRemovedResources)
 	w.text("placement_strategy", string(p.PlacementStrategy))
 	w.text("node_health_strategy", string(p.NodeHealthStrategy))
 	w.score("node_health_base", p.NodeHealthBase)
@@ -166,6 +175,7 @@ func (w *writer) defaults(d resources.Defaults) {
 		w.header("[defaults.op]")
 		w.operation(d.Op)
 	}
+	w.defaultsWhens(d.When)
 }
 
 func (w *writer) fence(f resources.FenceDevice) {
@@ -180,6 +190,7 @@ func (w *writer) fence(f resources.FenceDevice) {
 	w.duration("delay_max", f.DelayMax)
 	w.duration("timeout", f.Timeout)
 	w.flag("unsafe_cycle", f.UnsafeCycle)
+	w.flag("leave_off", f.LeaveOff)
 	w.text("provides", string(f.Provides))
 	w.flag("unsafe_cut", f.UnsafeCut)
 	w.text("host_param", f.HostParam)
@@ -200,13 +211,19 @@ func (w *writer) resource(kind string, r *resources.Resource) {
 	w.params(kind, "params", r.Params, true)
 	w.meta(kind+".meta", r.Meta)
 	w.clone(kind+".clone", r.Clone)
+	w.operations(kind, r.Ops)
+	w.whens(kind, r.When)
+}
+
+// operations writes those of one name together.
+func (w *writer) operations(kind string, ops []resources.Operation) {
 	written := map[resources.Op]bool{}
-	for _, op := range r.Ops {
+	for _, op := range ops {
 		if written[op.Name] {
 			continue
 		}
 		written[op.Name] = true
-		same := slices.DeleteFunc(slices.Clone(r.Ops), func(other resources.Operation) bool { return other.Name != op.Name })
+		same := slices.DeleteFunc(slices.Clone(ops), func(other resources.Operation) bool { return other.Name != op.Name })
 		open, end := "[", "]"
 		if len(same) > 1 {
 			open, end = "[[", "]]"
@@ -238,7 +255,7 @@ func (w *writer) meta(table string, m resources.Meta) {
 	if m == (resources.Meta{}) {
 		return
 	}
-	if strings.HasPrefix(table, "defaults") {
+	if table == "defaults.resource" {
 		w.WriteByte('\n')
 	}
 	w.WriteString("[" + table + "]\n")

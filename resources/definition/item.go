@@ -326,7 +326,10 @@ func (i *item) tables(key string, read func(*item)) {
 }
 
 // inners returns the tables of an array that belongs to this item.
-func (i *item) inners(key string) []*item {
+func (i *item) inners(key string) []*item { return i.innersAfter(key, 0) }
+
+// innersAfter is inners where an earlier file has given some already.
+func (i *item) innersAfter(key string, given int) []*item {
 	value, ok := i.get(key)
 	if !ok {
 		return nil
@@ -338,8 +341,8 @@ func (i *item) inners(key string) []*item {
 			return all
 		}
 		name := key
-		if n > 0 {
-			name = fmt.Sprintf("%s#%d", key, n+1)
+		if n+given > 0 {
+			name = fmt.Sprintf("%s#%d", key, n+given+1)
 		}
 		at := i.node.child(key).item(n)
 		sub := i.under(name, values, at)

@@ -91,7 +91,7 @@ func fenceWords(f *resources.FenceDevice, words []string) error {
 		"delay_max": plain(&f.DelayMax, resources.ParseDuration), "pcmk_delay_max": plain(&f.DelayMax, resources.ParseDuration),
 		"host_map": func(text string) error { return hostMap(f, text) }, "pcmk_host_map": func(text string) error { return hostMap(f, text) },
 		"action":       func(string) error { return nil },
-		"unsafe_cycle": plain(&f.UnsafeCycle, parseTruth), "unsafe_cut": plain(&f.UnsafeCut, parseTruth),
+		"unsafe_cycle": plain(&f.UnsafeCycle, parseTruth), "leave_off": plain(&f.LeaveOff, parseTruth), "unsafe_cut": plain(&f.UnsafeCut, parseTruth),
 		"provides":   plain(&f.Provides, func(text string) (resources.Provides, error) { return resources.Provides(text), nil }),
 		"host_param": plain(&f.HostParam, verbatim), "pcmk_host_argument": plain(&f.HostParam, verbatim),
 	}

@@ -100,6 +100,7 @@ func parseOnFail(text string) (resources.OnFail, error) {
 
 var propertyAliases = map[string]string{
 	"stonith_enabled": "fencing_enabled", "stonith_action": "fencing_action", "stonith_timeout": "fencing_timeout",
+	"stop_orphan_resources": "stop_removed_resources",
 }
 
 // needless are the properties of Pacemaker that only tune its own work: Belay
@@ -146,6 +147,7 @@ func propertySetters(p *resources.Properties) map[string]setter {
 		"fencing_action":         plain(&p.FencingAction, word[resources.FencingAction]),
 		"fencing_timeout":        plain(&p.FencingTimeout, resources.ParseDuration),
 		"start_failure_is_fatal": optional(&p.StartFailureIsFatal, parseTruth),
+		"stop_removed_resources": optional(&p.StopRemovedResources, parseTruth),
 		"placement_strategy":     plain(&p.PlacementStrategy, word[resources.PlacementStrategy]),
 		"node_health_strategy":   plain(&p.NodeHealthStrategy, word[resources.NodeHealthStrategy]),
 		"node_health_base":       optional(&p.NodeHealthBase, resources.ParseScore),
