@@ -157,6 +157,23 @@ func TestEnded(t *testing.T) {
 	expect(t, "start of what ends at once", in(t, h, resources.OpStart), agents.OutcomeFailed, "ended by itself", "the last words")
 }
 
+// TestGone: podman takes a container for running whose process and conmon were
+// killed. It is not, and podman's belief does not stand in the way.
+func TestGone(t *testing.T) {
+	h := newHarness()
+	expect(t, "start", in(t, h, resources.OpStart), agents.OutcomeOK)
+	kill := func() { delete(h.podman.processes, h.podman.find("web-podman-0").State.Pid) }
+	kill()
+	expect(t, "monitor", in(t, h, resources.OpMonitor), agents.OutcomeNotRunning, "podman says running", "no process")
+	expect(t, "start", in(t, h, resources.OpStart), agents.OutcomeOK)
+	expect(t, "monitor", in(t, h, resources.OpMonitor), agents.OutcomeOK)
+	kill()
+	expect(t, "stop", in(t, h, resources.OpStop), agents.OutcomeOK)
+	if len(h.podman.containers) > 0 {
+		t.Error("podman still lists it")
+	}
+}
+
 // TestInDoubt: a container that neither runs nor is proven stopped is failed, not
 // started, and stopped first.
 func TestInDoubt(t *testing.T) {

@@ -40,6 +40,8 @@ type container struct {
 	}
 	// ExecIDs are programs that `podman exec` or a health check runs in it.
 	ExecIDs []string
+	// gone says that podman takes it for running, and that its process is gone.
+	gone bool
 }
 
 // condition is what a container's state means for its instance.
@@ -52,6 +54,9 @@ const (
 )
 
 func (c *container) condition() condition {
+	if c.gone {
+		return down
+	}
 	switch c.State.Status {
 	case "running":
 		return up
@@ -67,6 +72,9 @@ func (c *container) condition() condition {
 
 // String describes the container's state in a few words.
 func (c *container) String() string {
+	if c.gone {
+		return fmt.Sprintf("container %s is gone: podman says %s, and there is no process %d of it", c.Name, c.State.Status, c.State.Pid)
+	}
 	text := fmt.Sprintf("container %s is %s", c.Name, c.State.Status)
 	if c.condition() == down && c.State.Status != "created" && c.State.Status != "configured" {
 		text += fmt.Sprintf(", exit status %d", c.State.ExitCode)
@@ -124,7 +132,11 @@ func (a *Agent) inspect(ctx context.Context, name string) (*container, error) {
 	if err := json.Unmarshal([]byte(exit.Stdout), &list); err != nil || len(list) != 1 || list[0].ID == "" {
 		return nil, fmt.Errorf("podman container inspect %s: it gave no description of one container (%v)", name, err)
 	}
-	return &list[0], nil
+	c := &list[0]
+	// podman hears of a container's end from its conmon. When that was killed, too, it
+	// goes on saying that the container runs.
+	c.gone = c.State.Pid > 0 && a.host.Began(c.State.Pid) == ""
+	return c, nil
 }
 
 // look returns the instance's container, nil if there is none. A container of the

@@ -35,8 +35,8 @@ type Host struct {
 	Program string
 	// MakeDir makes a directory with its parents; nil is os.MkdirAll, readable by all.
 	MakeDir func(path string) error
-	// Began tells when a process began, in any form; "" if it is gone, or a zombie. nil
-	// asks /proc.
+	// Began tells when a container's first process began, in any form; "" if it is gone,
+	// or a zombie. nil asks /proc.
 	Began func(pid int) string
 }
 
@@ -165,9 +165,14 @@ func misconfigured(err error) agents.Result {
 	return agents.Result{Outcome: agents.OutcomeMisconfigured, Reason: oneLine(err)}
 }
 
-// began returns when a process began, in ticks since the host's start: another one
-// may have its number later.
+// began returns when a container's process began, in ticks since the host's start:
+// another one may have its number later. One that shares belayd's own process table is
+// such another: containers have tables of their own.
 func began(pid int) string {
+	own, err := os.Readlink("/proc/self/ns/pid")
+	if table, err2 := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid)); err == nil && err2 == nil && table == own {
+		return ""
+	}
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return ""

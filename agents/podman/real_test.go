@@ -159,6 +159,15 @@ func (r real) life(t *testing.T) {
 	sh(t, exec.Command(r.program, "wait", "web-podman-0"))
 	expect(t, "killed", ask(resources.OpMonitor), agents.OutcomeNotRunning, "exit status 137")
 	expect(t, "start over what is left", ask(resources.OpStart), agents.OutcomeOK)
+	pids, err := exec.Command(r.program, "inspect", "--format={{.State.ConmonPid}} {{.State.Pid}}", "web-podman-0").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh(t, exec.Command("kill", append([]string{"-KILL"}, strings.Fields(string(pids))...)...)) // podman hears of it from nobody
+	for end := time.Now().Add(time.Minute); runs(address) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	expect(t, "killed with its conmon", ask(resources.OpMonitor), agents.OutcomeNotRunning, "no process")
+	expect(t, "start over what podman takes for running", ask(resources.OpStart), agents.OutcomeOK)
 	expect(t, "stop", ask(resources.OpStop), agents.OutcomeOK)
 	expect(t, "probe", ask(resources.OpProbe), agents.OutcomeNotRunning)
 	if _, err := http.Get("http://" + address + "/word"); err == nil {

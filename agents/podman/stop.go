@@ -106,8 +106,13 @@ func (a *Agent) grace(ctx context.Context, s settings, c *container) int {
 	return int(max(wanted, 0).Seconds())
 }
 
-// remove takes a stopped container out of podman's list.
+// remove takes a stopped container out of podman's list. One whose process is proven
+// gone, and that podman takes for running, is stopped first: that fails, and shows
+// podman how it is.
 func (a *Agent) remove(ctx context.Context, c *container) error {
+	if c.gone {
+		_, _ = a.podman(ctx, agents.Command{Args: []string{"stop", "--time=0", c.ID}})
+	}
 	_, err := a.do(ctx, agents.Command{Args: []string{"rm", c.ID}})
 	if err == nil || ctx.Err() != nil {
 		return err
