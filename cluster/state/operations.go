@@ -397,6 +397,11 @@ func (c *ResourceRestart) apply(t *tx) error {
 		}
 	}
 	if !found {
+		_, isResource := t.s.Definition.Resource(c.Resource)
+		_, isGroup := t.s.Definition.Group(c.Resource)
+		if !isResource && !isGroup {
+			return t.noResource(c.Resource)
+		}
 		return rejectFor(NotFound, ReasonNothingRuns, "no instance of %s runs%s", c.Resource, onNode(c.Node))
 	}
 	t.event("restart", c.Node, c.Resource, "restart asked for")

@@ -21,6 +21,9 @@ func TestReasons(t *testing.T) {
 	for n := range MaxTickets {
 		full.Tickets[resources.TicketName(rune('A'+n))] = &Ticket{}
 	}
+	if _, result := ApplyCommand(s, s.Index+1, 1, epoch, "alice", &ResourceRestart{Resource: "wbe"}); result.Err == nil || result.Err.Error() != `resource "wbe" is not defined: did you mean "web"?` {
+		t.Errorf("a restart of what is not defined: %v", result.Err)
+	}
 	for want, tc := range map[RejectionReason]struct {
 		s *State
 		c Command
