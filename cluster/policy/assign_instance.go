@@ -17,6 +17,7 @@ func (e *engine) assignInstances(r *resource, instances []*resource, limit, perN
 	}
 	fairShare := max(1, limit/max(1, usable))
 	assigned := 0
+	wishes := e.wishesOfCopies(r, instances)
 	for _, m := range instances {
 		if assigned >= limit {
 			break
@@ -35,6 +36,7 @@ func (e *engine) assignInstances(r *resource, instances []*resource, limit, perN
 			assigned++
 		}
 	}
+	e.keepCopies(instances, wishes)
 }
 
 // placeToKeep is the node where an instance should preferably stay: it runs

@@ -25,8 +25,8 @@ type Input struct {
 	TicketUses  []TicketConfig
 	// Own says that the cluster is not Pacemaker's, whose accidents do not hold
 	// then: constraints may name a clone by what it is of before anything of that is
-	// recorded, and no circle of colocations puts more of a bundle on a host than
-	// may be there.
+	// recorded, no circle of colocations puts more of a bundle on a host than may be
+	// there, and copies that are told apart do not change places with each other.
 	Own bool
 	// HasTopology says that fencing levels are configured (they do not affect
 	// decisions, only reports).
