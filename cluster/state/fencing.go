@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -273,7 +274,9 @@ func (c *FenceConfirmed) apply(t *tx) error {
 	t.cutOff(n)
 	n.Liveness, n.Off = LivenessDead, &OffProof{At: t.at, By: ProofConfirm, Fence: f.ID}
 	f.OffAt = t.at
-	f.addSteps([]FenceStep{{At: t.at, Device: "operator", Step: "confirm", Answer: t.by + ": " + c.Reason, Power: "off"}})
+	if !mutant.Is(mutant.NamelessWord) {
+		f.addSteps([]FenceStep{{At: t.at, Device: "operator", Step: "confirm", Answer: t.by + ": " + c.Reason, Power: "off"}})
+	}
 	t.closeFencing(f, FencingDone)
 	t.event("fencing", c.Node, "", "confirmed as off by %s: %s", t.by, c.Reason)
 	return nil

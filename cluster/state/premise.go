@@ -15,8 +15,8 @@ func (t *tx) stands(n *Node, i *Instance, intent *Intent) bool {
 	if i.Role.Active() && !i.Probed && !mutant.Is(mutant.PremiseUnlooked) {
 		return false // nobody knows what runs there: it is looked at first
 	}
-	if t.s.Version >= VersionTickets && t.lacksTicket(i.ID.Resource(), intent.Op) {
-		return false
+	if t.s.Version >= VersionTickets && (t.lacksTicket(i.ID.Resource(), intent.Op) || intent.Op == resources.OpStart && i.Role == resources.RolePromoted) {
+		return false // its end would hide that the instance was promoted since
 	}
 	return intent.Op != resources.OpStart || !t.s.exclusive(i.ID) || !t.s.comesElsewhere(n.Name, i.ID) || mutant.Is(mutant.PremiseElsewhere)
 }

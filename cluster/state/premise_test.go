@@ -36,6 +36,10 @@ func TestIntentWhosePremiseIsGone(t *testing.T) {
 			w.do(&FailuresCleared{})
 			w.run("a", resources.OpProbe, ok)
 		}, resources.OpPromote, true},
+		"it was started and promoted since": {func(w *world) {
+			w.run("a", resources.OpStart, ok)
+			w.run("a", resources.OpPromote, ok)
+		}, resources.OpStart, false},
 		"it is told stopped and was never found": {func(*world) {}, resources.OpStart, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,7 @@ import "github.com/belay-ha/belay/resources"
 //	4  a host that counted as off says that it has stopped everything (member.booted/2)
 //	4  quarantine: fence.released/1 ends it, and definitions say how long (definition.set/3)
 //	5  the data key is replaced (secrets.resealed/1)
-//	5  an intent to start what has lost its ticket since the plan is left out
+//	5  an intent to start what has lost its ticket since the plan, or was promoted since, is left out
 //	5  bundles, which are carried out: every member has the agent (definition.set/4)
 //	5  definitions whose values hold by rules, and what else definition.set/4 says
 const Version = 5
@@ -58,7 +58,7 @@ const (
 	// VersionDataKey is the first command set that replaces the data key.
 	VersionDataKey = 5
 	// VersionTickets is the first command set that leaves out intents whose ticket was
-	// taken away since they were planned.
+	// taken away since they were planned, and starts of what was promoted since.
 	VersionTickets = 5
 	// VersionBundles is the first command set with definition.set/4: bundles that say
 	// when images are fetched, and members that run their containers.

@@ -35,6 +35,7 @@ const (
 	RestartIsDeath    Name = "restart-is-death"    // 9: a daemon that restarts gets its node fenced
 
 	PromoteBeforeDemote Name = "promote-before-demote" // 1: another copy is promoted before one too many is demoted
+	NamelessWord        Name = "nameless-word"         // 2: nobody can know who confirmed a node as off
 	PremiseElsewhere    Name = "premise-elsewhere"     // 1: a late plan starts what has begun elsewhere since
 	PremiseUnlooked     Name = "premise-unlooked"      // 4: a late plan starts what nobody knows the state of any more
 	KeepsRunning        Name = "keeps-running"         // 5: a member without a leader refuses orders and stops nothing
@@ -53,6 +54,6 @@ const (
 var All = []Name{
 	StartBeforeStop, RecoverUnproven, OneRead, OlderTerm, RunTwice, UnknownIsNotDone, NoLease, FenceWithoutRight, NoBudget, NoShare,
 	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, LooksAtOnce, OneDevice, ShortBound, LeaseForAll, WitnessWorks,
-	BackUnasked, RestartIsDeath, PromoteBeforeDemote, PremiseElsewhere, PremiseUnlooked, KeepsRunning, NoQuarantine, NoBackOff, NoHold,
+	BackUnasked, RestartIsDeath, PromoteBeforeDemote, NamelessWord, PremiseElsewhere, PremiseUnlooked, KeepsRunning, NoQuarantine, NoBackOff, NoHold,
 	NoTickets, PremiseTicket, StartsUnfenced, StaysUnfenced, SharedState, NoRetry,
 }
