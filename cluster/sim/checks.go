@@ -81,6 +81,7 @@ func (c *checks) command(e *entry, before, after *state.State, result state.Resu
 		if h := c.w.host(command.Node); command.Reason == mistaken && h.powered && after.Nodes[command.Node].BootID == h.bootID() {
 			h.wronged = c.w.now
 		}
+		c.worded(e, command, after)
 		c.proven(before, after, command.Node)
 		c.forget(command.Node, before, after)
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"strings"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
@@ -45,6 +46,30 @@ func ticketOf(s *state.State, r resources.ResourceID, op resources.Op) *resource
 		}
 	}
 	return nil
+}
+
+// needsTicket reports whether a resource has a part in a ticket's use.
+func needsTicket(def *resources.Definition, r resources.ResourceID) bool {
+	for i := range def.Tickets {
+		if holds(def, def.Tickets[i].Resource, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// worded holds that an operator's word that a host is off is kept with who gave it,
+// and why.
+func (c *checks) worded(e *entry, command *state.FenceConfirmed, after *state.State) {
+	n := after.Nodes[command.Node]
+	for _, f := range after.FenceHistory {
+		for _, step := range f.Steps {
+			if f.ID == n.Off.Fence && strings.Contains(step.Answer, e.envelope.By) && strings.Contains(step.Answer, command.Reason) {
+				return
+			}
+		}
+	}
+	c.w.violate("2", "%s counts as off by the word of %s (%s), and nothing says so", command.Node, e.envelope.By, command.Reason)
 }
 
 // holds reports whether a resource is, or a group has, another one.

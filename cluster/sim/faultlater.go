@@ -29,7 +29,7 @@ func laterKinds() map[string]kind {
 		"rollback":       {weight: 4, amount: 8, begin: rollback},
 		"ticket_revoked": {weight: 5, least: 5 * s, most: 60 * s, begin: ticketFault(ticketWish{})},
 		"ticket_standby": {weight: 3, least: 5 * s, most: 60 * s, begin: ticketFault(ticketWish{granted: true, standby: true})},
-		"ticket_blinks":  {weight: 4, least: s / 10, most: 2 * s, begin: ticketFault(ticketWish{})},
+		"ticket_blinks":  {weight: 4, least: s / 10, most: 2 * s, begin: ticketBlinks},
 		"answer_lost":    {weight: 4, amount: 4, begin: func(w *world, f Fault, h, _ *host) func() { w.leaderOr(h).unheard += f.Amount; return nil }},
 		"cleanup_race":   {weight: 3, amount: 3, begin: cleanupRace},
 		"join_witness":   {weight: 3, begin: joinWitness},
@@ -104,9 +104,17 @@ func cleanupRace(w *world, f Fault, _, _ *host) func() {
 	return nil
 }
 
-// race clears failures before an intent to raise what runs is recorded.
+// race clears failures before an intent to raise what runs is recorded, or revokes
+// the ticket before one that needs it.
 func (o *operator) race(d *daemon, started *state.OperationsStarted) {
 	for _, intent := range started.Operations {
+		if o.revokes > 0 && needsTicket(d.state.Definition, intent.Instance.Resource()) && d.state.Tickets[ticketName].Holds() {
+			o.revokes--
+			o.w.note(d.h, "operator revokes the ticket just now")
+			no := false
+			d.propose(operatorName, &state.TicketSet{Ticket: ticketName, Granted: &no}, func(state.Result, error) {})
+			return
+		}
 		i, found := d.state.Instance(intent.Node, intent.Instance)
 		if found && o.races > 0 && raises(intent.Op) && i.Role.Active() && len(i.Failures) > 0 {
 			o.races--
@@ -141,6 +149,16 @@ func ticketFault(wish ticketWish) begins {
 		}
 		set(wish)
 		return func() { set(ticketWish{granted: true}) }
+	}
+}
+
+// ticketBlinks is a ticket that is revoked, granted, and revoked again in the moment
+// in which what needs it is about to start.
+func ticketBlinks(w *world, f Fault, h, other *host) func() {
+	again := ticketFault(ticketWish{})(w, f, h, other)
+	return func() {
+		again()
+		w.operator.revokes = 1
 	}
 }
 

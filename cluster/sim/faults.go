@@ -170,7 +170,7 @@ func (h *host) trouble(how time.Duration) {
 // heal ends all faults: networks, disks, controllers and daemons are as they
 // should be, and agents behave. Who is frozen goes on when it would have.
 func (w *world) heal() {
-	w.quiet, w.operator.races = true, 0
+	w.quiet, w.operator.races, w.operator.revokes = true, 0, 0
 	w.note(nil, "the faults are over")
 	for _, h := range w.hosts {
 		for to := range w.net.links[h.index] {

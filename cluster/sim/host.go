@@ -61,7 +61,7 @@ type host struct {
 	wronged time.Duration
 	// quick hosts start as soon as any may.
 	quick bool
-	// unheard is how many decisions of this host's leader come to an end that it does
+	// unheard is how many intents of this host's leader come to an end that it does
 	// not hear of.
 	unheard int
 	// orderTerm is the newest term of an order that this host has obeyed.

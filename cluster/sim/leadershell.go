@@ -143,12 +143,12 @@ func (l *leaderShell) carryOut(out *leader.Output) {
 }
 
 func (l *leaderShell) commit(core *leader.Core, p decision, then func()) {
-	if h := l.d.h; h.unheard > 0 && p.plan > 0 {
-		h.unheard--
-		l.commitLate(core, p, then)
-		return
-	}
 	if started, is := p.Command.(*state.OperationsStarted); is {
+		if h := l.d.h; h.unheard > 0 {
+			h.unheard--
+			l.commitLate(core, p, then)
+			return
+		}
 		l.d.w.operator.race(l.d, started)
 	}
 	l.d.proposePlanned(p.plan, state.ByCluster, p.Command, func(result state.Result, err error) {
@@ -164,8 +164,10 @@ func (l *leaderShell) commit(core *leader.Core, p decision, then func()) {
 	})
 }
 
-// commitLate commits a decision of which its leader gives up hearing before it is
-// committed: production waits for proposeTimeout, and no longer.
+// commitLate commits intents of which their leader gives up hearing before they are
+// committed: production waits for proposeTimeout, and no longer. Here what the leader
+// has decided since may even come first, which a log does not do: an intent has to
+// bear any delay.
 func (l *leaderShell) commitLate(core *leader.Core, p decision, then func()) {
 	d := l.d
 	d.w.note(d.h, "gives up waiting for %T", p.Command)

@@ -27,6 +27,8 @@ type operator struct {
 	rolledBack map[string]bool
 	// races is how often somebody clears failures just before an intent is recorded.
 	races int
+	// revokes is how often somebody revokes the ticket at such a time.
+	revokes int
 	// tickets is what each ticket is to be.
 	tickets map[resources.TicketName]ticketWish
 }

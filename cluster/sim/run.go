@@ -52,6 +52,11 @@ func run(s *scenario, p *plan, tracing bool) Report {
 	w.until(p.Until)
 	w.heal()
 	settled := w.settle()
+	for _, h := range w.hosts {
+		if h.daemon != nil {
+			w.compare(h.daemon, h.daemon.state.Index)
+		}
+	}
 	return Report{
 		Seed: p.Seed, Edition: p.Edition, Faults: p.Faults, Calm: p.Calm, Steps: w.steps, Commands: w.checks.commands, Fences: w.checks.fences, Starts: w.checks.starts,
 		Took: w.now, Settled: settled, Violation: w.first, Trace: w.trace, until: p.Until,
