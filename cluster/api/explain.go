@@ -253,9 +253,16 @@ func (e *explainer) bestOther(node resources.NodeName) *resources.Score {
 	return best
 }
 
+// standbyByRule begins what is said of a node that a rule has in standby.
+const standbyByRule = "in standby by rule "
+
 // holds says why a node takes nothing new; empty if it does.
 func (e *explainer) holds(n *state.Node) string {
-	_, defined := e.s.Definition.Node(n.Name)
+	node, defined := e.s.Definition.Node(n.Name)
+	rule, byRule := "", false
+	if defined {
+		rule, byRule = node.StandbyAt(e.x.At)
+	}
 	switch {
 	case n.Off != nil:
 		return "its power is proven off"
@@ -269,6 +276,8 @@ func (e *explainer) holds(n *state.Node) string {
 		return "not in the definition"
 	case n.Standby:
 		return "in standby"
+	case byRule:
+		return standbyByRule + "'" + rule + "'"
 	case n.InMaintenance(e.x.At), e.s.InMaintenance(e.x.At):
 		return "in maintenance"
 	}

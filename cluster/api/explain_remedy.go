@@ -103,6 +103,10 @@ func (e *explainer) forNode(n *state.Node, x NodeExplanation) {
 	case "lost, and not proven off":
 		e.remedy(n.Name, "belayctl fence history "+name, "it has to be fenced, or to come back")
 	default:
+		if strings.HasPrefix(held, standbyByRule) {
+			e.remedy(n.Name, "", "%s: change the rule, or wait until it no longer holds", held)
+			return
+		}
 		e.remedy(n.Name, "", "the node has to come back: %s", held)
 	}
 }

@@ -71,6 +71,12 @@ func TestExplainChanges(t *testing.T) {
 			s.Nodes["n2"].Maintenance = &state.Maintenance{By: "jo", At: noon}
 			s.Nodes["n3"].Liveness, s.Nodes["n3"].Off = state.LivenessDead, &state.OffProof{}
 		}, []string{"n1: belayctl node unstandby n1", "n2: belayctl node maintenance n2 --end", "n3: "}},
+		{"by rule", "a", func(_ *state.State, d *resources.Definition) {
+			d.Nodes[0].When = []resources.NodeWhen{{Rule: "date > 2020-01-01", Standby: new(true)}}
+		}, []string{"n1: "}},
+		{"unmanaged by rule", "a", func(_ *state.State, d *resources.Definition) {
+			d.Resources[0].When = []resources.When{{Rule: "date > 2020-01-01", Meta: resources.Meta{Managed: &no}}}
+		}, []string{": "}},
 		{"with another", "a", func(s *state.State, d *resources.Definition) {
 			d.Colocations = []resources.Colocation{{ID: "c", Resource: "a", With: "b", Score: resources.Infinity}}
 			d.Locations = []resources.Location{{ID: "l", Resource: "b", Node: "n1", Score: 10}}
