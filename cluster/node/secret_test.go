@@ -6,24 +6,14 @@ import (
 	"testing"
 
 	"github.com/belay-ha/belay/cluster/api"
-	"github.com/belay-ha/belay/cluster/security"
 )
 
 // Snapshots, which are written to disks and sent to members that have fallen
 // behind, hold what is sealed and nothing of what is in it.
 func TestSnapshotsHoldNoSecret(t *testing.T) {
 	const planted = "pl4nted-Passw0rd-7f3a9c"
-	key, err := security.NewKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := security.NewKeyring(key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	inWorld(t, 1, 1, func(w *world) {
 		n := w.leader().run()
-		n.config.Keys = security.NewVault(ring, nil)
 		if err := n.SetSecret(w.t.Context(), api.Identity{Name: "root", Role: api.RoleAdmin}, api.SecretRequest{Secret: "bmc", Value: planted}); err != nil {
 			t.Fatal(err)
 		}

@@ -29,6 +29,7 @@ import (
 	"github.com/belay-ha/belay/cluster/membership/memnet"
 	"github.com/belay-ha/belay/cluster/raftlog"
 	"github.com/belay-ha/belay/cluster/raftlog/raftnet"
+	"github.com/belay-ha/belay/cluster/security"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/fencing"
 	"github.com/belay-ha/belay/internal/bubble"
@@ -153,7 +154,13 @@ func (b *box) start() {
 		b.services.Power(true)
 	}
 	ip, _, _ := net.SplitHostPort(b.gossips())
+	keys, err := security.NewKeyring(security.Key{1})
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
 	config := Config{
+		Keys: security.NewVault(keys, nil),
 		Name: resources.NodeName(b.name), Address: b.address(), BootID: fmt.Sprint("boot-", b.boots), DataDir: b.dir, RunDir: filepath.Join(b.dir, fmt.Sprint("run-", b.boots)),
 		Agents: agents.NewRegistry(simulated.New(agents.Spec{Name: "simulated", MonitorInterval: 10 * time.Second}, b.services, 50*time.Millisecond)),
 		Fences: fencing.NewRegistry([]fencing.Spec{{Name: "outlet", New: func(name string, _ fencing.Params) (fencing.Device, error) { return outlet{w, name}, nil }}}),
