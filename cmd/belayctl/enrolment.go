@@ -79,7 +79,7 @@ func (a *app) clusterInitCommand() *cobra.Command {
 			return err
 		}
 		e.Cluster = name
-		return a.enroll(e, func(en Enroller) error { return en.Found(cmd.Context(), e) })
+		return a.enroll(e, founded(e), func(en Enroller) error { return en.Found(cmd.Context(), e) })
 	}
 	return cmd
 }
@@ -114,7 +114,7 @@ func (a *app) clusterJoinCommand() *cobra.Command {
 				return err
 			}
 		}
-		return a.enroll(e, func(en Enroller) error { return en.Join(cmd.Context(), e, peer, token) })
+		return a.enroll(e, "", func(en Enroller) error { return en.Join(cmd.Context(), e, peer, token) })
 	}
 	return cmd
 }
@@ -127,7 +127,17 @@ func (a *app) readToken(file string) (string, error) {
 	return token, err
 }
 
-func (a *app) enroll(e Enrollment, do func(Enroller) error) error {
+// founded says what comes after a cluster's first member.
+func founded(e Enrollment) string {
+	return "then, for each further host: belayctl cluster token create, here, and there\n" +
+		"  belayctl cluster join " + e.Address + " --address ITS-ADDRESS < TOKEN\n" +
+		"Three members survive the loss of one. Of two, the one that is left is no majority and stops\n" +
+		"what it runs, because it cannot know that the other did: give two nodes a witness, a third\n" +
+		"and small member anywhere that only votes (join with --witness).\n"
+}
+
+// enroll makes this host a member, and prints hints after that.
+func (a *app) enroll(e Enrollment, hints string, do func(Enroller) error) error {
 	if a.enroller == nil {
 		return fmt.Errorf("this belayctl was built without the means to enroll a host")
 	}
@@ -135,7 +145,7 @@ func (a *app) enroll(e Enrollment, do func(Enroller) error) error {
 		return err
 	}
 	return a.print(enrolledAnswer{e.Node, e.Address, e.ConfigFile}, func(w io.Writer) {
-		fmt.Fprintf(w, "this host is %s at %s; next: systemctl enable --now belayd\n", e.Node, e.Address)
+		fmt.Fprintf(w, "this host is %s at %s; next: systemctl enable --now belayd\n%s", e.Node, e.Address, hints)
 	})
 }
 
