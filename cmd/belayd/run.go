@@ -105,15 +105,17 @@ func run(ctx context.Context, configFile string) error {
 	return err
 }
 
-// maxProcessors is the most that the daemon uses at once. Its work is short and
-// mostly waits; with each processor more, whatever wakes it looks through more
-// queues for something to do, and on a large controller that is most of its cost.
-const maxProcessors = 4
+// processors is how many the daemon uses at once. Its work is short and mostly
+// waits: with a second one, whatever wakes the daemon also wakes a thread that looks
+// for more to do, and finds none. With one, work that takes long (a plan of a large
+// cluster) has the rest wait for 10 ms at a time, until the runtime interrupts it,
+// and so has a write that waits for the disk; nothing here has less than 50 ms.
+const processors = 1
 
 // boundProcessors obeys GOMAXPROCS in the environment, as the runtime does.
 func boundProcessors() {
-	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) > maxProcessors {
-		runtime.GOMAXPROCS(maxProcessors)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(processors)
 	}
 }
 
