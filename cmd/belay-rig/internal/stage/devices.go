@@ -28,7 +28,7 @@ func (s *Stage) fenceBy(ctx context.Context, file, device string) error {
 	return s.applyEdited(ctx, file, device, func(def *resources.Definition) error {
 		fenceOften(&def.Properties)
 		return setDevices(def, device)
-	})
+	}, "--wait=60")
 }
 
 // setDevices replaces a definition's fence devices by those of one kind.
@@ -53,8 +53,8 @@ func setDevices(def *resources.Definition, device string) error {
 }
 
 // applyEdited applies a definition file after a change; name is the changed
-// one's.
-func (s *Stage) applyEdited(ctx context.Context, file, name string, edit func(*resources.Definition) error) error {
+// one's, flags are for belayctl apply.
+func (s *Stage) applyEdited(ctx context.Context, file, name string, edit func(*resources.Definition) error, flags ...string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -81,6 +81,6 @@ func (s *Stage) applyEdited(ctx context.Context, file, name string, edit func(*r
 	if err := s.rig.Push(ctx, first, path, "/root/"+name+".toml", 0o600); err != nil {
 		return err
 	}
-	_, err = s.Ctl(ctx, first, "apply", "--yes", "-f", "/root/"+name+".toml", "--wait=60")
+	_, err = s.Ctl(ctx, first, append([]string{"apply", "--yes", "-f", "/root/" + name + ".toml"}, flags...)...)
 	return err
 }
