@@ -2,6 +2,7 @@ package resources
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,19 @@ func OwnAgent(name string) (string, bool) {
 	}
 	own, known := ownAgents["ocf:heartbeat:"+name]
 	return own, known
+}
+
+// OwnAgents returns the names here of those of Pacemaker's agents, given in full, that
+// fit: sorted, each once.
+func OwnAgents(fits func(name string) bool) []string {
+	var all []string
+	for name, own := range ownAgents {
+		if fits(name) {
+			all = append(all, own)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // PrefixBits reads the length of an address's prefix, or a mask such as

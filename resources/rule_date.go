@@ -68,8 +68,9 @@ func (e ruleDate) turns() time.Time {
 	return e.date.Add(time.Nanosecond)
 }
 
-// parseRuleDate reads a date, in UTC where it names no zone.
-func parseRuleDate(text string) (time.Time, bool) {
+// ParseDate reads a date as rules write it (RFC 3339, without the clock or the zone
+// if need be), in UTC where it names no zone.
+func ParseDate(text string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
 		if date, err := time.Parse(layout, text); err == nil {
 			return date.UTC(), true

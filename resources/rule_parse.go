@@ -276,7 +276,7 @@ func (p *ruleParser) comparison(name ruleToken) (ruleExpr, error) {
 		return nil, &RuleError{value.column, fmt.Sprintf("unexpected %s: %s needs a value", value, opToken.text)}
 	}
 	if isDate(name, op) {
-		date, ok := parseRuleDate(value.text)
+		date, ok := ParseDate(value.text)
 		if !ok {
 			return nil, &RuleError{value.column, fmt.Sprintf("%q is no date such as 2026-06-01T12:30:00Z; write an attribute of that name in quotes", value.text)}
 		}

@@ -199,37 +199,6 @@ func UnsetProperties(def *resources.Definition, names []string) (*resources.Defi
 	return SetProperties(def, words)
 }
 
-// SetResourceDefaults sets meta-attributes that resources take when they say
-// nothing.
-func SetResourceDefaults(def *resources.Definition, words []string) (*resources.Definition, error) {
-	pairs, err := somePairs(words)
-	if err != nil {
-		return nil, err
-	}
-	changed := def.Clone()
-	if err := apply("meta-attribute", metaSetters(&changed.Defaults.Resource), metaAliases, pairs); err != nil {
-		return nil, err
-	}
-	return changed, nil
-}
-
-// SetOpDefaults sets what operations take when they say nothing.
-func SetOpDefaults(def *resources.Definition, words []string) (*resources.Definition, error) {
-	pairs, err := somePairs(words)
-	if err != nil {
-		return nil, err
-	}
-	changed := def.Clone()
-	setters := opSetters(&changed.Defaults.Op)
-	delete(setters, "role")
-	delete(setters, "start_delay")
-	delete(setters, "OCF_CHECK_LEVEL")
-	if err := apply("operation default", setters, nil, pairs); err != nil {
-		return nil, err
-	}
-	return changed, nil
-}
-
 // SetNodeAttributes sets permanent attributes of a node; NAME= removes one.
 func SetNodeAttributes(def *resources.Definition, node string, words []string) (*resources.Definition, error) {
 	pairs, err := somePairs(words)

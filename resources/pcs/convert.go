@@ -74,6 +74,9 @@ type converter struct {
 	// nodesGiven: the script says which nodes there are.
 	nodesGiven bool
 	remote     map[string]bool
+	// ruledSets are the sets of defaults with a rule, by their numbers in
+	// Defaults.When; plainSets those without.
+	ruledSets, plainSets []defaultSet
 	// origin is where a thing of the definition is made, by its path.
 	origin map[string]spot
 	// perhaps are how the names begin of what could not be converted.

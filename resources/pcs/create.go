@@ -181,5 +181,29 @@ func addLocation(c *converter, at Position, words []word) (*resources.Definition
 	if len(words) > 3 && words[0].text == "add" {
 		c.assume(words[3].at, words[3].text)
 	}
-	return edit.AddLocation(c.def, texts(words))
+	said := texts(words)
+	if len(words) > 2 && words[1].text == "rule" {
+		var err error
+		if said, err = locationRule(said); err != nil {
+			return nil, err
+		}
+	}
+	return edit.AddLocation(c.def, said)
+}
+
+// locationRule writes the rule in words that definitions know, where it has others.
+func locationRule(said []string) ([]string, error) {
+	at := 2
+	for at < len(said) {
+		name, _, option := strings.Cut(said[at], "=")
+		if !option || strings.Contains(name, " ") {
+			break
+		}
+		at++
+	}
+	if !slices.ContainsFunc(ruleTokens(said[at:]), func(token string) bool { return token == "date-spec" || token == "in_range" }) {
+		return said, nil
+	}
+	text, err := ruleText(said[at:])
+	return append(slices.Clone(said[:at]), text), err
 }

@@ -130,8 +130,8 @@ func makeVerbs() map[string]verb {
 		"resource group remove": {do: onFirst(edit.RemoveFromGroup)},
 		"resource group delete": {do: onFirst(edit.RemoveFromGroup)},
 		"resource ungroup":      {do: onFirst(edit.RemoveFromGroup)},
-		"resource defaults":     {do: editing(defaults(edit.SetResourceDefaults))},
-		"resource op defaults":  {do: editing(defaults(edit.SetOpDefaults))},
+		"resource defaults":     {do: changeDefaults(defaultsKind{set: edit.SetResourceDefaults, add: edit.AddResourceDefaults})},
+		"resource op defaults":  {do: changeDefaults(defaultsKind{op: true, set: edit.SetOpDefaults, add: edit.AddOpDefaults})},
 		"resource op add": {do: onFirst(func(def *resources.Definition, id string, words []string) (*resources.Definition, error) {
 			return edit.UpdateResource(def, append([]string{id, "op"}, words...))
 		})},
@@ -194,19 +194,6 @@ func makeVerbs() map[string]verb {
 		table["stonith "+query] = looks
 	}
 	return table
-}
-
-// defaults drops pcs' word update.
-func defaults(change func(*resources.Definition, []string) (*resources.Definition, error)) func(*resources.Definition, []string) (*resources.Definition, error) {
-	return func(def *resources.Definition, words []string) (*resources.Definition, error) {
-		if len(words) > 0 && (words[0] == "update" || words[0] == "set") {
-			words = words[1:]
-		}
-		if len(words) == 0 {
-			return def, nil // it asks
-		}
-		return change(def, words)
-	}
 }
 
 func cloning(promotable bool) func(*converter, Position, []word) (*resources.Definition, error) {
