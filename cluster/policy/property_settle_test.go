@@ -148,28 +148,34 @@ func family(i policy.InstanceReport) string {
 // for on a node that all of them wish for, change places with each of Pacemaker's
 // transitions; in a cluster of our own they come to rest.
 func TestCopiesKeepTheirPlaces(t *testing.T) {
-	s, err := parseScenario(`nodes n1 n2 n3 n4
+	for name, copied := range map[string]string{
+		"primitive": "rsc r0\nclone c0 globally-unique=true clone-max=4 clone-node-max=2 : r0",
+		"group":     "rsc r0\nrsc r2\ngroup g : r0 r2\nclone c0 globally-unique=true clone-max=4 clone-node-max=2 : g",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := parseScenario(`nodes n1 n2 n3 n4
 option fencing-enabled=false
 defaults resource-stickiness=100
-rsc r0
-clone c0 globally-unique=true clone-max=4 clone-node-max=2 : r0
+` + copied + `
 rsc r1
 on r1 n1
 location c0 n1 50
 location c0 n2 INFINITY
 with r1 c0 INFINITY
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, own := range []bool{false, true} {
-		in, err := cib.Read(strings.NewReader(s.xml()), "copies.xml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		in.Now, in.Own = s.now, own
-		if _, rest := settle(in, 4); (len(rest) == 0) != own {
-			t.Errorf("own %v: still to do: %v", own, rest)
-		}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, own := range []bool{false, true} {
+				in, err := cib.Read(strings.NewReader(s.xml()), "copies.xml")
+				if err != nil {
+					t.Fatal(err)
+				}
+				in.Now, in.Own = s.now, own
+				if _, rest := settle(in, 4); (len(rest) == 0) != own {
+					t.Errorf("own %v: still to do: %v", own, rest)
+				}
+			}
+		})
 	}
 }
