@@ -14,7 +14,9 @@
 // is nearly all of a large CIB, is not: it goes straight from the scanner into
 // the result, so that its cost is what is kept of it. The scanner knows as much
 // XML as a CIB needs. It refuses document types and entities, and bounds the
-// size of the file, of a tag, and the depth of nesting.
+// size of the file, of a tag, and the depth of nesting. What is written like what was
+// read before costs least: a tag with the attributes of the one before it
+// (scanner_shape.go), a history like that of the node before (history.go).
 //
 // Import goes on from there to a definition of Belay's own (import.go), with what
 // could not be said in one.

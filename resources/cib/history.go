@@ -15,98 +15,140 @@ func (r *reader) history(s *policy.NodeStatus) error {
 		return r.skip()
 	}
 	var h policy.ResourceHistory
+	like := &policy.ResourceHistory{}
 	for i := range r.scan.attrs {
 		a := &r.scan.attrs[i]
-		switch string(a.name) {
-		case "id":
-			h.Resource = r.text(a)
-		case "class":
-			h.Class = r.text(a)
-		case "provider":
-			h.Provider = r.text(a)
-		case "type":
-			h.Type = r.text(a)
-		case "container":
+		switch a.key {
+		case keyID:
+			like = r.alike(a.value, like)
+			h.Resource = r.again(a, like.Resource)
+		case keyClass:
+			h.Class = r.again(a, like.Class)
+		case keyProvider:
+			h.Provider = r.again(a, like.Provider)
+		case keyType:
+			h.Type = r.again(a, like.Type)
+		case keyContainer:
 			h.Container = r.text(a)
-		case "shutdown-lock":
+		case keyShutdownLock:
 			h.ShutdownLock = r.when(a)
 		}
 	}
-	r.opBuf = r.opBuf[:0]
+	from, count := len(r.opBlock), 0
 	err := r.each(func() error {
 		if string(r.scan.name) == "lrm_rsc_op" {
-			if op := r.historyOp(); op.ID != "" && op.Op != "" {
-				r.opBuf = append(r.opBuf, op)
+			from = r.room(from)
+			var before *policy.HistoryOp
+			if count < len(like.Ops) {
+				before = &like.Ops[count]
 			}
+			if op := &r.opBlock[from+count]; r.historyOp(op, before, s.Name) {
+				count++
+			}
+			r.opBlock = r.opBlock[:from+count]
 		}
 		return r.skip()
 	})
-	if n := len(r.opBuf); n > 0 {
-		h.Ops = r.ops.take(n)
-		copy(h.Ops, r.opBuf)
+	if count > 0 {
+		h.Ops = r.opBlock[from : from+count : from+count]
 	}
 	if h.Resource == "" {
 		return err
 	}
 	if s.History == nil {
 		// Nodes know of about as many resources as each other.
-		s.History = make([]policy.ResourceHistory, 0, max(r.histories, 8))
+		s.History = make([]policy.ResourceHistory, 0, max(len(r.before), 8))
 	}
 	s.History = append(s.History, h)
 	return err
 }
 
-// historyOp reads the operation whose start tag was just found.
-func (r *reader) historyOp() policy.HistoryOp {
-	op := policy.HistoryOp{Status: policy.ExecUnknown, RC: -1, Expected: -1, CallID: -1}
+// alike returns what the node before remembers of the resource with an id, if it
+// is about where that of the last resource was: nodes mostly remember the same
+// ones in the same order.
+func (r *reader) alike(id []byte, otherwise *policy.ResourceHistory) *policy.ResourceHistory {
+	const further = 4
+	for n := r.place; n < min(r.place+further, len(r.before)); n++ {
+		if r.before[n].Resource == string(id) {
+			r.place = n + 1
+			return &r.before[n]
+		}
+	}
+	return otherwise
+}
+
+// room adds an empty operation to those of a resource that begin at from of the
+// block, in a new block if that is full. It returns where they begin now.
+func (r *reader) room(from int) int {
+	const most = 1 << 10
+	if len(r.opBlock) == cap(r.opBlock) {
+		own := r.opBlock[from:]
+		size := max(min(2*cap(r.opBlock), most), 2*len(own), 32)
+		r.opBlock = append(make([]policy.HistoryOp, 0, size), own...)
+		from = 0
+	}
+	r.opBlock = append(r.opBlock, policy.HistoryOp{})
+	return from
+}
+
+var noOp policy.HistoryOp
+
+// historyOp reads the operation whose start tag was just found into op, which is
+// empty, and reports whether it is one. Before is what the node before remembers
+// in its place, or nil; node is the name of this one.
+func (r *reader) historyOp(op, before *policy.HistoryOp, node string) bool {
+	if before == nil {
+		before = &noOp
+	}
+	op.Status, op.RC, op.Expected, op.CallID = policy.ExecUnknown, -1, -1, -1
 	var have [3]bool // status, code, key
 	var oldKey *rawAttr
 	for i := range r.scan.attrs {
 		a := &r.scan.attrs[i]
-		switch string(a.name) {
-		case "id":
-			op.ID = r.text(a)
-		case "operation":
-			op.Op = r.text(a)
-		case "interval":
+		switch a.key {
+		case keyID:
+			op.ID = r.again(a, before.ID)
+		case keyOperation:
+			op.Op = r.again(a, before.Op)
+		case keyInterval:
 			op.Interval = time.Duration(min(max(r.number(a), 0), 1<<43)) * time.Millisecond
-		case "call-id":
+		case keyCallID:
 			op.CallID = r.number(a)
-		case "op-status":
+		case keyStatus:
 			op.Status, have[0] = policy.ExecStatus(min(max(r.number(a), -2), 127)), true
-		case "rc-code":
+		case keyCode:
 			op.RC, have[1] = r.number(a), true
-		case "transition-key":
+		case keyTransition:
 			oldKey = a
 			have[2] = true
-		case "transition-magic":
+		case keyMagic:
 			op.Magic = r.rareText(a)
-		case "last-rc-change", "last_rc_change":
+		case keyChanged:
 			op.Changed = r.when(a)
-		case "last-run", "last_run":
+		case keyRan:
 			op.Ran = r.when(a)
-		case "on_node":
-			op.OnNode = r.text(a)
-		case "exit-reason":
+		case keyOnNode:
+			op.OnNode = r.again(a, node)
+		case keyExitReason:
 			op.ExitReason = r.text(a)
-		case "op-digest":
-			op.Digest = r.text(a)
-		case "op-restart-digest":
-			op.RestartDigest = r.text(a)
-		case "op-secure-digest":
-			op.SecureDigest = r.text(a)
-		case "op-force-restart":
-			op.RestartParams = r.text(a)
-		case "op-secure-params":
-			op.SecureParams = r.text(a)
-		case "migrate_source":
+		case keyDigest:
+			op.Digest = r.again(a, before.Digest)
+		case keyRestartDigest:
+			op.RestartDigest = r.again(a, before.RestartDigest)
+		case keySecureDigest:
+			op.SecureDigest = r.again(a, before.SecureDigest)
+		case keyRestartParams:
+			op.RestartParams = r.again(a, before.RestartParams)
+		case keySecureParams:
+			op.SecureParams = r.again(a, before.SecureParams)
+		case keyMigrateSource:
 			op.MigrateSource = r.text(a)
-		case "migrate_target":
+		case keyMigrateTarget:
 			op.MigrateTarget = r.text(a)
 		}
 	}
-	r.transition(&op, oldKey, have)
-	return op
+	r.transition(op, oldKey, have)
+	return op.ID != "" && op.Op != ""
 }
 
 // transition takes what the transition's key and magic say. The magic is
@@ -184,7 +226,7 @@ func (r *reader) when(a *rawAttr) time.Time {
 	if i := bytes.IndexByte(value, '.'); i > 0 {
 		value = value[:i]
 	}
-	n := r.number(&rawAttr{a.name, value, a.offset})
+	n := r.number(&rawAttr{name: a.name, value: value, offset: a.offset})
 	if n < 0 || n > 1<<40 {
 		return time.Time{}
 	}

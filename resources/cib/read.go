@@ -32,11 +32,15 @@ type reader struct {
 	standsFor map[string][]string
 	resources map[string]bool // ids of resources
 
-	ops slab[policy.HistoryOp]
-	// opBuf collects the operations of one resource.
-	opBuf []policy.HistoryOp
-	// histories is how many resources the node before had a history of.
-	histories int
+	// opBlock is where operations are read into, those of a resource side by side.
+	opBlock []policy.HistoryOp
+	// before is the history of the node before, place where in it the next resource
+	// is expected.
+	before []policy.ResourceHistory
+	place  int
+	// escaped: some text that again has returned was written otherwise. What is
+	// written in one way then may mean another text.
+	escaped bool
 }
 
 // Read reads a CIB, plain or compressed with bzip2. The name stands in errors,

@@ -35,6 +35,7 @@ const (
 type rawAttr struct {
 	name, value []byte
 	offset      int // of the name, in the window
+	key         attrKey
 }
 
 // syntaxError is a fault that reading cannot continue after.
@@ -60,10 +61,12 @@ type scanner struct {
 	name  []byte // of the current start tag
 	attrs []rawAttr
 	start int // window offset of its <
-	empty bool
-	ended bool // the current start tag was empty and its end is still to be told
-	open  [][]byte
-	rootN int // root elements seen
+	// shapes say how the last tags were written, by their depth.
+	shapes [MaxDepth]shape
+	empty  bool
+	ended  bool // the current start tag was empty and its end is still to be told
+	open   [][]byte
+	rootN  int // root elements seen
 	// text says whether anything but white space came before the current tag.
 	text bool
 }

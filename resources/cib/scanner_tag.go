@@ -92,8 +92,11 @@ func (s *scanner) endTag() (event, error) {
 			}
 			continue
 		}
-		name := bytes.TrimRight(s.window[s.r+2:s.r+i], " \t\r\n")
-		if n := len(s.open); n == 0 || !bytes.Equal(s.open[n-1], name) {
+		name, n := s.window[s.r+2:s.r+i], len(s.open)
+		if n == 0 || !bytes.Equal(s.open[n-1], name) {
+			name = bytes.TrimRight(name, " \t\r\n")
+		}
+		if n == 0 || !bytes.Equal(s.open[n-1], name) {
 			if n == 0 {
 				return eventEOF, s.fail(s.start, "</%.40s> ends nothing", name)
 			}
@@ -164,6 +167,13 @@ func (s *scanner) parseTag() (bool, error) {
 		return false, s.fail(s.start, "a name should follow <")
 	}
 	s.name, s.attrs, s.empty = b[s.start+1:i], s.attrs[:0], false
+	limit := len(b) // where the next < is: no value may contain one
+	if next := bytes.IndexByte(b[i:], '<'); next >= 0 {
+		limit = i + next
+	}
+	known := &s.shapes[min(len(s.open), MaxDepth-1)]
+	i = s.follow(known, b, i, limit)
+	followed := len(s.attrs)
 	for {
 		space := i
 		for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
@@ -175,7 +185,6 @@ func (s *scanner) parseTag() (bool, error) {
 		switch b[i] {
 		case '>':
 			s.r = i + 1
-			return true, nil
 		case '/':
 			if i+1 == len(b) {
 				return false, nil
@@ -184,22 +193,27 @@ func (s *scanner) parseTag() (bool, error) {
 				return false, s.fail(i, "a > should follow /")
 			}
 			s.r, s.empty = i+2, true
-			return true, nil
+		default:
+			if space == i {
+				return false, s.fail(i, "white space should stand before an attribute")
+			}
+			next, err := s.parseAttr(b, i, limit)
+			if next == 0 || err != nil {
+				return false, err
+			}
+			i = next
+			continue
 		}
-		if space == i {
-			return false, s.fail(i, "white space should stand before an attribute")
+		if len(s.attrs) > followed {
+			known.learn(s.attrs)
 		}
-		next, err := s.parseAttr(b, i)
-		if next == 0 || err != nil {
-			return false, err
-		}
-		i = next
+		return true, nil
 	}
 }
 
 // parseAttr reads name="value" at i and returns where it ends, or 0 if that is
-// beyond the window.
-func (s *scanner) parseAttr(b []byte, i int) (int, error) {
+// beyond the window. No value reaches beyond limit.
+func (s *scanner) parseAttr(b []byte, i, limit int) (int, error) {
 	from := i
 	i = nameEnd(b, i)
 	name := b[from:i]
@@ -226,7 +240,7 @@ func (s *scanner) parseAttr(b []byte, i int) (int, error) {
 		return 0, nil
 	}
 	value := b[i+1 : i+1+n]
-	if j := bytes.IndexByte(value, '<'); j >= 0 {
+	if i+1+n > limit {
 		return 0, s.fail(from, "the value of attribute %.40s contains <", name)
 	}
 	for _, a := range s.attrs {
@@ -237,7 +251,7 @@ func (s *scanner) parseAttr(b []byte, i int) (int, error) {
 	if len(s.attrs) == maxAttributes {
 		return 0, s.fail(from, "an element has more than %d attributes", maxAttributes)
 	}
-	s.attrs = append(s.attrs, rawAttr{name, value, from})
+	s.attrs = append(s.attrs, rawAttr{name, value, from, keyOf(name)})
 	return i + n + 2, nil
 }
 

@@ -27,6 +27,17 @@ func (r *reader) text(a *rawAttr) string {
 	return text
 }
 
+// again is text for values that are probably the same as one that was read before,
+// by again.
+func (r *reader) again(a *rawAttr, before string) string {
+	if string(a.value) == before && !r.escaped {
+		return before
+	}
+	text := r.text(a)
+	r.escaped = r.escaped || text != string(a.value)
+	return text
+}
+
 // rareText is text for values that hardly repeat.
 func (r *reader) rareText(a *rawAttr) string {
 	text, err := r.texts.once(a.value)
@@ -55,7 +66,7 @@ func (r *reader) nodeState() error {
 		case "id":
 			s.ID = r.text(a)
 		case "uname":
-			s.Name = r.text(a)
+			s.Name = r.again(a, "")
 		case "remote_node":
 			s.Remote = r.truth(a)
 		case "in_ccm":
@@ -91,7 +102,10 @@ func (r *reader) nodeState() error {
 		}
 		return r.skip()
 	})
-	r.histories = len(s.History)
+	if len(s.History) > 0 {
+		r.before = s.History
+	}
+	r.place = 0
 	if s.ID != "" {
 		r.in.Status = append(r.in.Status, s)
 	}
