@@ -14,7 +14,7 @@ import (
 const (
 	// trustFor bounds how long the properties are believed that may change while
 	// the state does not: whether the unit is enabled, which process is the main one.
-	trustFor = time.Minute
+	trustFor = 5 * time.Minute
 	// maxKnown bounds the memory of units.
 	maxKnown = 4096
 )

@@ -18,7 +18,7 @@ const maxProcesses = 64
 
 // State returns what systemd and the kernel know of a unit. A unit that systemd
 // does not know has Load "not-found" and is inactive; that is no error. Of a unit
-// that runs, all but Active, Sub, Result and Processes may be a minute old.
+// that runs, all but Active, Sub, Result and Processes may be five minutes old (trustFor).
 func (m *Manager) State(ctx context.Context, unit string) (agents.UnitState, error) {
 	unit = FullName(unit)
 	if err := checkName(unit); err != nil {

@@ -14,6 +14,8 @@ import (
 const (
 	// DefaultPort is the gossip port, UDP and TCP.
 	DefaultPort = 7451
+	// DefaultPingInterval is Timing.PingInterval's default.
+	DefaultPingInterval = 200 * time.Millisecond
 	// KeySize is the length of a gossip key in bytes (AES-256).
 	KeySize = 32
 	// MaxMeta is the most metadata a member may advertise, in bytes: memberlist
@@ -59,6 +61,10 @@ type Config struct {
 	// Peers returns the members Raft knows of, this one included or not. It is
 	// called about once a second and must not block. It may be nil.
 	Peers func() []Peer
+	// Awake, if set, is called when pings have gone out, at least once in each
+	// Timing.PingInterval while there is a member to ping. What else is due to the
+	// peers costs little then. It must not block.
+	Awake func()
 	// Transport replaces UDP and TCP in tests; nil in production.
 	Transport memberlist.Transport
 	// Timing sets the detector's thresholds.
@@ -69,7 +75,8 @@ type Config struct {
 // give suspect within 0.8 s and dead within 1.6 s at 3 to 64 members, and to
 // let pauses of 1 s pass without a death.
 type Timing struct {
-	// PingInterval is the time between pings to a watched member; 200 ms.
+	// PingInterval is the time between pings to a watched member; 200 ms
+	// (DefaultPingInterval).
 	PingInterval time.Duration
 	// SuspectAfter is the silence that makes a member suspect; 700 ms.
 	SuspectAfter time.Duration
@@ -109,7 +116,7 @@ func (t Timing) withDefaults() Timing {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&t.PingInterval, 200 * time.Millisecond},
+		{&t.PingInterval, DefaultPingInterval},
 		{&t.SuspectAfter, 700 * time.Millisecond},
 		{&t.DeadAfter, 1450 * time.Millisecond},
 		{&t.SoloDeadAfter, 2200 * time.Millisecond},

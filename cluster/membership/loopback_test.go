@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,11 +22,13 @@ func TestLoopback(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var members []*Membership
+	var awake atomic.Int64
 	ended := make(chan error, len(peers))
 	for i, p := range peers {
 		m, err := New(Config{
 			Name: p.Name, BindAddr: fmt.Sprintf("127.0.0.%d", 31+i), Port: port, Key: testKey, Label: "loop",
 			Logger: zap.NewNop(), Peers: func() []Peer { return peers }, Meta: []byte(p.Name),
+			Awake: func() { awake.Add(1) },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -51,6 +54,9 @@ func TestLoopback(t *testing.T) {
 	o, err := members[0].Confirm(ctx, "n2")
 	if err != nil || o.Verdict != Alive || string(o.Meta) != "n2" {
 		t.Errorf("Confirm = %s (%s), meta %q, %v", o.Verdict, o.Evidence.Text, o.Meta, err)
+	}
+	if awake.Load() == 0 {
+		t.Error("pings went out, and nobody was told that the process is awake")
 	}
 	stop()
 	for range peers {

@@ -216,7 +216,9 @@ func (m *Membership) perform(actions []action) {
 	if list == nil {
 		return
 	}
+	pings := false
 	for _, a := range actions {
+		pings = pings || a.msg.kind == kindPing
 		if !a.stream {
 			if err := list.SendToAddress(memberlist.Address{Addr: a.addr, Name: a.to}, a.msg.encode()); err != nil {
 				m.sendErrors.Add(1)
@@ -232,6 +234,9 @@ func (m *Membership) perform(actions []action) {
 			}()
 		default:
 		}
+	}
+	if pings && m.cfg.Awake != nil {
+		m.cfg.Awake()
 	}
 }
 

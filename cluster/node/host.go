@@ -18,7 +18,7 @@ type Host struct {
 	// SocketGroup may connect to Socket besides root.
 	SocketGroup string `toml:"socket_group"`
 	LogLevel    string `toml:"log_level"`
-	// HeartbeatTimeout is Raft's; the default is 400 ms, the least 200 ms.
+	// HeartbeatTimeout is Raft's; the default is 500 ms, the least 200 ms.
 	HeartbeatTimeout time.Duration `toml:"heartbeat_timeout"`
 }
 

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,10 +46,10 @@ type Config struct {
 	GossipKey security.Key
 	// RoundTripper reaches the API of the named member, and of no other.
 	RoundTripper func(node resources.NodeName) http.RoundTripper
-	// Raft holds the log's settings; ID, DataDir, Machine, OnFault and Logger are
-	// filled in.
+	// Raft holds the log's settings; ID, DataDir, Machine, OnFault, BeatInterval and
+	// Logger are filled in.
 	Raft raftlog.Config
-	// Gossip holds the detector's settings; Name, Peers and Logger are filled in.
+	// Gossip holds the detector's settings; Name, Peers, Awake and Logger are filled in.
 	Gossip membership.Config
 	// DialHost tells a host whose daemon is away (refused) from a host that is
 	// gone. nil dials the address by TCP.
@@ -128,11 +129,13 @@ func New(config Config) (*Node, error) {
 	raftConfig := config.Raft
 	raftConfig.ID, raftConfig.DataDir, raftConfig.Machine = string(config.Name), config.DataDir+"/raft", n.machine
 	raftConfig.OnFault, raftConfig.Logger = config.Fault, config.Log.Named("raft")
+	gossipConfig := config.Gossip
+	raftConfig.BeatInterval = cmp.Or(gossipConfig.Timing.PingInterval, membership.DefaultPingInterval)
 	var err error
 	if n.raft, err = raftlog.New(raftConfig); err != nil {
 		return nil, fmt.Errorf("set up the log: %w", err)
 	}
-	gossipConfig := config.Gossip
+	gossipConfig.Awake = n.raft.Beat
 	gossipConfig.Name, gossipConfig.Peers, gossipConfig.Logger = string(config.Name), n.gossipPeers, config.Log.Named("gossip")
 	if n.gossip, err = membership.New(gossipConfig); err != nil {
 		return nil, fmt.Errorf("set up gossip: %w", err)

@@ -14,7 +14,7 @@ import (
 // reason.
 const (
 	// DefaultHeartbeatTimeout is how long a follower waits for its leader.
-	DefaultHeartbeatTimeout = 400 * time.Millisecond
+	DefaultHeartbeatTimeout = 500 * time.Millisecond
 	// MinHeartbeatTimeout is the least that is accepted.
 	MinHeartbeatTimeout = 200 * time.Millisecond
 	// MaxEntry bounds one log entry, in bytes.
@@ -40,11 +40,14 @@ type Config struct {
 	// Store replaces raft.db, for tests. The node does not close it.
 	Store LogStable
 
-	HeartbeatTimeout time.Duration // default 400 ms; under 200 ms is refused
-	ElectionTimeout  time.Duration // default HeartbeatTimeout
-	LeaseTimeout     time.Duration // default 5/6 of HeartbeatTimeout: a leader without quorum steps down after it
-	CommitTimeout    time.Duration // default 50 ms: how soon idle followers learn of a commit, at most twice this
-	RPCTimeout       time.Duration // default 2×HeartbeatTimeout, for one exchange with a peer
+	HeartbeatTimeout time.Duration // default 500 ms; under 200 ms is refused
+	// BeatInterval is how often the owner calls Beat, at least; 0 if never. When it
+	// is more than half of HeartbeatTimeout, Raft sends heartbeats by itself as well.
+	BeatInterval    time.Duration
+	ElectionTimeout time.Duration // default HeartbeatTimeout
+	LeaseTimeout    time.Duration // default 5/6 of HeartbeatTimeout: a leader without quorum steps down after it
+	CommitTimeout   time.Duration // default 50 ms: how soon idle followers learn of a commit, at most twice this
+	RPCTimeout      time.Duration // default 2×HeartbeatTimeout, for one exchange with a peer
 
 	SnapshotInterval  time.Duration // default 2 min
 	SnapshotThreshold uint64        // default 8192 entries since the last snapshot

@@ -74,6 +74,7 @@ type Node struct {
 	peers *peerEvents
 	watch watchers
 
+	beat         beat
 	word         word
 	followsSince time.Time              // only for observe
 	lastLeader   atomic.Pointer[string] // that is or was known

@@ -14,7 +14,7 @@ import (
 // learn what was committed since.
 
 // maxQuiet is how long a request that says nothing new may be held back.
-const maxQuiet = time.Second
+const maxQuiet = 3 * time.Second
 
 // quiet holds back what a leader has told a peer already. It never answers in a
 // peer's place: what it holds back is sent in the end, since Raft takes an answer
@@ -108,11 +108,23 @@ func (q *quiet) wake() {
 // A leader that waits a quarter to a half is still heard twice in each follower's
 // timeout, and once when a TCP segment is lost, which costs 200 ms (Linux's least
 // retransmission timeout). So the node that leads takes a longer timeout for
-// itself, until it follows another.
+// itself, until it follows another; still a longer one when Beat is called so often
+// that Raft's own heartbeats are there only in case that it is not.
 const (
-	rhythmNumerator   = 5
-	rhythmDenominator = 2
+	rhythmNumerator     = 5
+	rhythmDenominator   = 2
+	beatenRhythm        = 8 // of rhythmDenominator: two to four fifths, within the lease
+	leastBeatsInTimeout = 2
 )
+
+// leaderTimeout is the heartbeat timeout that a leader takes.
+func (c *Config) leaderTimeout() time.Duration {
+	factor := time.Duration(rhythmNumerator)
+	if c.BeatInterval > 0 && leastBeatsInTimeout*c.BeatInterval <= c.HeartbeatTimeout {
+		factor = beatenRhythm
+	}
+	return c.HeartbeatTimeout * factor / rhythmDenominator
+}
 
 // rhythm is what a node expects of its leader, or is itself.
 type rhythm uint8
@@ -131,7 +143,7 @@ func (n *Node) setRhythm(r rhythm) {
 	beat := n.cfg.HeartbeatTimeout
 	switch r {
 	case leads:
-		beat = beat * rhythmNumerator / rhythmDenominator
+		beat = n.cfg.leaderTimeout()
 	case misses:
 		beat -= time.Millisecond
 	}
