@@ -99,6 +99,7 @@ func TestDataKeyIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	secret, _, _ = bytes.Cut(bytes.TrimSpace(secret), []byte(" ")) // its id follows
 	stop()
 	running = false
 	if err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -106,7 +107,7 @@ func TestDataKeyIsReplaced(t *testing.T) {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		if bytes.Contains(text, bytes.TrimSpace(secret)) {
+		if bytes.Contains(text, secret) {
 			t.Errorf("%s holds the data key", path)
 		}
 		return err

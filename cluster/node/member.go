@@ -103,6 +103,9 @@ func Assemble(parts Parts) (*Member, error) {
 	if err != nil {
 		return nil, unusableKeys(parts.Host, err)
 	}
+	if err := files.AddChecks(); err != nil {
+		parts.Log.Warn("damage to the key files would not be noticed: write them with a check", zap.Error(err))
+	}
 	m := &Member{parts: parts, files: files}
 	var machine atomic.Pointer[machine]
 	m.creds, err = security.NewCredentials(material, func(name, serial string) bool {
@@ -110,7 +113,7 @@ func Assemble(parts Parts) (*Member, error) {
 		return current != nil && revoked(current.current.Load(), name, serial)
 	})
 	if err != nil {
-		return nil, err
+		return nil, unusableKeys(parts.Host, err)
 	}
 	if m.creds.Identity().Name != string(parts.Host.Node) {
 		return nil, fmt.Errorf("the certificate in %s is for node %s, this host is configured as %s", files.Dir, m.creds.Identity().Name, parts.Host.Node)

@@ -100,6 +100,10 @@ func ParseCA(certPEM, keyPEM []byte) (*CA, error) {
 	if !key.PublicKey.Equal(cert.PublicKey) {
 		return nil, errors.New("CA key does not belong to the CA certificate")
 	}
+	// Whoever joins is handed this certificate.
+	if err := cert.CheckSignatureFrom(cert); err != nil {
+		return nil, fmt.Errorf("CA certificate: it is damaged, its own signature does not hold: %w", err)
+	}
 	return &CA{cert: cert, key: key}, nil
 }
 

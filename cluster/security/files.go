@@ -8,15 +8,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Files is a directory of keys and certificates, of mode 0700, every file 0600:
 //
 //	ca.crt node.crt node.key   on every member
 //	ca.key                     on members that may sign
-//	gossip.key data.keys       on every member
+//	gossip.key data.keys       on every member, the same everywhere
 //
-// Every file is written whole under another name, synced and renamed.
+// Every file is written whole under another name, synced and renamed. Each line of
+// the key files is a key in base64 and its ID, by which damage is noticed.
 type Files struct{ Dir string }
 
 // Names of the files.
@@ -117,7 +119,7 @@ func (f Files) SaveGossipKey(k Key) error { return f.saveKeys(fileGossip, k) }
 
 // LoadGossipKey reads the gossip key.
 func (f Files) LoadGossipKey() (Key, error) {
-	keys, err := f.loadKeys(fileGossip)
+	keys, _, err := f.loadKeys(fileGossip)
 	if err != nil {
 		return Key{}, err
 	}
@@ -132,7 +134,7 @@ func (f Files) SaveKeyring(r *Keyring) error { return f.saveKeys(fileData, r.Key
 
 // LoadKeyring reads the data keys.
 func (f Files) LoadKeyring() (*Keyring, error) {
-	keys, err := f.loadKeys(fileData)
+	keys, _, err := f.loadKeys(fileData)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +145,21 @@ func (f Files) LoadKeyring() (*Keyring, error) {
 	return r, nil
 }
 
+// AddChecks writes the key files of an earlier release, whose lines have no ID,
+// anew with it. What has it already is left as it is.
+func (f Files) AddChecks() error {
+	for _, name := range []string{fileGossip, fileData} {
+		keys, checked, err := f.loadKeys(name)
+		if err == nil && !checked {
+			err = f.saveKeys(name, keys...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (f Files) saveKeys(name string, keys ...Key) error {
 	var b bytes.Buffer
 	for _, k := range keys {
@@ -150,25 +167,32 @@ func (f Files) saveKeys(name string, keys ...Key) error {
 		if err != nil {
 			return err
 		}
-		b.Write(append(text, '\n'))
+		fmt.Fprintf(&b, "%s %s\n", text, k.ID())
 	}
 	return f.write(name, b.Bytes())
 }
 
-func (f Files) loadKeys(name string) ([]Key, error) {
+// loadKeys reads a key file; checked is false if a line has no ID, as earlier
+// releases wrote it.
+func (f Files) loadKeys(name string) (keys []Key, checked bool, err error) {
 	b, err := f.read(name)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var keys []Key
+	checked = true
 	for line := range bytes.Lines(b) {
+		text, id, has := strings.Cut(strings.TrimSpace(string(line)), " ")
 		var k Key
-		if err := k.UnmarshalText(line); err != nil {
-			return nil, fmt.Errorf("%s, line %d: %w", filepath.Join(f.Dir, name), len(keys)+1, err)
+		err := k.UnmarshalText([]byte(text))
+		if err == nil && has && id != k.ID() {
+			err = errors.New("it is not the key that was written")
 		}
-		keys = append(keys, k)
+		if err != nil {
+			return nil, false, fmt.Errorf("%s is damaged, line %d: %w; every member has the same file: copy it from another one, with mode 600", filepath.Join(f.Dir, name), len(keys)+1, err)
+		}
+		keys, checked = append(keys, k), checked && has
 	}
-	return keys, nil
+	return keys, checked, nil
 }
 
 // read refuses files that others than the owner can touch.
