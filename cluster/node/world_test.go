@@ -114,7 +114,7 @@ func (w *world) form() {
 	w.until("the cluster exists", func() bool { return first.run().live.Load() != nil })
 	for _, b := range w.boxes[1:] {
 		b.start()
-		w.commit(&state.TokenCreated{ID: "t" + b.name, ExpiresAt: time.Now().Add(time.Hour)})
+		w.commit(&state.TokenCreated{ID: "t" + b.name, Verifier: w.sealed("join-token/t" + b.name), ExpiresAt: time.Now().Add(time.Hour)})
 		w.commit(&state.MemberJoined{Node: resources.NodeName(b.name), Address: b.address(), Voter: true, Serial: "s-" + b.name, Token: "t" + b.name})
 	}
 	w.until("all vote and are online", func() bool { return w.whole() && len(first.run().raft.Configuration().Voters()) == len(w.boxes) })
@@ -126,6 +126,23 @@ func (w *world) form() {
 	}
 	w.commit(&state.DefinitionSet{Base: w.leader().run().Local().Revision, Definition: d})
 	w.until("the service runs", func() bool { return len(w.runs("vip")) == 1 })
+}
+
+// firstDataKey seals until another replaces it.
+var firstDataKey = security.Key{1}
+
+// sealed is something sealed with the first data key, for a place.
+func (w *world) sealed(name string) string {
+	w.t.Helper()
+	keys, err := security.NewKeyring(firstDataKey)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	text, err := keys.Seal(name, []byte("verifier"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
 }
 
 func (b *box) index() int      { return int(b.name[0] - 'a') }
@@ -154,7 +171,7 @@ func (b *box) start() {
 		b.services.Power(true)
 	}
 	ip, _, _ := net.SplitHostPort(b.gossips())
-	keys, err := security.NewKeyring(security.Key{1})
+	keys, err := security.NewKeyring(firstDataKey)
 	if err != nil {
 		w.t.Error(err)
 		return
