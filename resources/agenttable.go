@@ -36,7 +36,8 @@ type ParamInfo struct {
 	Kind     ParamKind
 	Required bool
 	Enum     []string
-	// Secret parameters of any kind may be secret:// references.
+	// Secret parameters of any kind may be secret:// references, and no others: only of
+	// them the agent sees to it that nobody reads them on the node.
 	Secret bool
 }
 

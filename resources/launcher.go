@@ -26,6 +26,30 @@ func LauncherOptions(text string) ([]string, error) {
 	return words, nil
 }
 
+// secretVariable returns the name of a variable that options give a secret in the
+// clear, "" for none (podman-run(1): --env, -e).
+func secretVariable(options string) string {
+	words, err := SplitWords(options)
+	if err != nil {
+		return ""
+	}
+	for i, word := range words {
+		given, is := "", false
+		switch {
+		case (word == "-e" || word == "--env") && i+1 < len(words):
+			given, is = words[i+1], true
+		case strings.HasPrefix(word, "--env="):
+			given, is = strings.TrimPrefix(word, "--env="), true
+		case strings.HasPrefix(word, "-e"):
+			given, is = strings.TrimPrefix(strings.TrimPrefix(word, "-e"), "="), true
+		}
+		if name, value, assigns := strings.Cut(given, "="); is && assigns && value != "" && SecretName(name) {
+			return name
+		}
+	}
+	return ""
+}
+
 // refused are the options that Belay gives itself, or that would undo what it
 // proves.
 var refused = map[string]string{

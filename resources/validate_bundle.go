@@ -52,6 +52,10 @@ func (v *validator) bundleWords(path string, b *Bundle) {
 	if _, err := LauncherOptions(b.Options); err != nil {
 		v.planOnly(path+".options", "leave it out", "%v", err)
 	}
+	if name := secretVariable(b.Options); name != "" && !v.agents.foreign {
+		v.add(ProblemClearSecret, path+".options", "write "+name+" into a file of each node that root alone may read, and give --env-file=FILE here",
+			"the variable %s: a secret stands in the clear, for all who may read the definition", name)
+	}
 	if _, err := SplitWords(b.RunCommand); err != nil {
 		v.add(ProblemInvalid, path+".run_command", "", "%v", err)
 	}

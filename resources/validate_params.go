@@ -120,7 +120,8 @@ func (v *validator) paramHint(name string, info AgentInfo) string {
 }
 
 // checkParam returns what is wrong with a value and what to do about it. The
-// text never holds the value of a secret parameter.
+// text never holds the value of a secret parameter, and only those may refer to
+// secrets.
 func (v *validator) checkParam(spec ParamInfo, value string) (text, hint string) {
 	if name, isSecret := strings.CutPrefix(value, SecretPrefix); isSecret {
 		switch {
@@ -128,6 +129,8 @@ func (v *validator) checkParam(spec ParamInfo, value string) (text, hint string)
 			return "a secret reference is " + SecretPrefix + "NAME", ""
 		case !spec.Secret && spec.Kind != ParamString:
 			return "must be a plain " + string(spec.Kind) + ", not a secret", ""
+		case !spec.Secret: // it may become an argument of a program
+			return "is nothing that the agent keeps secret: others could read it on the node", "write it as it is"
 		}
 		return "", ""
 	}

@@ -108,6 +108,23 @@ func (v *validator) templates() {
 		v.meta(at+".meta", t.Meta)
 		v.utilization(at, t.Utilization)
 		v.whens(at, t, t.Ops, info, known)
+		if known {
+			v.unusedSecrets(at, t, info)
+		}
+	}
+}
+
+// unusedSecrets reports secrets in the clear that a template holds and no resource
+// takes from it: what a resource takes is reported there.
+func (v *validator) unusedSecrets(at string, t *Resource, info AgentInfo) {
+	for _, name := range sortedKeys(t.Params) {
+		taken := slices.ContainsFunc(v.def.Resources, func(r Resource) bool {
+			_, own := r.Params[name]
+			return r.Template == t.ID && !own
+		})
+		if spec, found := findParam(info.Params, name); found && !taken && spec.secret(name) && !v.agents.foreign {
+			v.clearSecret(at+".params", string(t.ID), name, t.Params[name])
+		}
 	}
 }
 

@@ -70,10 +70,8 @@ func (a *app) noteUsers(ctx context.Context, name string) {
 	if err != nil {
 		return // the value is set; this is only a hint
 	}
-	for _, use := range secretUses(s.Definition)[name] {
-		if id, _, is := strings.Cut(strings.TrimPrefix(use, "resource["), "]"); is && strings.HasPrefix(use, "resource[") {
-			fmt.Fprintf(a.errOut, "note: %s uses it and has the old value until it is started again: belayctl resource restart %s\n", id, id)
-		}
+	for _, id := range secretUsers(s.Definition, name) {
+		fmt.Fprintf(a.errOut, "note: %s uses it and has the old value until it is started again: belayctl resource restart %s\n", id, id)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/belay-ha/belay/cluster/catalog"
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
 )
 
 func TestSecretListAndRotate(t *testing.T) {
@@ -104,4 +106,25 @@ func TestPasswordsInTheClearAreRefused(t *testing.T) {
 	c.must(t, "apply", "-f", path)
 	c.must(t, "fence", "update", "bmc-2", "password=secret://bmc-2")
 	refused("fence[bmc-2].params.password", "bmc-2-password", "apply", "-f", path, "--yes")
+}
+
+// TestSecretUses: wherever a definition refers to a secret, it is in use, and whoever
+// has it from a template is named.
+func TestSecretUses(t *testing.T) {
+	sealed := resources.Params{"token": "secret://s"}
+	def := &resources.Definition{
+		Fences:    []resources.FenceDevice{{ID: "pdu", HostMap: map[resources.NodeName]string{"a": "secret://s"}}},
+		Templates: []resources.Resource{{ID: "base", Params: sealed}},
+		Resources: []resources.Resource{
+			{ID: "taker", Template: "base"}, {ID: "op", Ops: []resources.Operation{{Name: resources.OpStart, Params: sealed}}},
+			{ID: "rule", When: []resources.When{{Params: sealed}}}, {ID: "free"},
+		},
+	}
+	want := []string{"template[base].token", "resource[op].op.start.token", "resource[rule].when.token", "fence[pdu].host_map.a"}
+	if got := secretUses(def)["s"]; !slices.Equal(got, want) {
+		t.Errorf("uses %q, want %q", got, want)
+	}
+	if got, want := secretUsers(def, "s"), []resources.ResourceID{"taker", "op", "rule"}; !slices.Equal(got, want) {
+		t.Errorf("users %q, want %q", got, want)
+	}
 }

@@ -83,21 +83,37 @@ func secretLines(s *state.State) []secretLine {
 // secretUses are the parameters that refer to each secret.
 func secretUses(def *resources.Definition) map[string][]string {
 	uses := map[string][]string{}
-	look := func(path string, params map[string]string) {
-		for _, key := range slices.Sorted(maps.Keys(params)) {
-			if name, is := strings.CutPrefix(params[key], resources.SecretPrefix); is {
-				uses[name] = append(uses[name], path+"."+key)
+	note := func(value, where string) {
+		if name, is := strings.CutPrefix(value, resources.SecretPrefix); is {
+			uses[name] = append(uses[name], where)
+		}
+	}
+	def.EachParams(func(given resources.GivenParams) {
+		for _, key := range slices.Sorted(maps.Keys(given.Params)) {
+			note(given.Params[key], given.Path+"."+key)
+		}
+	})
+	for i := range def.Fences {
+		for _, target := range slices.Sorted(maps.Keys(def.Fences[i].HostMap)) {
+			note(def.Fences[i].HostMap[target], "fence["+def.Fences[i].ID+"].host_map."+string(target))
+		}
+	}
+	return uses
+}
+
+// secretUsers are the resources that use a secret themselves or by their template.
+func secretUsers(def *resources.Definition, name string) []resources.ResourceID {
+	var ids []resources.ResourceID
+	for _, use := range secretUses(def)[name] {
+		kind, rest, _ := strings.Cut(use, "[")
+		id, _, _ := strings.Cut(rest, "]")
+		for i := range def.Resources {
+			r := &def.Resources[i]
+			own, inherited := kind == "resource" && string(r.ID) == id, kind == "template" && string(r.Template) == id
+			if (own || inherited) && !slices.Contains(ids, r.ID) {
+				ids = append(ids, r.ID)
 			}
 		}
 	}
-	for i := range def.Fences {
-		look("fence["+def.Fences[i].ID+"]", def.Fences[i].Params)
-	}
-	for i := range def.Templates {
-		look("template["+string(def.Templates[i].ID)+"]", def.Templates[i].Params)
-	}
-	for i := range def.Resources {
-		look("resource["+string(def.Resources[i].ID)+"]", def.Resources[i].Params)
-	}
-	return uses
+	return ids
 }
