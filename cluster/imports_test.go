@@ -29,6 +29,8 @@ var layers = []layer{
 		"ways to break the product on purpose, which the simulation has to notice: nothing in what is shipped"},
 	{"codes", []string{"internal/codes"},
 		"what each error code means: texts, for whoever shows them"},
+	{"redact", []string{"internal/redact"},
+		"how a secret may be written in a text: for whoever keeps or shows what agents, devices and logs say"},
 	{"host", []string{"internal/ordinary"},
 		"how services are started that are not to inherit what the daemon has: a few system calls"},
 	{"L0", []string{"resources"},
@@ -96,7 +98,7 @@ var never = []struct{ from, to, why string }{
 
 // pure lists the packages whose result is a function of their arguments: they
 // run in every replica and in every simulation and must agree.
-var pure = []string{"resources", "resources/definition", "resources/edit", "resources/pcs", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader", "cluster/member", "internal/codes"}
+var pure = []string{"resources", "resources/definition", "resources/edit", "resources/pcs", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader", "cluster/member", "internal/codes", "internal/redact"}
 
 // impure are the imports that pure packages may not have, and may not reach
 // through other packages of this module. net/netip is not among them: it

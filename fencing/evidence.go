@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/belay-ha/belay/internal/redact"
 )
 
 // Evidence is one thing that was asked of a device and what it answered. It is
@@ -48,10 +50,16 @@ const (
 const scrubbed = "[secret]"
 
 // Scrub returns one line of text fit for errors, evidence and logs: without the
-// secrets, without control characters, and at most MaxText bytes long. A device
-// passes everything that came from outside through it.
+// secrets, in whatever way they are written, without control characters, and at most
+// MaxText bytes long. A device passes everything that came from outside through it.
 func Scrub(text string, secrets ...string) string {
-	// Longest first, so that a secret that is part of another leaves no rest.
+	marks := map[string]string{}
+	for _, secret := range secrets {
+		marks[secret] = scrubbed
+	}
+	text = redact.New(marks).Text(text)
+	// Short ones as well: a device has few. Longest first, so that a secret that is part
+	// of another leaves no rest.
 	secrets = slices.Clone(secrets)
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	for _, secret := range secrets {

@@ -90,7 +90,7 @@ func (e *Executor) perform(ctx context.Context, t member.Task) {
 // call runs an agent's method within the task's timeout, which progress renews.
 // It returns false when it has given up before the method returned; that it
 // does is told later.
-func (e *Executor) call(ctx context.Context, t member.Task, agent agents.Agent, request agents.Request, told hidden) (agents.Result, bool) {
+func (e *Executor) call(ctx context.Context, t member.Task, agent agents.Agent, request agents.Request, told *hidden) (agents.Result, bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(t.Timeout, func() { cancel(context.DeadlineExceeded) })
 	renew := e.renew(timer, t)

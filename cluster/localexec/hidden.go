@@ -1,33 +1,38 @@
 package localexec
 
 import (
-	"strings"
+	"maps"
+	"slices"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/redact"
 )
 
-// hidden are the secrets that an agent was told, by name. What it says is
-// recorded, logged and shown: a service that prints its password, or a script
-// that traces its arguments, must not carry it there.
-type hidden map[string]string
+// hidden takes the secrets that an agent was told out of what it says: that is
+// recorded, logged and shown, and a service that prints its password, or a script
+// that traces its arguments, must not carry it there. Nil knows of no secret.
+type hidden struct{ *redact.Redactor }
 
-// leastHidden is the length below which a value is left: one as short as that
-// stands in any text by accident.
-const leastHidden = 4
+// hide hides values, given by the names of their secrets, behind those names.
+func hide(opened map[string]string) *hidden {
+	marks := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(opened)) {
+		marks[opened[name]] = "[secret " + name + "]"
+	}
+	return &hidden{redact.New(marks)}
+}
 
 // in returns a text with the names of secrets in place of their values.
-func (h hidden) in(text string) string {
-	for name, value := range h {
-		if len(value) >= leastHidden {
-			text = strings.ReplaceAll(text, value, "[secret "+name+"]")
-		}
+func (h *hidden) in(text string) string {
+	if h == nil {
+		return text
 	}
-	return text
+	return h.Text(text)
 }
 
 // result is in for all that an agent returns.
-func (h hidden) result(r agents.Result) agents.Result {
-	if len(h) == 0 {
+func (h *hidden) result(r agents.Result) agents.Result {
+	if h == nil || h.Redactor == nil {
 		return r
 	}
 	r.Reason, r.Output = h.in(r.Reason), h.in(r.Output)

@@ -17,7 +17,7 @@ import (
 // request builds an agent call from the member's own state, and says which secrets
 // the agent is told by it. own are the parameters of the operation itself, where the
 // resource's operations do not say them.
-func (e *Executor) request(s *state.State, id resources.InstanceID, op resources.Op, own resources.Params, timeout time.Duration) (agents.Request, agents.Agent, hidden, error) {
+func (e *Executor) request(s *state.State, id resources.InstanceID, op resources.Op, own resources.Params, timeout time.Duration) (agents.Request, agents.Agent, *hidden, error) {
 	self := e.config.Core.Self
 	config, found := s.ConfigOf(self, id)
 	if !found {
@@ -77,12 +77,10 @@ func with(params, own resources.Params) resources.Params {
 	return all
 }
 
-const secretScheme = "secret://"
-
-// openParams fills in defaults and opens secret references; it returns the secrets,
-// too.
-func (e *Executor) openParams(s *state.State, spec agents.Spec, given resources.Params) (resources.Params, hidden, error) {
-	params, opened := resources.Params{}, hidden{}
+// openParams fills in defaults and opens secret references; it also returns what hides
+// those secrets.
+func (e *Executor) openParams(s *state.State, spec agents.Spec, given resources.Params) (resources.Params, *hidden, error) {
+	params, opened := resources.Params{}, map[string]string{}
 	for _, p := range spec.Params {
 		if p.Default != "" && !strings.Contains(p.Name, "*") {
 			params[p.Name] = p.Default
@@ -90,7 +88,7 @@ func (e *Executor) openParams(s *state.State, spec agents.Spec, given resources.
 	}
 	maps.Copy(params, given)
 	for _, key := range slices.Sorted(maps.Keys(params)) {
-		name, isSecret := strings.CutPrefix(params[key], secretScheme)
+		name, isSecret := strings.CutPrefix(params[key], resources.SecretPrefix)
 		if !isSecret {
 			continue
 		}
@@ -100,5 +98,5 @@ func (e *Executor) openParams(s *state.State, spec agents.Spec, given resources.
 		}
 		params[key], opened[name] = value, value
 	}
-	return params, opened, nil
+	return params, hide(opened), nil
 }

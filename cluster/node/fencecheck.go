@@ -37,7 +37,7 @@ func (n *Node) ReadFence(ctx context.Context, order api.FenceCheckOrder) (state.
 	if spec, found := n.config.Fences.Find(s.Definition.Fences[i].Agent); found && spec.Watchdog {
 		return checkWatchdog(s, order.Target, result), nil
 	}
-	device, err := n.openDevice(s, s.Definition.Fences[i], order.Target)
+	device, told, err := n.openDevice(s, s.Definition.Fences[i], order.Target)
 	if err != nil {
 		result.Failure, result.Text = fencing.KindConfig.String(), fencing.Scrub(err.Error())
 		return result, nil
@@ -46,7 +46,7 @@ func (n *Node) ReadFence(ctx context.Context, order api.FenceCheckOrder) (state.
 	power, _, err := fencing.Read(ctx, device, fencing.Options{Timeout: device.Timeout()})
 	result.Power, result.Took = power.String(), resources.Duration(time.Since(began))
 	if err != nil {
-		result.Failure, result.Text = fencing.KindOf(err).String(), fencing.Scrub(err.Error())
+		result.Failure, result.Text = fencing.KindOf(err).String(), fencing.Scrub(told.Text(err.Error()))
 	}
 	return result, nil
 }

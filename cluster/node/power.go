@@ -14,6 +14,7 @@ import (
 	"github.com/belay-ha/belay/cluster/leader"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/internal/redact"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -114,8 +115,9 @@ func (n *Node) cuts(f resources.FenceDevice) bool {
 func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.FenceDevice, order api.FenceOrder, others bool) (proof string, steps []state.FenceStep, err error) {
 	spec, _ := n.config.Fences.Find(defined.Agent)
 	var device fencing.Device
+	var told *redact.Redactor
 	if !spec.Watchdog {
-		if device, err = n.openDevice(s, defined, order.Node); err != nil {
+		if device, told, err = n.openDevice(s, defined, order.Node); err != nil {
 			return "", nil, err
 		}
 	}
@@ -140,16 +142,17 @@ func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.
 		act, proof = fencing.Crashed, state.ProofKdump
 	case defined.UnsafeCycle:
 		if power, seen, err := fencing.Read(ctx, device, options); err != nil || power != fencing.PowerOff {
-			steps = append(steps, n.steps(seen)...)
+			steps = append(steps, n.steps(seen, told)...)
 			act, proof = fencing.Cycle, state.ProofCycle
 		}
 	}
 	outcome, seen, err := act(ctx, device, options)
+	err = told.Error(err)
 	n.log.Info("power", zap.String("node", string(order.Node)), zap.String("device", defined.ID), zap.Bool("on", order.On), zap.Stringer("outcome", outcome), zap.Error(err))
 	if err == nil && outcome != fencing.OutcomeConfirmed {
 		err = errors.New("the power state was not read back")
 	}
-	return proof, append(steps, n.steps(seen)...), err
+	return proof, append(steps, n.steps(seen, told)...), err
 }
 
 // drawDelay returns how long to wait before a device is used: its delay and,
@@ -183,35 +186,39 @@ func (n *Node) wait(ctx context.Context, defined resources.FenceDevice, delay ti
 }
 
 // openDevice builds a device from its definition, with its secrets opened, for
-// one of its targets.
-func (n *Node) openDevice(s *state.State, defined resources.FenceDevice, target resources.NodeName) (fencing.Device, error) {
+// one of its targets. It also returns what takes these secrets out of what the device
+// says: devices hide what they know to be one, and any parameter may be.
+func (n *Node) openDevice(s *state.State, defined resources.FenceDevice, target resources.NodeName) (fencing.Device, *redact.Redactor, error) {
 	spec, found := n.config.Fences.Find(defined.Agent)
 	if !found {
-		return nil, fmt.Errorf("fence agent %q is not part of this belayd", defined.Agent)
+		return nil, nil, fmt.Errorf("fence agent %q is not part of this belayd", defined.Agent)
 	}
-	params := fencing.Params{}
+	params, marks := fencing.Params{}, map[string]string{}
 	for key, value := range defined.ParamsFor(target, spec.Host) {
 		if name, isSecret := strings.CutPrefix(value, fencing.SecretPrefix); isSecret {
 			opened, err := n.openSecret(s, name)
 			if err != nil {
-				return nil, fmt.Errorf("parameter %s: secret %s: %w", key, name, err)
+				return nil, nil, fmt.Errorf("parameter %s: secret %s: %w", key, name, err)
 			}
-			value = opened
+			value, marks[opened] = opened, "[secret "+name+"]"
 		}
 		params[key] = value
 	}
-	return spec.Make(defined.ID, params)
+	told := redact.New(marks)
+	device, err := spec.Make(defined.ID, params)
+	return device, told, told.Error(err)
 }
 
-func (n *Node) steps(seen []fencing.Evidence) []state.FenceStep {
+// steps is evidence for the record, without what the device was told.
+func (n *Node) steps(seen []fencing.Evidence, told *redact.Redactor) []state.FenceStep {
 	steps := make([]state.FenceStep, 0, len(seen))
 	for _, e := range seen {
-		answer := e.Detail
+		answer := told.Text(e.Detail)
 		if e.HTTPStatus != 0 {
-			answer = fmt.Sprintf("HTTP %d: %s", e.HTTPStatus, e.Detail)
+			answer = fmt.Sprintf("HTTP %d: %s", e.HTTPStatus, answer)
 		}
 		steps = append(steps, state.FenceStep{
-			At: e.At.UTC(), Executor: n.config.Name, Device: e.Device, Step: e.Step, Answer: answer, Power: e.Power.String(), Took: resources.Duration(e.Took), Error: e.Err,
+			At: e.At.UTC(), Executor: n.config.Name, Device: told.Text(e.Device), Step: e.Step, Answer: answer, Power: e.Power.String(), Took: resources.Duration(e.Took), Error: told.Text(e.Err),
 		})
 	}
 	return steps

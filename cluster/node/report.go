@@ -40,15 +40,15 @@ func (n *Node) Report(ctx context.Context, name resources.NodeName, whole bool) 
 func (n *Node) ownReport(ctx context.Context, whole bool) api.MemberReport {
 	s := n.machine.current.Load()
 	report := api.MemberReport{Node: n.config.Name, At: time.Now().UTC()}
-	scrub := n.newScrubber(s)
+	scrub := n.newRedactor(s)
 	add := func(name, text string, err error) {
 		switch {
 		case err != nil:
-			report.Missing = append(report.Missing, scrub.text(fmt.Sprintf("%s: %v", name, err)))
+			report.Missing = append(report.Missing, scrub.Text(fmt.Sprintf("%s: %v", name, err)))
 		case len(text) > api.MaxReportFile:
 			report.Missing = append(report.Missing, fmt.Sprintf("%s: %d bytes are too many", name, len(text)))
 		default:
-			report.Files = append(report.Files, api.ReportFile{Name: name, Text: scrub.text(text)})
+			report.Files = append(report.Files, api.ReportFile{Name: name, Text: scrub.Text(text)})
 		}
 	}
 	addJSON := func(name string, value any, err error) {

@@ -36,7 +36,7 @@ func (n *Node) unfence(ctx context.Context, s *state.State, order api.FenceOrder
 
 // letIn has one device let the node in.
 func (n *Node) letIn(ctx context.Context, s *state.State, defined resources.FenceDevice, node resources.NodeName) ([]state.FenceStep, error) {
-	device, err := n.openDevice(s, defined, node)
+	device, told, err := n.openDevice(s, defined, node)
 	if err != nil {
 		return []state.FenceStep{{At: time.Now().UTC(), Executor: n.config.Name, Device: defined.ID, Step: fencing.StepOn, Error: fencing.Scrub(err.Error())}}, err
 	}
@@ -45,11 +45,12 @@ func (n *Node) letIn(ctx context.Context, s *state.State, defined resources.Fenc
 		if err == nil && only {
 			err = fencing.NewError(fencing.KindUnsupported, defined.ID, fencing.StepOn, fmt.Sprintf("only %s itself can do it: this device lets in who asks", node), nil)
 		}
-		if err != nil {
+		if err = told.Error(err); err != nil {
 			return []state.FenceStep{{At: time.Now().UTC(), Executor: n.config.Name, Device: defined.ID, Step: fencing.StepOn, Error: err.Error()}}, err
 		}
 	}
 	outcome, seen, err := fencing.LetIn(ctx, device, fencing.Options{Timeout: defined.Timeout.Std()})
+	err = told.Error(err)
 	n.log.Info("unfence", zap.String("node", string(node)), zap.String("device", defined.ID), zap.Stringer("outcome", outcome), zap.Error(err))
-	return n.steps(seen), err
+	return n.steps(seen, told), err
 }
