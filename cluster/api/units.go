@@ -9,8 +9,9 @@ import (
 	"github.com/belay-ha/belay/resources"
 )
 
-// MaxAskedUnits bounds how many units one request asks about.
-const MaxAskedUnits = 16
+// MaxAskedUnits bounds how many units one request asks about: those of a whole
+// controller.
+const MaxAskedUnits = 128
 
 // UnitsAnswer is what the members found of some units on their hosts.
 type UnitsAnswer struct {

@@ -163,6 +163,23 @@ func skew(in *Input, of resources.NodeName, by time.Duration) {
 }
 
 // TestLocal judges a host that is no member yet.
+// TestEnabledAgain: who has taken a unit over is not told to take it over.
+func TestEnabledAgain(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		in := well()
+		in.Examinations[2].Host.Units[0].File = "enabled"
+		want := "belayctl resource take-over web"
+		if taken {
+			in.State.TakeOvers = map[resources.ResourceID]*state.TakeOver{"web": {Units: []state.OwnedUnit{{Unit: "web.service"}}}}
+			want = "on c: journalctl -u belayd | grep units"
+		}
+		found := Judge(in).Findings
+		if len(found) != 1 || found[0].Code != "unit_enabled" || found[0].Cure != want || strings.Contains(found[0].Found, "enabled again") != taken {
+			t.Errorf("taken over: %v, found %+v, want the cure %q", taken, found, want)
+		}
+	}
+}
+
 func TestLocal(t *testing.T) {
 	e := Examination{Node: "here", Host: Host{Ports: []Port{{Address: ":7450", Use: "the API", Error: "in use"}}, Units: []Unit{{Name: "web.service", Resource: "web", Load: "not-found"}}}}
 	made := Judge(Input{Now: now, Examinations: []Examination{e}})

@@ -19,6 +19,9 @@ func (j *judge) units() string {
 		for _, u := range e.Host.Units {
 			seen[u.Name] = true
 			switch {
+			case slices.Contains(startedBySystemd, u.File) && j.taken(e.Node, u.Name):
+				j.find("unit_enabled", Warning, e.Node, on(e.Node, "journalctl -u belayd | grep units"),
+					"%s of resource %s is taken over from systemd, and is enabled again: the member disables it within 5 min, or says in its journal why it cannot", u.Name, u.Resource)
 			case slices.Contains(startedBySystemd, u.File):
 				j.find("unit_enabled", Warning, e.Node, "belayctl resource take-over "+string(u.Resource), "systemd also starts %s, which resource %s manages: at boot it runs where the cluster has not put it", u.Name, u.Resource)
 			case u.Load == "masked":
@@ -30,6 +33,15 @@ func (j *judge) units() string {
 		}
 	}
 	return count(len(seen), "unit") + " of resources"
+}
+
+// taken reports whether a member is to see to it that systemd does not start a unit.
+func (j *judge) taken(node resources.NodeName, unit string) bool {
+	if j.in.State == nil {
+		return false
+	}
+	_, taken := j.in.State.WantedUnits(node)[unit]
+	return taken
 }
 
 // programs: what agents and fence devices call is there.

@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -106,17 +108,26 @@ type unitHolder struct {
 	log  *zap.Logger
 }
 
-// takeSteps does what is to be done, unit by unit; the first error ends it.
+// errUntold: what a unit was could not be put on record.
+var errUntold = errors.New("the leader could not be told")
+
+// takeSteps does what is to be done, unit by unit. One that cannot be changed holds up
+// no other, unless the leader does not answer, or systemd: then none can.
 func (h unitHolder) takeSteps(ctx context.Context, steps map[string]unitStep) error {
+	var failed error
 	for _, unit := range slices.Sorted(maps.Keys(steps)) {
 		within, cancel := context.WithTimeout(ctx, unitTimeout)
 		err := h.takeStep(within, unit, steps[unit])
+		none := within.Err() != nil || errors.Is(err, errUntold)
 		cancel()
 		if err != nil {
-			return err
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", unit, err))
+		}
+		if none {
+			break
 		}
 	}
-	return nil
+	return failed
 }
 
 func (h unitHolder) takeStep(ctx context.Context, unit string, step unitStep) error {
@@ -128,13 +139,13 @@ func (h unitHolder) takeStep(ctx context.Context, unit string, step unitStep) er
 		if err := h.giveBack(ctx, unit, is, step); err != nil {
 			return err
 		}
-		return h.tell(ctx, &state.UnitReleased{Node: h.self, Unit: unit})
+		return h.record(ctx, &state.UnitReleased{Node: h.self, Unit: unit})
 	}
 	if is == "" {
 		return nil // this host does not have it
 	}
 	if !step.held || step.reheld {
-		if err := h.tell(ctx, &state.UnitHeld{Node: h.self, Unit: unit, Resource: step.resource, Was: is, Mask: step.mask}); err != nil {
+		if err := h.record(ctx, &state.UnitHeld{Node: h.self, Unit: unit, Resource: step.resource, Was: is, Mask: step.mask}); err != nil {
 			return err
 		}
 	}
@@ -149,6 +160,14 @@ func (h unitHolder) takeStep(ctx context.Context, unit string, step unitStep) er
 	}
 	if step.mask && is != "masked" {
 		return h.files.SetUnitFile(ctx, "mask", unit)
+	}
+	return nil
+}
+
+// record puts on record what this member does with a unit.
+func (h unitHolder) record(ctx context.Context, command state.Command) error {
+	if err := h.tell(ctx, command); err != nil {
+		return fmt.Errorf("%w: %w", errUntold, err)
 	}
 	return nil
 }

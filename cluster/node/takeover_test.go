@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ type unitHost struct {
 	files map[string]string
 	did   []string
 	fail  string // the verb that fails, once
+	stuck string // the unit that cannot be changed
 	mute  bool   // the leader cannot be told
 }
 
@@ -31,6 +33,9 @@ func (h *unitHost) SetUnitFile(_ context.Context, verb, unit string) error {
 	if h.fail == verb {
 		h.fail = ""
 		return errors.New("killed in between")
+	}
+	if h.stuck == unit {
+		return errors.New("read-only file system")
 	}
 	h.did = append(h.did, verb+" "+unit)
 	h.files[unit] = map[string]string{"enable": "enabled", "enable-runtime": "enabled-runtime", "disable": "disabled", "mask": "masked", "unmask": "disabled"}[verb]
@@ -134,6 +139,26 @@ func TestTakeOverSurvivesCrashes(t *testing.T) {
 		if failures != 1 || len(h.s.Nodes["a"].Units) != 0 {
 			t.Errorf("%s: %d failures, on record %+v", verb, failures, h.s.Nodes["a"].Units)
 		}
+	}
+}
+
+// TestOneUnitHoldsUpNoOther: what cannot be changed is said by its name, and tried again;
+// without a leader nothing more is tried.
+func TestOneUnitHoldsUpNoOther(t *testing.T) {
+	h := newUnitHost(t)
+	h.apply(&state.TakeOverSet{Resource: "db", Units: []state.OwnedUnit{{Unit: "boot.service"}, {Unit: "mariadb.service"}, {Unit: "web.service"}}})
+	h.stuck = "boot.service"
+	err := h.run()
+	if err == nil || !strings.Contains(err.Error(), "boot.service: read-only file system") || strings.Contains(err.Error(), "web.service") {
+		t.Errorf("said %v", err)
+	}
+	h.want("the others", nil, map[string]string{"boot.service": "enabled-runtime", "mariadb.service": "disabled", "web.service": "disabled"})
+	h.stuck = ""
+	h.want("later", h.run(), map[string]string{"boot.service": "disabled"})
+	h.apply(&state.TakeOverSet{Resource: "db"})
+	h.mute = true
+	if err := h.run(); !errors.Is(err, errUntold) || strings.Count(err.Error(), ".service") != 1 {
+		t.Errorf("without a leader: %v", err)
 	}
 }
 

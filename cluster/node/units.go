@@ -29,6 +29,10 @@ func (n *Node) Units(ctx context.Context, units []string) []api.UnitFound {
 			var found []api.UnitFound
 			if name == n.config.Name {
 				found = n.OwnUnits(ctx, units)
+			} else if !s.Nodes[name].Online() { // it would be waited for in vain
+				for _, unit := range units {
+					found = append(found, api.UnitFound{Node: name, Unit: unit, Error: "the member is not online"})
+				}
 			} else if answer, err := n.client(name, s.Nodes[name].Address).OwnUnits(ctx, units); err != nil {
 				for _, unit := range units {
 					found = append(found, api.UnitFound{Node: name, Unit: unit, Error: err.Error()})

@@ -29,6 +29,8 @@ type application struct {
 	yes   bool
 	// revision that the cluster must be at, 0 for any.
 	revision uint64
+	// takeOver has systemd start the resources' units no more.
+	takeOver bool
 }
 
 const applyHelp = `Makes the cluster hold what the files say, shows what differs, and changes nothing when
@@ -41,7 +43,10 @@ say --yes. Without a terminal and without --yes nothing is changed: exit code 2.
 What the cluster has and the files do not stays, and is listed. --prune takes out what
 earlier runs of apply with this --owner have put there; --prune=all also what others have.
 If somebody changes the definition in between, nothing is applied and you are told what
-has changed: exit code 1.`
+has changed: exit code 1.
+
+Where systemd also starts the units of new resources by itself, at boot and beside the
+cluster, apply warns; --take-over has the members disable them.`
 
 func (a *app) applyCommand() *cobra.Command {
 	p := &application{app: a, flags: changeFlags{diff: true}}
@@ -53,6 +58,7 @@ func (a *app) applyCommand() *cobra.Command {
 	p.flags.add(cmd)
 	p.addFlags(cmd)
 	cmd.Flags().BoolVarP(&p.yes, "yes", "y", false, "interrupt services without asking")
+	cmd.Flags().BoolVar(&p.takeOver, "take-over", false, "let systemd start the units of the files' resources no more; undone when those are deleted")
 	return cmd
 }
 
@@ -110,6 +116,9 @@ func (p *application) run(ctx context.Context, verb string) error {
 		return err
 	}
 	p.app.warn(current.Definition, next.definition)
+	p.flags.after = func(ctx context.Context, c Cluster, now *resources.Definition) error {
+		return p.app.ownNewUnits(ctx, c, current.Definition, now, source.Definition(), p.takeOver)
+	}
 	return p.app.carryOut(ctx, c, current, next, &p.flags, p.yes)
 }
 

@@ -98,6 +98,11 @@ func (a *app) carryOut(ctx context.Context, c Cluster, current api.DefinitionAns
 	}); err != nil {
 		return err
 	}
+	if flags.after != nil {
+		if err := flags.after(ctx, c, next.definition); err != nil {
+			return err
+		}
+	}
 	return a.settle(ctx, c, flags, max(answer.Index, current.Revision), nil)
 }
 

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/resources"
 )
 
 func TestCreateWarnsOfEnabledUnits(t *testing.T) {
@@ -64,6 +69,106 @@ func TestTakeOverVerb(t *testing.T) {
 		if code := c.run(t, append([]string{"resource", "take-over"}, args...)...); code != exitInput || !strings.Contains(c.err.String(), word) {
 			t.Errorf("%v: exit %d, %s", args, code, c.err.String())
 		}
+	}
+}
+
+// held records that a member has begun to take a unit over.
+func (c *console) held(t *testing.T, node resources.NodeName, unit string, resource resources.ResourceID) {
+	t.Helper()
+	next, result := state.ApplyCommand(c.fake.state, c.fake.state.Index+1, 1, epoch, string(node), &state.UnitHeld{Node: node, Unit: unit, Resource: resource, Was: "enabled"})
+	if result.Err != nil {
+		t.Fatal(result.Err)
+	}
+	c.fake.state = next
+}
+
+// TestTakeOverOnSomeMembers: the list tells who has done it, who has not, and who has
+// not the unit; --wait waits for those that are online.
+func TestTakeOverOnSomeMembers(t *testing.T) {
+	c := newConsole(t)
+	c.fake.units = map[string]string{"controller-0 keystone.service": "disabled", "controller-1 keystone.service": "enabled", "controller-2 keystone.service": "enabled", "compute-7 keystone.service": "enabled"}
+	c.must(t, "resource", "take-over", "keystone")
+	c.held(t, "controller-0", "keystone.service", "keystone")
+	c.held(t, "controller-1", "keystone.service", "keystone")
+	c.fake.state.Nodes["compute-7"].Liveness = state.LivenessDead
+	out := c.must(t, "resource", "take-over")
+	for _, line := range []string{
+		"controller-0  keystone.service  keystone  enabled  disabled\n", "controller-1  keystone.service  keystone  enabled  enabled: disabled as soon as the member does it\n",
+		"controller-2  keystone.service  keystone  -        enabled: disabled as soon as the member does it\n", "compute-7     keystone.service  keystone  -        enabled: disabled",
+	} {
+		if !strings.Contains(out, line) {
+			t.Errorf("no line %q in:\n%s", line, out)
+		}
+	}
+	if strings.Contains(out, "compute-0") {
+		t.Errorf("that host has no such unit:\n%s", out)
+	}
+	clock := epoch
+	c.app.now = func() time.Time { return clock }
+	c.app.pause = func(_ context.Context, d time.Duration) { clock = clock.Add(d) }
+	if code := c.run(t, "resource", "take-over", "keystone", "--wait=10s"); code != exitTimedOut || !strings.Contains(c.err.String(), "keystone.service on controller-1 (enabled: disabled as soon") {
+		t.Errorf("exit %d, %s", code, c.err.String())
+	}
+	c.app.pause = func(_ context.Context, d time.Duration) {
+		clock = clock.Add(d)
+		c.held(t, "controller-2", "keystone.service", "keystone")
+		c.fake.units["controller-1 keystone.service"], c.fake.units["controller-2 keystone.service"] = "disabled", "disabled"
+	}
+	c.must(t, "resource", "take-over", "keystone", "--wait=10s")
+	if said := c.err.String(); !strings.Contains(said, "note: compute-7: away, and does it when it is back") {
+		t.Errorf("said %s", said)
+	}
+	c.app.pause = func(_ context.Context, d time.Duration) {
+		clock = clock.Add(d)
+		for _, node := range []resources.NodeName{"controller-0", "controller-1", "controller-2"} {
+			if _, held := c.fake.state.Nodes[node].Units["keystone.service"]; held {
+				next, _ := state.ApplyCommand(c.fake.state, c.fake.state.Index+1, 1, epoch, string(node), &state.UnitReleased{Node: node, Unit: "keystone.service"})
+				c.fake.state = next
+				return
+			}
+		}
+	}
+	c.must(t, "resource", "take-over", "keystone", "--end", "--wait=10s")
+	if clock.Sub(epoch) < 3*unitsPause {
+		t.Errorf("waited %s", clock.Sub(epoch))
+	}
+}
+
+// TestApplyTakesOver: files warn of the units of their new resources as single commands
+// do, once, and take them over when told.
+func TestApplyTakesOver(t *testing.T) {
+	c := newConsole(t)
+	c.fake.units = map[string]string{"controller-0 web.service": "enabled", "controller-1 keystone.service": "enabled"}
+	file := filepath.Join(t.TempDir(), "web.toml")
+	if err := os.WriteFile(file, []byte("[[resource]]\nid = \"web-app\"\nagent = \"systemd:web\"\nclone = true\n[[resource]]\nid = \"plain\"\nagent = \"systemd:plain\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.must(t, "apply", "-f", file, "--dry-run")
+	if said := c.err.String(); strings.Contains(said, "systemd also starts") {
+		t.Errorf("a dry run warns: %s", said)
+	}
+	c.must(t, "apply", "-f", file)
+	if said := c.err.String(); !strings.Contains(said, "warning: systemd also starts these units at boot, beside the cluster: apply again with --take-over") || !strings.Contains(said, "  web.service of web-app, on controller-0\n") || strings.Contains(said, "keystone") || strings.Contains(said, "plain") {
+		t.Errorf("said %s", said)
+	}
+	c.must(t, "apply", "-f", file)
+	if said := c.err.String(); strings.Contains(said, "systemd also starts") {
+		t.Errorf("warns of what is not new: %s", said)
+	}
+	for range 2 {
+		c.must(t, "apply", "-f", file, "--take-over")
+	}
+	if taken := c.fake.state.TakeOvers; len(taken) != 2 || taken["web-app"] == nil || taken["plain"] == nil || taken["web-app"].Units[0].Unit != "web.service" {
+		t.Errorf("taken over: %+v", taken)
+	}
+	given := 0
+	for _, command := range c.fake.commands {
+		if _, is := command.(*state.TakeOverSet); is {
+			given++
+		}
+	}
+	if given != 2 {
+		t.Errorf("asked %d times", given)
 	}
 }
 

@@ -118,7 +118,7 @@ var doctorCodes = []Entry{
 	},
 	{
 		Code: "unit_enabled", Family: Doctor, Short: "systemd also starts a unit that a resource manages", Cause: "The unit is enabled: at boot it runs where the cluster has not put it.",
-		Cure: "Disable it on that host.", Next: "systemctl disable UNIT", Example: "systemd also starts keystone.service, which resource keystone manages: at boot it runs where the cluster has not put it",
+		Cure: "Have the members disable it, now and whenever something enables it again. Of one that is taken over already, the member's journal says what is in the way.", Next: "belayctl resource take-over RESOURCE", Example: "systemd also starts keystone.service, which resource keystone manages: at boot it runs where the cluster has not put it",
 	},
 	{
 		Code: "unit_masked", Family: Doctor, Short: "the unit of a resource is masked", Cause: "Nobody can start it on that host, the cluster neither.",
