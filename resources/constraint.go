@@ -15,15 +15,15 @@ type Location struct {
 	// counts for that node where resources are spread evenly.
 	Resource ResourceID    `json:"resource,omitempty"`
 	Selector *Selector     `json:"selector,omitempty"`
-	Sets     []ResourceSet `json:"sets,omitempty"`
+	Sets     []ResourceSet `json:"sets,omitempty" since:"3"`
 	Node     NodeName      `json:"node,omitempty"`
 	// Rule is an expression over node attributes, such as
 	// `osprole == "controller"`; nodes that match get the score.
-	Rule  string `json:"rule,omitempty"`
+	Rule  string `json:"rule,omitempty" since:"rule"`
 	Score Score  `json:"score"`
 	// ScoreAttribute names the node attribute whose value is the score, instead of
 	// Score, where a Rule holds; nodes without it are left alone.
-	ScoreAttribute string `json:"score_attribute,omitempty"`
+	ScoreAttribute string `json:"score_attribute,omitempty" since:"3"`
 	// Role RolePromoted makes the score count for promotion only.
 	Role      Role      `json:"role,omitempty"`
 	Discovery Discovery `json:"resource_discovery,omitempty"`
@@ -81,7 +81,7 @@ type Colocation struct {
 	// Influence lets the dependent move With; nil means the dependent's
 	// critical meta-attribute.
 	Influence *bool         `json:"influence,omitempty"`
-	Sets      []ResourceSet `json:"sets,omitempty"`
+	Sets      []ResourceSet `json:"sets,omitempty" since:"3"`
 }
 
 // OrderKind says how binding an order is.
@@ -106,5 +106,5 @@ type Order struct {
 	Symmetrical *bool      `json:"symmetrical,omitempty"` // true; serialize: false
 	RequireAll  *bool      `json:"require_all,omitempty"` // true
 
-	Sets []ResourceSet `json:"sets,omitempty"`
+	Sets []ResourceSet `json:"sets,omitempty" since:"3"`
 }

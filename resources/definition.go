@@ -8,19 +8,19 @@ type Definition struct {
 	Name       string     `json:"name"`
 	Properties Properties `json:"properties,omitzero"`
 	// Cluster holds settings that hold by a rule.
-	Cluster     ClusterRules  `json:"cluster,omitzero"`
+	Cluster     ClusterRules  `json:"cluster,omitzero" since:"5"`
 	Nodes       []Node        `json:"nodes,omitempty"`
 	Fences      []FenceDevice `json:"fences,omitempty"`
 	Defaults    Defaults      `json:"defaults,omitzero"`
-	Templates   []Resource    `json:"templates,omitempty"`
+	Templates   []Resource    `json:"templates,omitempty" since:"3"`
 	Resources   []Resource    `json:"resources,omitempty"`
 	Groups      []Group       `json:"groups,omitempty"`
-	Bundles     []Bundle      `json:"bundles,omitempty"`
+	Bundles     []Bundle      `json:"bundles,omitempty" since:"5"`
 	Locations   []Location    `json:"locations,omitempty"`
 	Colocations []Colocation  `json:"colocations,omitempty"`
 	Orders      []Order       `json:"orders,omitempty"`
-	Tickets     []TicketUse   `json:"tickets,omitempty"`
-	Tags        []Tag         `json:"tags,omitempty"`
+	Tickets     []TicketUse   `json:"tickets,omitempty" since:"3"`
+	Tags        []Tag         `json:"tags,omitempty" since:"3"`
 }
 
 // Node is what the definition says of a node. A node that has joined but is
@@ -28,13 +28,13 @@ type Definition struct {
 type Node struct {
 	Name NodeName `json:"name"`
 	// Kind is empty for a member that may vote.
-	Kind NodeKind `json:"kind,omitempty"`
+	Kind NodeKind `json:"kind,omitempty" since:"3"`
 	// Address is the node's address on the cluster network.
 	Address    string            `json:"address,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
 	// Utilization is what the node has of what resources use.
 	Utilization Utilization `json:"utilization,omitempty"`
-	When        []NodeWhen  `json:"when,omitempty"`
+	When        []NodeWhen  `json:"when,omitempty" since:"5"`
 }
 
 // NodeKind is what a node is to the cluster.
@@ -61,25 +61,25 @@ type FenceDevice struct {
 	Params  Params     `json:"params,omitempty"`
 	// HostMap holds each target's value of the parameter HostParam, such as its
 	// plug: one device of several nodes. With it, every target has one.
-	HostMap map[NodeName]string `json:"host_map,omitempty"`
+	HostMap map[NodeName]string `json:"host_map,omitempty" since:"3"`
 	// HostParam is "" for the agent's own choice (FenceTable.HostParam).
-	HostParam string `json:"host_param,omitempty"`
+	HostParam string `json:"host_param,omitempty" since:"3"`
 	// Delay before this device is used. With DelayMax a random time is added, so
 	// that both together are at most DelayMax.
 	Delay    Duration `json:"delay,omitempty"`
-	DelayMax Duration `json:"delay_max,omitempty"`
+	DelayMax Duration `json:"delay_max,omitempty" since:"3"`
 	Timeout  Duration `json:"timeout,omitempty"` // 60s
 	// UnsafeCycle switches the power off and on by one request and takes the
 	// device's word for it: nothing of that can be read back.
-	UnsafeCycle bool `json:"unsafe_cycle,omitempty"`
+	UnsafeCycle bool `json:"unsafe_cycle,omitempty" since:"3"`
 	// LeaveOff leaves a node that the cluster has fenced off, also where fencing
 	// means a reboot: somebody switches it on.
-	LeaveOff bool `json:"leave_off,omitempty"`
+	LeaveOff bool `json:"leave_off,omitempty" since:"5"`
 	// Provides is what else the device does: see ProvidesUnfencing.
-	Provides Provides `json:"provides,omitempty"`
+	Provides Provides `json:"provides,omitempty" since:"4"`
 	// UnsafeCut takes a node that this device has cut off for a dead one, although
 	// it may live and do whatever the device does not guard.
-	UnsafeCut bool `json:"unsafe_cut,omitempty"`
+	UnsafeCut bool `json:"unsafe_cut,omitempty" since:"4"`
 }
 
 // Provides is what a fence device does besides fencing.
@@ -114,7 +114,7 @@ type Defaults struct {
 	Resource Meta `json:"resource,omitzero"`
 	// Op holds Interval (monitors), Timeout and OnFail.
 	Op   Operation      `json:"op,omitzero"`
-	When []DefaultsWhen `json:"when,omitempty"`
+	When []DefaultsWhen `json:"when,omitempty" since:"5"`
 }
 
 // NoQuorumPolicy says what a member does that can reach no leader.
@@ -192,13 +192,13 @@ type Properties struct {
 	FencingTimeout      Duration       `json:"fencing_timeout,omitempty"`        // 60s for one attempt
 	StartFailureIsFatal *bool          `json:"start_failure_is_fatal,omitempty"` // true
 	// StopRemovedResources false leaves what runs and is defined no more as it is.
-	StopRemovedResources *bool              `json:"stop_removed_resources,omitempty"` // true
-	PlacementStrategy    PlacementStrategy  `json:"placement_strategy,omitempty"`     // default
-	NodeHealthStrategy   NodeHealthStrategy `json:"node_health_strategy,omitempty"`   // none
-	NodeHealthBase       *Score             `json:"node_health_base,omitempty"`       // 0
-	NodeHealthGreen      *Score             `json:"node_health_green,omitempty"`      // 0
-	NodeHealthYellow     *Score             `json:"node_health_yellow,omitempty"`     // 0
-	NodeHealthRed        *Score             `json:"node_health_red,omitempty"`        // -INFINITY
+	StopRemovedResources *bool              `json:"stop_removed_resources,omitempty" since:"5"` // true
+	PlacementStrategy    PlacementStrategy  `json:"placement_strategy,omitempty"`               // default
+	NodeHealthStrategy   NodeHealthStrategy `json:"node_health_strategy,omitempty"`             // none
+	NodeHealthBase       *Score             `json:"node_health_base,omitempty"`                 // 0
+	NodeHealthGreen      *Score             `json:"node_health_green,omitempty"`                // 0
+	NodeHealthYellow     *Score             `json:"node_health_yellow,omitempty"`               // 0
+	NodeHealthRed        *Score             `json:"node_health_red,omitempty"`                  // -INFINITY
 	// Lease is how long a member trusts its last word from the leader before
 	// it applies NoQuorumPolicy by itself.
 	Lease Duration `json:"lease,omitempty"` // 5s
@@ -210,7 +210,7 @@ type Properties struct {
 	FenceBudget int      `json:"fence_budget,omitempty"` // 3
 	FenceWindow Duration `json:"fence_window,omitempty"` // 10m
 	// PriorityFencingDelay puts off the fencing of the more important half.
-	PriorityFencingDelay Duration `json:"priority_fencing_delay,omitempty"` // 0
+	PriorityFencingDelay Duration `json:"priority_fencing_delay,omitempty" since:"3"` // 0
 	// FenceLimit and FenceLimitWindow: a node that the cluster fences for the
 	// FenceLimit-th time in FenceLimitWindow is left off.
 	FenceLimit       int      `json:"fence_limit,omitempty"`        // 3
@@ -218,7 +218,7 @@ type Properties struct {
 	// FenceQuarantine is how long a node that was fenced for the second time in
 	// FenceLimitWindow is given nothing to run after its return; each further
 	// fencing doubles it, up to FenceLimitWindow. 0 switches it off.
-	FenceQuarantine *Duration `json:"fence_quarantine,omitempty"` // 1m
+	FenceQuarantine *Duration `json:"fence_quarantine,omitempty" since:"4"` // 1m
 	// FenceCheckInterval is how often each of two members looks whether a fence
 	// device would do its work; 0 switches it off.
 	FenceCheckInterval *Duration `json:"fence_check_interval,omitempty"` // 60s

@@ -43,20 +43,20 @@ var OnFailValues = []OnFail{OnFailIgnore, OnFailBlock, OnFailDemote, OnFailStop,
 // Operation is a definition's wish about one operation of a resource. Zero
 // fields mean the agent's default.
 type Operation struct {
-	Name Op `json:"name"`
+	Name Op `json:"name" since:"migrate_to=3,migrate_from=3"`
 	// Interval of a recurring monitor; 0 for everything else.
 	Interval Duration `json:"interval,omitempty"`
 	Timeout  Duration `json:"timeout,omitempty"`
 	// StartDelay of a monitor: how long after the start it begins at the earliest. Of
 	// a start: how long it waits once it may begin, before its Timeout runs.
-	StartDelay Duration `json:"start_delay,omitempty"`
+	StartDelay Duration `json:"start_delay,omitempty" since:"3"`
 	// Role limits a monitor to instances in that role; RoleUnknown means any that
 	// is active. One for RoleStopped looks where the resource does not run.
-	Role    Role   `json:"role,omitempty"`
+	Role    Role   `json:"role,omitempty" since:"stopped=4"`
 	OnFail  OnFail `json:"on_fail,omitempty"`
 	Enabled *bool  `json:"enabled,omitempty"`
 	// Params of this operation alone, over those of the resource.
-	Params Params `json:"params,omitempty"`
+	Params Params `json:"params,omitempty" since:"4"`
 }
 
 // IsZero reports whether the operation says nothing.

@@ -42,10 +42,6 @@ func (d *Definition) resolve() (*Definition, *resolver) {
 	return &out, x
 }
 
-// SaysMore reports whether the definition has templates, tags, sets or tickets,
-// which came with command set 3 (cluster/state/version.go).
-func (d *Definition) SaysMore() bool { return !d.plain() || len(d.Tickets) > 0 }
-
 // plain reports whether nothing is to be written out.
 func (d *Definition) plain() bool {
 	if len(d.Tags) > 0 || len(d.Templates) > 0 {

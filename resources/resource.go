@@ -14,7 +14,7 @@ type Params map[string]string
 type Resource struct {
 	ID ResourceID `json:"id"`
 	// Template gives what the resource does not say itself; then Agent is empty.
-	Template ResourceID `json:"template,omitempty"`
+	Template ResourceID `json:"template,omitempty" since:"3"`
 	// Agent names what runs it: "galera", "vip", "process", "systemd:UNIT".
 	Agent  string      `json:"agent"`
 	Params Params      `json:"params,omitempty"`
@@ -23,7 +23,7 @@ type Resource struct {
 	// Utilization is what each copy uses of what nodes have.
 	Utilization Utilization `json:"utilization,omitempty"`
 	// When are values that hold by a rule: see On.
-	When []When `json:"when,omitempty"`
+	When []When `json:"when,omitempty" since:"5"`
 	// Clone makes it run on several nodes; nil means a primitive.
 	Clone *Clone `json:"clone,omitempty"`
 }
@@ -35,12 +35,12 @@ type Group struct {
 	Members []ResourceID `json:"members"`
 	Meta    Meta         `json:"meta,omitzero"`
 	// When are values that hold by a rule, of Meta only.
-	When  []When `json:"when,omitempty"`
+	When  []When `json:"when,omitempty" since:"5"`
 	Clone *Clone `json:"clone,omitempty"`
 	// Ordered false: members start and stop without waiting for each other.
 	// Collocated false: each is placed by itself. nil means true.
-	Ordered    *bool `json:"ordered,omitempty"`
-	Collocated *bool `json:"collocated,omitempty"`
+	Ordered    *bool `json:"ordered,omitempty" since:"5"`
+	Collocated *bool `json:"collocated,omitempty" since:"5"`
 }
 
 // Clone says how many copies of a resource or group run and where. Nil fields
@@ -91,25 +91,25 @@ const AttributesOfHost AttributeTarget = "host"
 // Meta are the meta-attributes of a resource, group or clone. Nil fields take
 // the parent's value, then the definition's defaults, then Pacemaker's.
 type Meta struct {
-	Priority           *Score          `json:"priority,omitempty"`            // 0
-	TargetRole         *Role           `json:"target_role,omitempty"`         // started
-	Managed            *bool           `json:"managed,omitempty"`             // true
-	Maintenance        *bool           `json:"maintenance,omitempty"`         // false
-	Stickiness         *Score          `json:"resource_stickiness,omitempty"` // 0; clone 1
-	Requires           *Requires       `json:"requires,omitempty"`            // fencing
-	MigrationThreshold *int            `json:"migration_threshold,omitempty"` // 0: never
-	FailureTimeout     *Duration       `json:"failure_timeout,omitempty"`     // 0: never expires
-	MultipleActive     *MultipleActive `json:"multiple_active,omitempty"`     // stop_start
-	Critical           *bool           `json:"critical,omitempty"`            // true
+	Priority           *Score          `json:"priority,omitempty"`                     // 0
+	TargetRole         *Role           `json:"target_role,omitempty"`                  // started
+	Managed            *bool           `json:"managed,omitempty"`                      // true
+	Maintenance        *bool           `json:"maintenance,omitempty"`                  // false
+	Stickiness         *Score          `json:"resource_stickiness,omitempty"`          // 0; clone 1
+	Requires           *Requires       `json:"requires,omitempty" since:"unfencing=4"` // fencing
+	MigrationThreshold *int            `json:"migration_threshold,omitempty"`          // 0: never
+	FailureTimeout     *Duration       `json:"failure_timeout,omitempty"`              // 0: never expires
+	MultipleActive     *MultipleActive `json:"multiple_active,omitempty"`              // stop_start
+	Critical           *bool           `json:"critical,omitempty"`                     // true
 	// AllowUnhealthyNodes lets it run where node health would not have it.
 	AllowUnhealthyNodes *bool `json:"allow_unhealthy_nodes,omitempty"` // false
 	// AllowMigrate moves it live to another node, without a stop, where its agent
 	// can and all that it depends on allows.
-	AllowMigrate *bool `json:"allow_migrate,omitempty"` // false
+	AllowMigrate *bool `json:"allow_migrate,omitempty" since:"3"` // false
 	// RemoteNode is the name of the node that the resource makes: a guest, which
 	// runs resources where the resource runs. It can be planned with, and not applied.
-	RemoteNode NodeName `json:"remote_node,omitempty"`
+	RemoteNode NodeName `json:"remote_node,omitempty" since:"3"`
 	// AttributeTarget says whose attributes count for what runs in a container or
 	// guest: its own, or those of its host.
-	AttributeTarget AttributeTarget `json:"container_attribute_target,omitempty"`
+	AttributeTarget AttributeTarget `json:"container_attribute_target,omitempty" since:"3"`
 }

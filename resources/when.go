@@ -12,7 +12,7 @@ import (
 type When struct {
 	// Rule may ask for the time, and for attributes of the node where an instance
 	// runs: then it gives parameters only.
-	Rule        string      `json:"rule"`
+	Rule        string      `json:"rule" since:"rule"`
 	Params      Params      `json:"params,omitempty"`
 	Meta        Meta        `json:"meta,omitzero"`
 	Utilization Utilization `json:"utilization,omitempty"`
@@ -23,7 +23,7 @@ type When struct {
 
 // NodeWhen is what a node has instead while a rule about the time holds.
 type NodeWhen struct {
-	Rule string `json:"rule"`
+	Rule string `json:"rule" since:"rule"`
 	// Standby true: the node gives away what it runs and takes nothing.
 	Standby     *bool             `json:"standby,omitempty"`
 	Attributes  map[string]string `json:"attributes,omitempty"`
@@ -33,7 +33,7 @@ type NodeWhen struct {
 // DefaultsWhen is what the defaults are while a rule holds, which may ask for the
 // time, the agent and, for Op, the operation.
 type DefaultsWhen struct {
-	Rule     string    `json:"rule"`
+	Rule     string    `json:"rule" since:"rule"`
 	Resource Meta      `json:"resource,omitzero"`
 	Op       Operation `json:"op,omitzero"`
 }
@@ -46,7 +46,7 @@ type ClusterRules struct {
 // PropertiesWhen are cluster-wide settings while a rule about the time holds: those
 // that the leader alone goes by. Others bind members that may not know the time.
 type PropertiesWhen struct {
-	Rule                string             `json:"rule"`
+	Rule                string             `json:"rule" since:"rule"`
 	MaintenanceMode     *bool              `json:"maintenance_mode,omitempty"`
 	StopAllResources    *bool              `json:"stop_all_resources,omitempty"`
 	StartFailureIsFatal *bool              `json:"start_failure_is_fatal,omitempty"`

@@ -86,7 +86,7 @@ func (n *Node) RotateKey(ctx context.Context, who api.Identity) (api.DataKeyAnsw
 	if err != nil {
 		return api.DataKeyAnswer{}, err
 	}
-	if err := tooNew(s, &state.SecretsResealed{}); err != nil {
+	if err := api.TooNew(s, &state.SecretsResealed{}); err != nil {
 		return api.DataKeyAnswer{}, err
 	}
 	key, err := security.NewKey()

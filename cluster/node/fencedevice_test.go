@@ -1,7 +1,6 @@
 package node
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -68,25 +67,6 @@ func TestHostMapChoosesThePlug(t *testing.T) {
 			t.Errorf("asked %v", got)
 		}
 	})
-}
-
-// A member of an older release would stop at a command that it does not know.
-func TestNewerDefinitionsWaitForTheLastUpgrade(t *testing.T) {
-	m := newMember(t)
-	newer := &state.DefinitionSet{Definition: &resources.Definition{Fences: []resources.FenceDevice{{ID: "pdu", Agent: "plug", DelayMax: 1}}}}
-	err := tooNew(m.machine.current.Load(), newer)
-	var wire *api.Error
-	if !errors.As(err, &wire) || wire.Code != api.CodeRefused || len(wire.Details) == 0 {
-		t.Fatalf("a cluster of command set 1: %v", err)
-	}
-	if err := tooNew(m.machine.current.Load(), &state.DefinitionSet{Definition: &resources.Definition{}}); err != nil {
-		t.Errorf("a definition that all understand: %v", err)
-	}
-	upgraded := *m.machine.current.Load()
-	upgraded.Version = state.VersionMore
-	if err := tooNew(&upgraded, newer); err != nil {
-		t.Errorf("after the upgrade: %v", err)
-	}
 }
 
 // A host whose kernel has crashed and dumps is proven dead by its own word; its

@@ -30,7 +30,7 @@ func (n *Node) Propose(ctx context.Context, who api.Identity, command state.Comm
 		return state.Result{}, err
 	}
 	current := n.machine.current.Load()
-	if err := tooNew(current, command); err != nil {
+	if err := api.TooNew(current, command); err != nil {
 		return state.Result{}, err
 	}
 	if current.Version < state.VersionAdmin {
@@ -79,24 +79,6 @@ func (n *Node) refuse(command state.Command) error {
 }
 
 func inTheClear(p resources.Problem) bool { return p.Code == resources.ProblemClearSecret }
-
-// tooNew refuses a command that some member would stop at, because it runs an
-// older release.
-func tooNew(s *state.State, command state.Command) error {
-	needs := state.Needs(command)
-	if needs <= s.Version {
-		return nil
-	}
-	var old []string
-	for _, name := range s.NodeNames() {
-		if n := s.Nodes[name]; n.Software < needs {
-			old = append(old, fmt.Sprintf("%s understands command set %d", name, n.Software))
-		}
-	}
-	return &api.Error{
-		Code: api.CodeRefused, Reason: api.ReasonNeedsUpgrade, Text: fmt.Sprintf("nothing was changed: this needs command set %d, the cluster is at %d: upgrade or start every member first", needs, s.Version), Details: old,
-	}
-}
 
 // wireError gives a log error its meaning for callers.
 func (n *Node) wireError(err error) error {

@@ -22,21 +22,27 @@ type DefinitionSet struct {
 	Owners *Owners `json:"owners,omitempty"`
 }
 
-// name is the older one unless the command says what only newer members
-// understand.
+// name is the oldest that may carry what the command says.
 func (c *DefinitionSet) name() string {
-	needs := definitionNeeds(c.Definition)
-	if needs >= max(VersionBundles, VersionWhen) {
-		return "definition.set/4"
+	needs := c.Definition.Since()
+	if c.Owner != "" || c.Note != "" || c.Owners != nil {
+		needs = max(needs, VersionMore)
 	}
-	if needs >= VersionRules {
-		return "definition.set/3"
+	name := "definition.set/1"
+	for _, later := range definitionSets {
+		if needs >= later.since {
+			name = later.name
+		}
 	}
-	if needs >= VersionMore || c.Owner != "" || c.Note != "" || c.Owners != nil {
-		return "definition.set/2"
-	}
-	return "definition.set/1"
+	return name
 }
+
+// definitionSets are the later versions of the command, by the command set that
+// each came with. A command set with a new field or value has one.
+var definitionSets = []struct {
+	since int
+	name  string
+}{{VersionMore, "definition.set/2"}, {VersionUnfencing, "definition.set/3"}, {VersionWhen, "definition.set/4"}}
 
 func (c *DefinitionSet) apply(t *tx) error {
 	if c.Base != t.s.Revision && !mutant.Is(mutant.LostUpdate) {

@@ -49,8 +49,8 @@ var registry = map[string]func() Command{
 	"member.watchdog/2":     func() Command { return new(MemberWatchdog) }, // why it is not fed
 	"definition.set/1":      func() Command { return new(DefinitionSet) },
 	"definition.set/2":      func() Command { return new(DefinitionSet) }, // with what VersionMore added
-	"definition.set/3":      func() Command { return new(DefinitionSet) }, // with what VersionRules and VersionUnfencing added
-	"definition.set/4":      func() Command { return new(DefinitionSet) }, // with what VersionBundles and VersionWhen added
+	"definition.set/3":      func() Command { return new(DefinitionSet) }, // with what VersionUnfencing added
+	"definition.set/4":      func() Command { return new(DefinitionSet) }, // with what VersionWhen added
 	"operations.started/1":  func() Command { return new(OperationsStarted) },
 	"operations.started/2":  func() Command { return new(OperationsStarted) }, // with notices
 	"operations.started/3":  func() Command { return new(OperationsStarted) }, // with migrations

@@ -1,13 +1,11 @@
 package state
 
-import "github.com/belay-ha/belay/resources"
-
 // Version is the newest command set that this build understands. The state's
 // Version rises only when every member advertises it.
 //
 //	1  the first release
 //	2  peers are told of operations (operations.started/2)
-//	3  definitions that say more (definition.set/2): see definitionNeeds; fencing
+//	3  definitions that say more (definition.set/2): see resources.Definition.Since; fencing
 //	   of one level, and proofs other than power (fence.requested/2, fence.reported/2);
 //	   watchdogs (member.watchdog/1); witnesses (member.joined/2); live migrations (operations.started/3);
 //	   revisions of the definition are kept, with their owners; tickets (ticket.set/1)
@@ -41,16 +39,13 @@ const (
 	// VersionHistory is the first command set whose members keep operations apart
 	// from other events, with their duration, and the evidence of verdicts.
 	VersionHistory = 4
-	// VersionRules is the first command set with definition.set/3: rules that ask for
-	// the time or the leader, parameters of operations, and locations of remote nodes.
-	VersionRules = 4
 	// VersionAdmin is the first command set with scopes of maintenance and the audit.
 	VersionAdmin = 4
 	// VersionLooks is the first command set that orders the looks after a live
 	// migration that was given up, and takes back no host that counted as off before
 	// that has stopped everything.
 	VersionLooks = 4
-	// VersionUnfencing is the first command set with unfencing.
+	// VersionUnfencing is the first command set with unfencing and definition.set/3.
 	VersionUnfencing = 4
 	// VersionQuarantine is the first command set with quarantine, which
 	// fence.released/1 ends.
@@ -60,10 +55,8 @@ const (
 	// VersionTickets is the first command set that leaves out intents whose ticket was
 	// taken away since they were planned, and starts of what was promoted since.
 	VersionTickets = 5
-	// VersionBundles is the first command set with definition.set/4: bundles that say
-	// when images are fetched, and members that run their containers.
-	VersionBundles = 5
-	// VersionWhen is the first command set with definition.set/4: values by rule.
+	// VersionWhen is the first command set with definition.set/4: values by rule, and
+	// bundles, for which every member has the agent.
 	VersionWhen = 5
 )
 
@@ -100,26 +93,3 @@ var newer = map[string]int{
 // Needs returns the command set that a command belongs to. Whoever proposes it
 // must see to it that State.Version is at least that.
 func Needs(c Command) int { return max(newer[c.name()], firstVersion) }
-
-// definitionNeeds returns the command set that a definition belongs to: it grows
-// with the fields that earlier sets do not know.
-func definitionNeeds(d *resources.Definition) int {
-	if d == nil {
-		return firstVersion
-	}
-	if len(d.Bundles) > 0 || saysByRule(d) {
-		return max(VersionBundles, VersionWhen)
-	}
-	if saysUnfencing(d) || saysLater(d) {
-		return max(VersionUnfencing, VersionRules)
-	}
-	if saysMore(d) || d.SaysMore() {
-		return VersionMore
-	}
-	for _, f := range d.Fences {
-		if f.DelayMax != 0 || len(f.HostMap) > 0 || f.HostParam != "" || f.UnsafeCycle {
-			return VersionMore
-		}
-	}
-	return firstVersion
-}

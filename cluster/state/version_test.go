@@ -21,6 +21,12 @@ func TestNeeds(t *testing.T) {
 		"by default":            {func(d *resources.Definition) { d.Defaults.Resource.AllowMigrate = &no }, VersionMore},
 		"it requires unfencing": {func(d *resources.Definition) { d.Resources[0].Meta.Requires = new(resources.RequiresUnfencing) }, VersionUnfencing},
 		"by default, unfencing": {func(d *resources.Definition) { d.Defaults.Resource.Requires = new(resources.RequiresUnfencing) }, VersionUnfencing},
+		"a monitor of what is stopped": {func(d *resources.Definition) {
+			d.Resources[0].Ops = []resources.Operation{{Name: resources.OpMonitor, Role: resources.RoleStopped}}
+		}, VersionUnfencing},
+		"a monitor of what runs": {func(d *resources.Definition) {
+			d.Resources[0].Ops = []resources.Operation{{Name: resources.OpMonitor, Role: resources.RoleStarted}}
+		}, 1},
 		"of a template": {func(d *resources.Definition) {
 			d.Templates = []resources.Resource{{ID: "t", Meta: resources.Meta{Requires: new(resources.RequiresUnfencing)}}}
 		}, VersionUnfencing},
@@ -32,12 +38,12 @@ func TestNeeds(t *testing.T) {
 		"a plain rule":    {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: "rack == 3"}} }, 1},
 		"a calendar": {func(d *resources.Definition) {
 			d.Locations = []resources.Location{{ID: "l", Rule: `rack == 3 or not date in "hours=9-16"`}}
-		}, VersionRules},
+		}, VersionUnfencing},
 		"a date": {func(d *resources.Definition) {
 			d.Locations = []resources.Location{{ID: "l", Rule: "date < 2030-01-01"}}
-		}, VersionRules},
-		"the leader":   {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: "#is_dc == true"}} }, VersionRules},
-		"a bundle":     {func(d *resources.Definition) { d.Bundles = []resources.Bundle{{ID: "b", Image: "i"}} }, VersionBundles},
+		}, VersionUnfencing},
+		"the leader":   {func(d *resources.Definition) { d.Locations = []resources.Location{{ID: "l", Rule: "#is_dc == true"}} }, VersionUnfencing},
+		"a bundle":     {func(d *resources.Definition) { d.Bundles = []resources.Bundle{{ID: "b", Image: "i"}} }, VersionWhen},
 		"a quarantine": {func(d *resources.Definition) { d.Properties.FenceQuarantine = new(resources.Duration) }, VersionQuarantine},
 		"values by rule": {func(d *resources.Definition) {
 			d.Resources[0].When = []resources.When{{Rule: "rack == 1", Params: resources.Params{"a": "b"}}}
@@ -74,13 +80,13 @@ func TestNeeds(t *testing.T) {
 		"a remote node's place": {func(d *resources.Definition) {
 			d.Nodes = []resources.Node{{Name: "far", Kind: resources.NodeRemote}}
 			d.Locations = []resources.Location{{ID: "l", Resource: "far", Node: "a", Score: 1}}
-		}, VersionRules},
+		}, VersionUnfencing},
 		"parameters of an operation": {func(d *resources.Definition) {
 			d.Resources[0].Ops = []resources.Operation{{Name: resources.OpMonitor, Params: resources.Params{"a": "b"}}}
-		}, VersionRules},
+		}, VersionUnfencing},
 		"and of a template": {func(d *resources.Definition) {
 			d.Templates = []resources.Resource{{ID: "t", Ops: []resources.Operation{{Name: resources.OpMonitor, Params: resources.Params{"a": "b"}}}}}
-		}, VersionRules},
+		}, VersionUnfencing},
 	} {
 		d := plain.Clone()
 		tc.change(d)

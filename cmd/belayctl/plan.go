@@ -37,6 +37,9 @@ func (a *app) foresee(ctx context.Context, c Cluster, command state.Command) (fo
 }
 
 func (a *app) foreseeFrom(current *state.State, command state.Command) (foreseen, error) {
+	if err := api.TooNew(current, command); err != nil {
+		return foreseen{}, err
+	}
 	now := a.now()
 	changed, result := state.ApplyCommand(current, current.Index+1, current.Term, now, "dry run", command)
 	if result.Err != nil {

@@ -165,8 +165,8 @@ var requestCodes = []Entry{
 		Code: "needs_upgrade", Family: Request, Exit: 1,
 		Short:   "not every member understands this yet",
 		Cause:   "A member that runs an older release would stop at it, so the cluster waits until all have the newer one. Nothing was changed.",
-		Cure:    "Upgrade the members that the details name, or start them if they are down.",
+		Cure:    "Upgrade the members that the error names, or start those that were never there.",
 		Next:    "belayctl version",
-		Example: "belayctl: nothing was changed: this needs command set 5, the cluster is at 4: upgrade or start every member first [needs_upgrade]",
+		Example: "belayctl: nothing was changed: resource[galera].when needs command set 5, and the cluster is at 4: upgrade belayd on controller-2 first [needs_upgrade]",
 	},
 }
