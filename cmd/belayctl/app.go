@@ -38,6 +38,8 @@ type app struct {
 	examine func(context.Context, examine.Options) doctor.Host
 	agents  agents.Registry
 	fences  fencing.Registry
+	// collectLate puts the garbage collector off, for a command that reads a CIB.
+	collectLate func()
 
 	addr, output string
 	reached      string // the address in use, for errors

@@ -349,7 +349,7 @@ func newConsole(t *testing.T) *console {
 		now:        func() time.Time { c.clock = c.clock.Add(time.Second); return c.clock },
 		readSecret: func(string) (string, error) { return "typed", nil },
 		dial:       func(string, func(string) string) (Cluster, error) { return c.fake, nil }, enroller: c.enroller,
-		screen:  c.screen,
+		screen: c.screen, collectLate: func() {},
 		examine: func(_ context.Context, o examine.Options) doctor.Host { c.looked = o; return c.host },
 		agents: agents.NewRegistry(
 			agent(agents.Spec{Name: "galera", Summary: "a database", Promotable: true, Params: []agents.Param{param("enable_creation", agents.KindBool, false)}}),

@@ -68,6 +68,7 @@ func (a *app) importCIB(name string, lossy bool) error {
 		defer f.Close()
 		source = f
 	}
+	a.collectLate()
 	found, err := cib.Import(source, name)
 	if err != nil {
 		return notCIB(err)

@@ -52,6 +52,7 @@ func newApp() *app {
 		out: os.Stdout, errOut: os.Stderr, in: os.Stdin, getenv: os.Getenv, now: time.Now, pause: pause,
 		terminal: isTerminal(os.Stdout), interactive: isTerminal(os.Stdin), readSecret: readSecret,
 		dial: dial, enroller: enroller{}, examine: examine.Host, screen: top.Run, agents: catalog.Agents(zap.NewNop()), fences: catalog.Fences(),
+		collectLate: func() { collectLate(lateCollection) },
 	}
 }
 

@@ -190,6 +190,7 @@ func (s *simulation) read() (*policy.Input, error) {
 		defer f.Close()
 		source, name = f, s.cib
 	}
+	s.app.collectLate()
 	in, err := cib.Read(source, name)
 	if err != nil {
 		return nil, notCIB(err)
