@@ -75,6 +75,8 @@ func run(t *testing.T, build func(t *testing.T) Harness, within func(*testing.T,
 		{"second start and second stop succeed", idempotence},
 		{"stop of what never ran", stopOfStopped},
 		{"start after stop", restart},
+		{"migrate there and back", migration},
+		{"a migration that does not arrive is stopped", strandedMigration},
 		{"a hung host makes every result unknown, in time", hanging},
 		{"an ended context is obeyed", ended},
 		{"every secret is planted and searched for", searchable},
@@ -119,6 +121,10 @@ func invoke(ctx context.Context, agent agents.Agent, request agents.Request) age
 		return agent.Demote(ctx, request)
 	case resources.OpMonitor, resources.OpProbe:
 		return agent.Monitor(ctx, request)
+	case resources.OpMigrateTo:
+		return agent.(agents.Migrator).MigrateTo(ctx, request)
+	case resources.OpMigrateFrom:
+		return agent.(agents.Migrator).MigrateFrom(ctx, request)
 	}
 	panic("agenttest: no method for " + string(request.Op))
 }
@@ -280,6 +286,9 @@ func ended(t *testing.T, h Harness) {
 
 func operations(h Harness) []resources.Op {
 	ops := []resources.Op{resources.OpMonitor, resources.OpProbe, resources.OpStart, resources.OpStop}
+	if mover, moves := h.(Mover); moves && mover.Other() != nil {
+		ops = append(ops, resources.OpMigrateTo, resources.OpMigrateFrom)
+	}
 	if h.Agent().Spec().Promotable {
 		ops = append(ops, resources.OpPromote, resources.OpDemote)
 	}

@@ -48,14 +48,18 @@ func (a *Agent) Spec() agents.Spec {
 		Name:    "ocf",
 		Summary: "any OCF resource agent that neither promotes nor asks Pacemaker: ocf:PROVIDER:TYPE",
 		Suffix:  true,
+		// Those whose metadata say so; of the others, MigrateTo moves nothing.
+		Migrates: true,
 		Params: []agents.Param{
 			{Name: "*", Kind: agents.KindString, Secret: true, Description: "a parameter of the script, passed as OCF_RESKEY_NAME; checked against its metadata when it starts"},
 		},
 		Timeouts: map[resources.Op]time.Duration{
-			resources.OpStart:   120 * time.Second,
-			resources.OpStop:    120 * time.Second,
-			resources.OpMonitor: 30 * time.Second,
-			resources.OpProbe:   30 * time.Second,
+			resources.OpStart:       120 * time.Second,
+			resources.OpStop:        120 * time.Second,
+			resources.OpMonitor:     30 * time.Second,
+			resources.OpProbe:       30 * time.Second,
+			resources.OpMigrateTo:   120 * time.Second,
+			resources.OpMigrateFrom: 120 * time.Second,
 		},
 		MonitorInterval: 20 * time.Second,
 	}

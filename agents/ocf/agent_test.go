@@ -91,6 +91,9 @@ func (h *harness) Request(op resources.Op) agents.Request {
 		Params: resources.Params{"state": h.state(), "password": secret}, Progress: func(agents.Progress) {}}
 }
 
+// Other is none: the script's metadata offer no migration.
+func (h *harness) Other() agenttest.Harness { return nil }
+
 func (h *harness) Running() bool {
 	_, err := os.Stat(h.state())
 	return err == nil
@@ -108,6 +111,7 @@ func (h *harness) Noise()            { h.write("mode", "noise") }
 func (h *harness) Secrets() []string { return []string{secret} }
 
 func TestConformance(t *testing.T) {
+	t.Parallel() // it waits for what hangs
 	agenttest.Run(t, func(t *testing.T) agenttest.Harness { return newHarness(t) })
 }
 
@@ -164,6 +168,35 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := os.Stat(ran); err == nil {
 		t.Error("a refused script has run")
+	}
+}
+
+// TestToleratedScript: what a script asks of Pacemaker is switched off, where it can
+// be, and nothing else of it is.
+func TestToleratedScript(t *testing.T) {
+	h := newHarness(t)
+	dir := filepath.Join(h.root, "resource.d", "heartbeat")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, text string
+		params     resources.Params
+		outcome    agents.Outcome
+		reason     string
+	}{
+		{"it never asks", "[ \"$OCF_RESKEY_autoset_utilization_cpu\" = false ] || exit 1\nif false; then crm_resource; fi\nexit 0", nil, agents.OutcomeOK, ""},
+		{"it is to ask", "crm_resource\nexit 0", resources.Params{"unset_utilization_cpu": "true"}, agents.OutcomeUnsupported, "leave the parameter out"},
+		{"it asks for more", "crm_resource\ncrm_attribute\nexit 0", nil, agents.OutcomeUnsupported, "crm_attribute"},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "VirtualDomain"), []byte("#!/bin/sh\n"+c.text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		req := h.Request(resources.OpMonitor)
+		req.Agent, req.Params = "ocf:heartbeat:VirtualDomain", c.params
+		if got := h.Agent().Monitor(t.Context(), req); got.Outcome != c.outcome || !strings.Contains(got.Reason, c.reason) {
+			t.Errorf("%s: %+v", c.name, got)
+		}
 	}
 }
 

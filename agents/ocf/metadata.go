@@ -44,31 +44,48 @@ func parseMetadata(text string) (metadata, error) {
 	return m, nil
 }
 
+// offers reports whether the script has an action.
+func (m *metadata) offers(action string) bool {
+	for _, a := range m.Actions {
+		if a.Name == action {
+			return true
+		}
+	}
+	return false
+}
+
+// describe asks the script for its metadata; nil says that they cannot be read. It
+// refuses when the call's own time is over.
+func (a *Agent) describe(ctx context.Context, s script) (*metadata, *agents.Result) {
+	within, cancel := context.WithTimeout(ctx, metadataTime)
+	defer cancel()
+	s.req.Params = nil
+	c := a.command(s, "meta-data", nil)
+	c.MaxOutput = maxText
+	exit, err := a.host.Run.Run(within, c)
+	if ctx.Err() != nil {
+		return nil, refuse(agents.OutcomeUnknown, "%s meta-data did not end in time and was killed; nothing else was called", s.name())
+	}
+	if err != nil || exit.Code != 0 {
+		return nil, nil
+	}
+	m, err := parseMetadata(exit.Stdout)
+	if err != nil {
+		return nil, nil
+	}
+	return &m, nil
+}
+
 // checkParams refuses parameters that the script does not know. The verdict is
 // this node's alone: another may have another version of the script. Metadata
 // that cannot be read refuses nothing: the script judges for itself.
 func (a *Agent) checkParams(ctx context.Context, s script) *agents.Result {
-	within, cancel := context.WithTimeout(ctx, metadataTime)
-	defer cancel()
-	bare := s
-	bare.req.Params = nil
-	c := a.command(bare, "meta-data", nil)
-	c.MaxOutput = maxText
-	exit, err := a.host.Run.Run(within, c)
-	if ctx.Err() != nil {
-		return refuse(agents.OutcomeUnknown, "%s meta-data did not end in time and was killed; nothing was started", s.name())
-	}
-	if err != nil || exit.Code != 0 {
-		return nil
-	}
-	m, err := parseMetadata(exit.Stdout)
-	if err != nil {
-		return nil
-	}
-	for _, action := range m.Actions {
-		if action.Name == "promote" {
-			return refusePromotion(s)
-		}
+	m, refused := a.describe(ctx, s)
+	switch {
+	case refused != nil || m == nil:
+		return refused
+	case m.offers("promote"):
+		return refusePromotion(s)
 	}
 	known := append([]string{}, always...)
 	for _, p := range m.Params {

@@ -42,13 +42,16 @@ func (a *Agent) command(s script, action string, more map[string]string) agents.
 		}
 		env["OCF_RESKEY_CRM_meta_"+name] = value
 	}
+	for _, name := range s.tolerance().off {
+		env["OCF_RESKEY_"+name] = "false"
+	}
 	for name, value := range s.req.Params {
 		if name != checkLevel { // the one that has no prefix
 			name = "OCF_RESKEY_" + name
 		}
 		env[name] = value
 	}
-	c := agents.Command{Path: s.path, Args: []string{action}, Leaves: action == "start"}
+	c := agents.Command{Path: s.path, Args: []string{action}, Leaves: action == "start" || action == migrateFrom}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		c.Env = append(c.Env, name+"="+env[name])
 	}
@@ -95,14 +98,17 @@ var codes = map[int]string{
 }
 
 // meaning translates an exit status. Only a monitor may say 7 to 9, 190 and 191;
-// from another action they are failures.
+// from another action they are failures. A migration that is not implemented is a
+// failure, too: it says nothing against the node.
 func meaning(action string, code int) (agents.Outcome, resources.Role) {
 	monitor := action == "monitor"
 	switch {
-	case code == 0 && action == "stop":
+	case code == 0 && (action == "stop" || action == migrateTo):
 		return agents.OutcomeOK, resources.RoleStopped
 	case code == 0:
 		return agents.OutcomeOK, resources.RoleStarted
+	case code == 3 && (action == migrateTo || action == migrateFrom):
+		return agents.OutcomeFailed, resources.RoleUnknown
 	case code == 2, code == 3:
 		return agents.OutcomeUnsupported, resources.RoleUnknown
 	case code == 4:

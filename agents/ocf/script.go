@@ -70,10 +70,7 @@ func (a *Agent) open(ctx context.Context, req agents.Request) (script, *agents.R
 	if promotes.MatchString(text) {
 		return s, refusePromotion(s)
 	}
-	if command := pacemaker.FindString(uncommented(text)); command != "" {
-		return s, refuse(agents.OutcomeUnsupported, "%s asks Pacemaker (%s), which does not run here: run its service as rabbitmq, process or a systemd unit", req.Agent, command)
-	}
-	return s, nil
+	return s, s.checkPacemaker(text)
 }
 
 func refusePromotion(s script) *agents.Result {

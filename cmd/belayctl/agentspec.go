@@ -16,6 +16,9 @@ func printSpec(w io.Writer, s agents.Spec) {
 	if s.Promotable {
 		fmt.Fprintln(w, "can be promoted")
 	}
+	if s.Migrates {
+		fmt.Fprintln(w, "can be moved live (allow_migrate)")
+	}
 	var timeouts []string
 	for _, op := range slices.Sorted(maps.Keys(s.Timeouts)) {
 		timeouts = append(timeouts, fmt.Sprintf("%s %s", op, s.Timeouts[op]))
