@@ -43,6 +43,28 @@ func (r Rule) Changes(now time.Time) time.Time {
 	return first
 }
 
+// Ends returns the first instant after at.Now at which the rule, which holds in the
+// scene, no longer does although nothing passes but time. It is zero where the rule
+// does not hold, where that never comes, and where it is out of sight.
+func (r Rule) Ends(at Scene) time.Time {
+	if !r.MatchIn(at) {
+		return time.Time{}
+	}
+	for range maxTurns {
+		if at.Now = r.Changes(at.Now); at.Now.IsZero() {
+			return time.Time{}
+		}
+		if !r.MatchIn(at) {
+			return at.Now
+		}
+	}
+	return time.Time{}
+}
+
+// maxTurns bounds how many instants at which a rule may change are looked at for
+// its end: each may be the result of a search of its own (maxSpecSteps).
+const maxTurns = 32
+
 // Timed reports whether the rule compares the time.
 func (r Rule) Timed() bool { return len(ruleDates(r.expr, time.Time{})) > 0 }
 

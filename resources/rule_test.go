@@ -180,3 +180,38 @@ func TestRuleDates(t *testing.T) {
 		t.Errorf("date > noon: %v", err)
 	}
 }
+
+// TestRuleEnds: when the clock alone ends a rule, and when it never does.
+func TestRuleEnds(t *testing.T) {
+	noon := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) // a Wednesday
+	for text, want := range map[string]time.Time{
+		"date < 2026-03-04T13:00":                       noon.Add(time.Hour),
+		"date <= 2026-03-04T13:00":                      noon.Add(time.Hour + 1),
+		"date > 2026-03-04":                             {}, // for good
+		"date > 2026-03-05":                             {}, // does not hold
+		"rack == a":                                     {},
+		"rack == a and date < 2026-03-04T13:00":         noon.Add(time.Hour),
+		"rack == a or date < 2026-03-04T13:00":          {},
+		"date < 2026-03-04T13:00 or date > 2026-03-04":  {}, // the first end changes nothing
+		`date in "hours=9-16 weekdays=1-5"`:             noon.Add(5 * time.Hour),
+		`date in "weekdays=1-5"`:                        noon.Add(60 * time.Hour),
+		`date in "weekdays=1-7"`:                        {},
+		`date in "hours=9-12" or date in "hours=13-14"`: noon.Add(3 * time.Hour),
+	} {
+		rule, err := resources.ParseRule(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if got := rule.Ends(resources.Scene{Now: noon, Attributes: map[string]string{"rack": "a"}}); !got.Equal(want) {
+			t.Errorf("%s ends at %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestQuoteRule(t *testing.T) {
+	for text, want := range map[string]string{"rack == a": "'rack == a'", "rack == 'a'": `"rack == 'a'"`, `rack == "a"`: `'rack == "a"'`, `'a' == "b"`: "`'a' == \"b\"`"} {
+		if got := resources.QuoteRule(text); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

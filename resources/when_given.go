@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // ByRule is a value that a rule gives at the moment.
 type ByRule struct {
 	// Name is the value's path below the resource, such as meta.managed or
-	// params.interface; below cluster or defaults where it is given there.
+	// params.interface; below cluster, defaults or node where it is given there.
 	Name string `json:"name"`
 	// Value is empty for parameters, which may be secret.
 	Value string `json:"value,omitempty"`
@@ -19,9 +20,20 @@ type ByRule struct {
 // String returns one line.
 func (b ByRule) String() string {
 	if b.Value == "" {
-		return fmt.Sprintf("%s by rule '%s'", b.Name, b.Rule)
+		return fmt.Sprintf("%s by rule %s", b.Name, QuoteRule(b.Rule))
 	}
-	return fmt.Sprintf("%s = %s by rule '%s'", b.Name, b.Value, b.Rule)
+	return fmt.Sprintf("%s = %s by rule %s", b.Name, b.Value, QuoteRule(b.Rule))
+}
+
+// QuoteRule returns a rule's text in quotes that it does not hold itself, where there
+// are such: rules quote their own words with single or double ones.
+func QuoteRule(text string) string {
+	for _, quote := range []string{"'", `"`} {
+		if !strings.Contains(text, quote) {
+			return quote + text + quote
+		}
+	}
+	return "`" + text + "`"
 }
 
 // Given lists what rules give a resource, or a group, in a scene: its own values, those
@@ -60,6 +72,27 @@ func (d *Definition) Given(id ResourceID, at Scene) []ByRule {
 		if rule := w.Rule; holds(rule, at) {
 			w.Rule = ""
 			g.fields("cluster.", w, rule)
+		}
+	}
+	return g.list
+}
+
+// Given lists what rules give the node at an instant.
+func (n *Node) Given(now time.Time) []ByRule {
+	g := givenBy{}
+	if rule, standby := n.StandbyAt(now); standby {
+		g.add("node.standby", "true", rule)
+	}
+	for i := range n.When {
+		w := &n.When[i]
+		if !holds(w.Rule, Scene{Now: now}) {
+			continue
+		}
+		for _, name := range sortedKeys(w.Attributes) {
+			g.add("node.attributes."+name, w.Attributes[name], w.Rule)
+		}
+		for _, name := range sortedKeys(w.Utilization) {
+			g.add("node.utilization."+name, fmt.Sprint(w.Utilization[name]), w.Rule)
 		}
 	}
 	return g.list

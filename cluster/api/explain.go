@@ -277,7 +277,7 @@ func (e *explainer) holds(n *state.Node) string {
 	case n.Standby:
 		return "in standby"
 	case byRule:
-		return standbyByRule + "'" + rule + "'"
+		return standbyByRule + resources.QuoteRule(rule)
 	case n.InMaintenance(e.x.At), e.s.InMaintenance(e.x.At):
 		return "in maintenance"
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
@@ -103,8 +104,9 @@ func (e *explainer) forNode(n *state.Node, x NodeExplanation) {
 	case "lost, and not proven off":
 		e.remedy(n.Name, "belayctl fence history "+name, "it has to be fenced, or to come back")
 	default:
-		if strings.HasPrefix(held, standbyByRule) {
-			e.remedy(n.Name, "", "%s: change the rule, or wait until it no longer holds", held)
+		if node, defined := e.s.Definition.Node(n.Name); defined && strings.HasPrefix(held, standbyByRule) {
+			rule, _ := node.StandbyAt(e.x.At)
+			e.remedy(n.Name, "", "%s: %s", held, endsRule(rule, resources.Scene{Now: e.x.At}))
 			return
 		}
 		e.remedy(n.Name, "", "the node has to come back: %s", held)
@@ -155,6 +157,8 @@ func (e *explainer) liftPart(node resources.NodeName, resource resources.Resourc
 		e.remedy(node, fmt.Sprintf("belayctl explain %s --node %s", follower, node), "%s, which follows it in the group, cannot run there: see why", follower)
 	case isWish:
 		e.remedy(node, fmt.Sprintf("belayctl explain %s --node %s", wish, node), "%s, which is to run with it (colocation %s), cannot run there: see why", wish, by)
+	case kind == "location" && part.Rule != "":
+		e.remedy(node, "belayctl constraint remove "+name, "location %s: %s, or take it out", name, endsRule(part.Rule, e.scene(node, id)))
 	case kind == "location":
 		e.remedy(node, "belayctl constraint remove "+name, "take out the location")
 	case kind == "colocation":
@@ -169,6 +173,28 @@ func (e *explainer) liftPart(node resources.NodeName, resource resources.Resourc
 	default:
 		e.remedy(node, "", "%s speaks against it (%s)", part.Source, part.Value)
 	}
+}
+
+// scene is what rules of locations about a resource on a node are judged by.
+func (e *explainer) scene(node resources.NodeName, id resources.ResourceID) resources.Scene {
+	at := e.s.Scene(node, e.x.At)
+	if r, found := e.s.ResourceOn(node, id, e.x.At); found {
+		at.Params = r.Params
+	}
+	return at
+}
+
+// endsRule says what ends what a rule gives: only the clock does so by itself.
+func endsRule(text string, at resources.Scene) string {
+	rule, err := resources.ParseRule(text)
+	if err != nil {
+		return "change the rule"
+	}
+	end := rule.Ends(at)
+	if end.IsZero() {
+		return "change the rule"
+	}
+	return "change the rule, or wait until " + end.UTC().Format(time.RFC3339)
 }
 
 // colocated says what the other resource of a colocation would have to do.

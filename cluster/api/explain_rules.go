@@ -6,8 +6,11 @@ import (
 	"github.com/belay-ha/belay/resources"
 )
 
-// RuleValue is a value that a rule of the definition gives a resource now.
+// RuleValue is a value that a rule of the definition gives a resource, or a node,
+// now.
 type RuleValue struct {
+	// Resource is empty for a value of a node, by which rules and resources may be
+	// placed.
 	Resource resources.ResourceID `json:"resource"`
 	// Nodes where it is so; empty where that does not depend on the node.
 	Nodes []resources.NodeName `json:"nodes,omitempty"`
@@ -22,7 +25,11 @@ func (e *explainer) rules(only resources.NodeName) {
 		names = []resources.NodeName{only}
 	}
 	for _, id := range e.x.Members {
-		everywhere := e.s.Definition.Given(id, resources.Scene{Now: e.x.At})
+		scene := resources.Scene{Now: e.x.At}
+		if r, found := e.s.Definition.Effective(id); found {
+			scene.Agent = r.Agent
+		}
+		everywhere := e.s.Definition.Given(id, scene)
 		var found []RuleValue
 		for _, node := range names {
 			for _, given := range e.s.Definition.Given(id, e.s.Scene(node, e.x.At)) {
@@ -41,8 +48,26 @@ func (e *explainer) rules(only resources.NodeName) {
 		}
 		for _, given := range everywhere {
 			if slices.Contains(holding, given.Name+"="+given.Value) {
-				e.remedy("", "", "%s: change the rule, or wait until it no longer holds", given)
+				e.remedy("", "", "%s: %s", given, endsRule(given.Rule, scene))
 			}
+		}
+	}
+	e.nodeRules(names)
+}
+
+// nodeRules lists what rules give nodes now: places depend on it.
+func (e *explainer) nodeRules(names []resources.NodeName) {
+	for _, name := range names {
+		n, defined := e.s.Definition.Node(name)
+		if !defined {
+			continue
+		}
+		for _, given := range n.Given(e.x.At) {
+			at := slices.IndexFunc(e.x.Rules, func(v RuleValue) bool { return v.Resource == "" && v.ByRule == given })
+			if at < 0 {
+				at, e.x.Rules = len(e.x.Rules), append(e.x.Rules, RuleValue{ByRule: given})
+			}
+			e.x.Rules[at].Nodes = append(e.x.Rules[at].Nodes, name)
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (p *planner) explainScores() {
 		resource string
 		node     string
 	}
-	best := map[key]int{}
+	best, rules := map[key]int{}, p.locationRules()
 	for i, s := range p.scores {
 		id := s.Resource
 		if base, _, numbered := strings.Cut(id, ":"); numbered && !p.numbered(base) {
@@ -94,7 +94,7 @@ func (p *planner) explainScores() {
 		place := transition.Score{Resource: resources.ResourceID(k.resource), Node: resources.NodeName(k.node), Value: s.Value}
 		promotion := transition.Score{Resource: place.Resource, Node: place.Node, Role: resources.RolePromoted}
 		for _, part := range s.Parts {
-			told := transition.Part{Source: part.Source, Value: part.Value}
+			told := transition.Part{Source: part.Source, Value: part.Value, Rule: rules[part.Source]}
 			if qi, known := p.byPrim[place.Resource]; known && told.Source == "target-role" && p.prims[qi].ticket != "" {
 				told.Source = p.prims[qi].ticket
 			}
@@ -113,6 +113,15 @@ func (p *planner) explainScores() {
 	slices.SortFunc(p.t.Scores, func(a, b transition.Score) int {
 		return cmp.Or(cmp.Compare(p.rank(a.Resource), p.rank(b.Resource)), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Node, b.Node))
 	})
+}
+
+// locationRules returns the rules of locations, by what scores call these.
+func (p *planner) locationRules() map[string]string {
+	rules := map[string]string{}
+	for i := range p.def.Locations {
+		rules[locationSource(&p.def.Locations[i])] = p.def.Locations[i].Rule
+	}
+	return rules
 }
 
 func (p *planner) known(id string) bool {

@@ -28,7 +28,7 @@ func (p *planner) unpackLocations() {
 		}
 		if _, inner := p.inner[l.Node]; inner { // the engine knows it by name only
 			p.locations = append(p.locations, policy.LocationConfig{
-				ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Node: string(l.Node), Score: l.Score.String(), Role: policyRole(l.Role),
+				ID: locationSource(l), Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Node: string(l.Node), Score: l.Score.String(), Role: policyRole(l.Role),
 			})
 			continue
 		}
@@ -51,10 +51,13 @@ func (p *planner) unpackLocations() {
 // locate places what a location is about by the nodes that it matches.
 func (p *planner) locate(l *resources.Location, located []string, matched []bool, exclusive map[int][]bool) {
 	p.locations = append(p.locations, policy.LocationConfig{
-		ID: "location " + l.ID, Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Rules: p.locationScores(l, matched),
+		ID: locationSource(l), Sets: []policy.Set{{Resources: located}}, Discovery: string(l.Discovery), Rules: p.locationScores(l, matched),
 	})
 	p.discover(l, located, matched, exclusive)
 }
+
+// locationSource is what scores call a location.
+func locationSource(l *resources.Location) string { return "location " + l.ID }
 
 // asksParams reports whether a location's rule compares with parameters of what it
 // places.

@@ -175,4 +175,6 @@ type Part struct {
 	// Source names it: "location db-on-a", "stickiness", "failed start".
 	Source string          `json:"source"`
 	Value  resources.Score `json:"value"`
+	// Rule is that of the location, where it has one.
+	Rule string `json:"rule,omitempty"`
 }

@@ -129,7 +129,7 @@ func (a *app) printRules(w io.Writer, x *api.Explanation) {
 		if v.Value != "" {
 			text += " = " + v.Value
 		}
-		if len(x.Members) > 1 {
+		if len(x.Members) > 1 && v.Resource != "" {
 			text = string(v.Resource) + " " + text
 		}
 		if len(v.Nodes) > 0 {
@@ -293,7 +293,11 @@ func nodeRows(n api.NodeExplanation, several bool) string {
 func scoreParts(s transition.Score) string {
 	var parts []string
 	for _, part := range s.Parts {
-		parts = append(parts, fmt.Sprintf("%s %s", part.Value, part.Source))
+		said := fmt.Sprintf("%s %s", part.Value, part.Source)
+		if part.Rule != "" {
+			said += " (rule " + resources.QuoteRule(part.Rule) + ")"
+		}
+		parts = append(parts, said)
 	}
 	if len(parts) == 0 && s.Value == 0 {
 		return "nothing for it, nothing against it"

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
@@ -89,6 +90,40 @@ func TestExplainText(t *testing.T) {
 			return explaining(t, true, nil, with(func(def *resources.Definition) {
 				def.Locations = []resources.Location{{ID: "ban-vip", Resource: "vip", Node: "controller-0", Score: -resources.Infinity}}
 			}), &state.NodeStandby{Node: "compute-0", Standby: true})
+		}},
+		{"by-rule-location", "vip", func(t *testing.T) *console {
+			return explaining(t, true, nil, with(func(def *resources.Definition) {
+				soon := epoch.Add(time.Hour).Format(time.RFC3339)
+				def.Locations = []resources.Location{
+					{ID: "not-yet", Resource: "vip", Rule: "#uname == controller-0 and date < " + soon, Score: -resources.Infinity},
+					{ID: "not-compute", Resource: "vip", Rule: "not_defined osprole", Score: -resources.Infinity},
+					{ID: "rack-b", Resource: "vip", Rule: "rack == b", Score: 50},
+				}
+				for i := range def.Nodes {
+					if def.Nodes[i].Name == "controller-2" {
+						def.Nodes[i].When = []resources.NodeWhen{{Rule: "date < " + soon, Attributes: map[string]string{"rack": "b"}}}
+					}
+				}
+			}))
+		}},
+		{"by-rule-standby", "vip --node controller-0", func(t *testing.T) *console {
+			return explaining(t, true, nil, with(func(def *resources.Definition) {
+				for i := range def.Nodes {
+					if def.Nodes[i].Name == "controller-0" {
+						def.Nodes[i].When = []resources.NodeWhen{{Rule: "date in 'weekdays=1-7'", Standby: new(true)}}
+					}
+				}
+			}))
+		}},
+		{"by-rule-values", "reader", func(t *testing.T) *console {
+			return explaining(t, true, nil, with(func(def *resources.Definition) {
+				soon := epoch.Add(time.Hour).Format(time.RFC3339)
+				resource(def, "reader").When = []resources.When{
+					{Rule: "date < " + soon, Meta: resources.Meta{Managed: &unmanaged}},
+					{Rule: "#uname == compute-0", Params: resources.Params{"interface": "bond0"}},
+				}
+				def.Defaults.When = []resources.DefaultsWhen{{Rule: "agent in '*'", Resource: resources.Meta{Stickiness: new(resources.Score(7))}}}
+			}))
 		}},
 		{"failed", "reader", func(t *testing.T) *console {
 			return explaining(t, true, []string{"reader:start:controller-1", "reader:start:controller-0", "reader:start:compute-0", "reader:start:compute-7", "reader:start:controller-2"},
