@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/durable"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -143,7 +144,7 @@ func (c *call) setAside(ctx context.Context, t transfer) (string, error) {
 			return "", err
 		}
 	}
-	return t.Aside, errors.Join(syncDir(from), syncDir(t.Aside), syncDir(filepath.Dir(from)))
+	return t.Aside, errors.Join(durable.SyncDir(from), durable.SyncDir(t.Aside), durable.SyncDir(filepath.Dir(from)))
 }
 
 // makeAside makes the directory that the data is moved to. Beside the data
@@ -160,7 +161,7 @@ func (c *call) makeAside(from string, t transfer) error {
 	if err != nil {
 		return err
 	}
-	return writeToDisk(filepath.Join(t.Aside, asideNote), said)
+	return durable.Replace(filepath.Join(t.Aside, asideNote), said, 0o600)
 }
 
 // leaves reports whether a file of a directory can be renamed to beside it. Only a

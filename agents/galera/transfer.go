@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/belay-ha/belay/internal/durable"
 )
 
 // transfer is what this host remembers, through a power cut, of a member that
@@ -95,7 +97,7 @@ func (c *call) writeTransfer(t transfer) error {
 		err = os.MkdirAll(c.req.DataDir, 0o700)
 	}
 	if err == nil {
-		err = writeToDisk(c.transferFile(), data)
+		err = durable.Replace(c.transferFile(), data, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("record the state transfer: %w", err)
@@ -109,7 +111,7 @@ func (c *call) removeTransfer() error {
 		return nil
 	}
 	if err == nil {
-		err = syncDir(c.req.DataDir)
+		err = durable.SyncDir(c.req.DataDir)
 	}
 	if err != nil {
 		return fmt.Errorf("forget the state transfer: %w", err)
@@ -195,29 +197,4 @@ func (c *call) toDisk(ctx context.Context, within time.Duration) bool {
 		c.log.Warn("what was transferred may not outlive a power cut yet", zap.String("resource", string(c.req.Instance)), zap.Error(err))
 	}
 	return err == nil
-}
-
-// writeToDisk replaces a file as a whole and returns when it is on the disk.
-func writeToDisk(name string, data []byte) error {
-	file, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(name+".new", name); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-// syncDir brings a directory's entries to the disk.
-func syncDir(name string) error {
-	dir, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/durable"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -169,72 +170,6 @@ func (a *Agent) awaitWorker(ctx context.Context, s settings, old int) error {
 	}
 }
 
-// install has HAProxy check the text and puts it in the file's place.
-func (a *Agent) install(ctx context.Context, s settings, text string) error {
-	present, err := os.ReadFile(s.config)
-	if err == nil && string(present) == text {
-		return nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(s.config), 0o755); err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	candidate := s.config + ".new"
-	if err := writeSynced(candidate, text); err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	if err := a.check(ctx, s, candidate); err != nil {
-		return errors.Join(err, os.Remove(candidate))
-	}
-	return a.commit(s, candidate)
-}
-
-func (a *Agent) commit(s settings, candidate string) error {
-	if err := os.Rename(candidate, s.config); err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	dir, err := os.Open(filepath.Dir(s.config))
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
-func writeSynced(name, text string) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(text)
-	return errors.Join(err, file.Sync(), file.Close())
-}
-
-// checkError is HAProxy's own refusal of a configuration.
-type checkError struct{ said, output string }
-
-func (e *checkError) Error() string { return "haproxy refuses the configuration: " + e.said }
-
-func (a *Agent) check(ctx context.Context, s settings, file string) error {
-	exit, err := a.run.Run(ctx, agents.Command{Path: s.program, Args: []string{"-c", "-f", file}, Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}})
-	if err != nil {
-		return fmt.Errorf("check the configuration: %w", err)
-	}
-	if exit.Code == 0 {
-		return nil
-	}
-	output := strings.TrimSpace(exit.Stdout + exit.Stderr)
-	said := output
-	for line := range strings.Lines(output) {
-		if strings.Contains(line, "[ALERT]") {
-			said = strings.TrimSpace(line)
-			break
-		}
-	}
-	return &checkError{said: said, output: output}
-}
-
 // wants returns what every server should be doing, by "PROXY/SERVER".
 func wants(s settings, view agents.View) map[string]want {
 	wanted := map[string]want{}
@@ -282,7 +217,7 @@ func (a *Agent) Refresh(ctx context.Context, req agents.Request) agents.Result {
 	if err != nil {
 		// The file says what does not run yet; put the old one back, so that the
 		// next refresh tries again.
-		return failed(errors.Join(err, writeSynced(s.config, string(present))))
+		return failed(errors.Join(err, durable.Replace(s.config, present, 0o640)))
 	}
 	a.log.Info("configuration reloaded", zap.String("resource", string(req.Instance)))
 	return ok

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/internal/durable"
 )
 
 const (
@@ -44,14 +45,16 @@ func (c *call) backup(ctx context.Context) (string, error) {
 			err = copier.file(c.flagsFile(), filepath.Join(work, filepath.Base(c.flagsFile())), 0o600)
 		}
 	}
-	if err == nil {
-		err = syncDir(work)
+	for _, dir := range append(copier.dirs, work) {
+		if err == nil {
+			err = durable.SyncDir(dir)
+		}
 	}
 	if err == nil {
 		err = os.Rename(work, final)
 	}
 	if err == nil {
-		err = syncDir(c.req.DataDir)
+		err = durable.SyncDir(c.req.DataDir)
 	}
 	if err != nil {
 		return "", fmt.Errorf("copy the node's data: %w", errors.Join(err, os.RemoveAll(work)))
@@ -151,6 +154,7 @@ type copier struct {
 	ctx      context.Context // of the one copy that it lives for
 	progress func(agents.Progress)
 	done     int64
+	dirs     []string // that it has made; their entries are the caller's to sync
 }
 
 func (k *copier) tree(from, to string) error {
@@ -172,6 +176,7 @@ func (k *copier) tree(from, to string) error {
 		}
 		switch {
 		case entry.IsDir():
+			k.dirs = append(k.dirs, target)
 			return os.MkdirAll(target, info.Mode().Perm()|0o700)
 		case info.Mode()&fs.ModeSymlink != 0:
 			link, err := os.Readlink(name)
@@ -215,12 +220,4 @@ func (k *copier) file(from, to string, mode fs.FileMode) (err error) {
 			return err
 		}
 	}
-}
-
-func syncDir(name string) error {
-	dir, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

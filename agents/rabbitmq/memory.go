@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/belay-ha/belay/internal/durable"
 )
 
 // deep is the last answer of the broker itself, kept while this host is up.
@@ -100,18 +102,10 @@ func (c *call) endJoin() error {
 	return nil
 }
 
-// replace writes a whole file or none, and makes it durable.
+// replace writes a whole file or none, on the disk, and makes its directory.
 func replace(name string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(name+".new", name)
+	return durable.Replace(name, data, 0o600)
 }

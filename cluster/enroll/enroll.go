@@ -4,6 +4,7 @@
 package enroll
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -23,6 +24,7 @@ import (
 	"github.com/belay-ha/belay/cluster/node"
 	"github.com/belay-ha/belay/cluster/raftlog"
 	"github.com/belay-ha/belay/cluster/security"
+	"github.com/belay-ha/belay/internal/durable"
 )
 
 // ErrMember means that this host belongs to a cluster already.
@@ -130,8 +132,8 @@ func newID() string {
 	return hex.EncodeToString(id)
 }
 
-// save writes everything; the node's own certificate comes last, because it is
-// what makes the host a member.
+// save writes everything, on to the disk; the node's own certificate comes last,
+// because it is what makes the host a member.
 func save(files security.Files, host node.Host, configFile string, authority, authorityKey, certificate, privateKey []byte, gossip security.Key, data []security.Key, founding *node.Founding) error {
 	ring, err := security.NewKeyring(data...)
 	if err != nil {
@@ -169,7 +171,7 @@ func writeFounding(path string, founding *node.Founding) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
+	if err := durable.Replace(path, content, 0o600); err != nil {
 		return fmt.Errorf("write the founding record: %w", err)
 	}
 	return nil
@@ -179,13 +181,12 @@ func writeConfig(host node.Host, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("make %s: %w", filepath.Dir(path), err)
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
-	if err != nil {
+	var text bytes.Buffer
+	if err := toml.NewEncoder(&text).Encode(host); err != nil {
 		return fmt.Errorf("write the host's settings: %w", err)
 	}
-	if err := toml.NewEncoder(file).Encode(host); err != nil {
-		file.Close()
+	if err := durable.Replace(path, text.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write the host's settings: %w", err)
 	}
-	return errors.Join(file.Sync(), file.Close())
+	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/belay-ha/belay/internal/durable"
 )
 
 // MadeFile is the file that tells of a data directory that a log was made in it.
@@ -31,7 +33,7 @@ func noteLogMade(dataDir string) error {
 	path := MadeFile(dataDir)
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err == nil {
-		err = errors.Join(file.Sync(), file.Close(), syncDir(filepath.Dir(path)))
+		err = errors.Join(file.Sync(), file.Close(), durable.SyncDir(filepath.Dir(path)))
 	}
 	if err != nil {
 		return fmt.Errorf("note that this member has a log: %w", err)

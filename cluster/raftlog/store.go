@@ -12,6 +12,8 @@ import (
 	"github.com/hashicorp/raft"
 	"go.etcd.io/bbolt"
 	bberrors "go.etcd.io/bbolt/errors"
+
+	"github.com/belay-ha/belay/internal/durable"
 )
 
 // StoreFormat is the version of raft.db that this code writes. A file with a
@@ -117,7 +119,7 @@ func createStore(path string) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 func boltOptions(readOnly bool) *bbolt.Options {
@@ -336,12 +338,3 @@ func (s *Store) Path() string { return s.path }
 
 // Close releases the file. It waits for transactions in progress.
 func (s *Store) Close() error { return s.db.Close() }
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/belay-ha/belay/internal/durable"
 )
 
 // Files is a directory of keys and certificates, of mode 0700, every file 0600:
@@ -85,7 +87,7 @@ func (f Files) adoptPending() error {
 	if err := os.Rename(from, to); err != nil {
 		return fmt.Errorf("save node key: %w", err)
 	}
-	return syncDir(f.Dir)
+	return durable.SyncDir(f.Dir)
 }
 
 // LoadNode reads what a member needs for TLS.
@@ -220,37 +222,5 @@ func (f Files) write(name string, content []byte) error {
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	path := filepath.Join(f.Dir, name)
-	half := filepath.Join(f.Dir, "."+name+".new")
-	if err := os.Remove(half); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a crash
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	tmp, err := os.OpenFile(half, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = tmp.Write(content)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	err = errors.Join(err, tmp.Close())
-	if err == nil {
-		err = os.Rename(half, path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(half)))
-	}
-	return syncDir(f.Dir)
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync directory: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync directory %s: %w", dir, err)
-	}
-	return nil
+	return durable.Replace(filepath.Join(f.Dir, name), content, 0o600)
 }
