@@ -56,20 +56,13 @@ type address struct {
 	failed bool
 }
 
-// Announcements after the first burst: for switches and neighbours that were
-// busy with the failover, too.
-var announceLater = []time.Duration{time.Second, 5 * time.Second}
-
-// burstGap is the time between the announcements of the first burst.
-const burstGap = 50 * time.Millisecond
-
 // Agent runs virtual addresses. It is safe for concurrent use.
 type Agent struct {
 	host host
 	log  *zap.Logger
 
 	mu         sync.Mutex // guards announcing and closed
-	announcing map[resources.InstanceID]context.CancelFunc
+	announcing map[resources.InstanceID]announcement
 	closed     bool
 	running    sync.WaitGroup
 }
@@ -78,15 +71,15 @@ type Agent struct {
 func New(log *zap.Logger) *Agent { return newAgent(kernel{}, log) }
 
 func newAgent(h host, log *zap.Logger) *Agent {
-	return &Agent{host: h, log: log, announcing: map[resources.InstanceID]context.CancelFunc{}}
+	return &Agent{host: h, log: log, announcing: map[resources.InstanceID]announcement{}}
 }
 
 // Close ends the announcements that are under way. Addresses stay.
 func (a *Agent) Close() {
 	a.mu.Lock()
 	a.closed = true
-	for _, cancel := range a.announcing {
-		cancel()
+	for _, one := range a.announcing {
+		one.cancel()
 	}
 	a.mu.Unlock()
 	a.running.Wait()
@@ -198,58 +191,6 @@ func (a *Agent) take(ctx context.Context, req agents.Request, s settings, on lin
 		a.announce(req.Instance, on, prefix.Addr(), s.burst)
 	}
 	return agents.Result{Outcome: agents.OutcomeOK, Role: resources.RoleStarted, Attributes: map[string]string{"interface": on.name}}
-}
-
-// announce sends the first announcement at once and the others in the
-// background, so that the start does not wait for them.
-func (a *Agent) announce(instance resources.InstanceID, on link, ip netip.Addr, burst int) {
-	a.tell(on, ip)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		return
-	}
-	if cancel := a.announcing[instance]; cancel != nil {
-		cancel()
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	a.announcing[instance] = cancel
-	a.running.Go(func() {
-		defer cancel()
-		at := time.Duration(0)
-		for i := range burst - 1 + len(announceLater) {
-			next := burstGap * time.Duration(i+1)
-			if later := i - (burst - 1); later >= 0 {
-				next = announceLater[later]
-			}
-			wait := time.NewTimer(next - at)
-			select {
-			case <-wait.C:
-				a.tell(on, ip)
-			case <-ctx.Done():
-				wait.Stop()
-				return
-			}
-			at = next
-		}
-	})
-}
-
-func (a *Agent) tell(on link, ip netip.Addr) {
-	// A lost announcement delays clients until their entry ages; it is no
-	// reason to give the address up.
-	if err := a.host.announce(on, ip); err != nil {
-		a.log.Warn("announce the address", zap.Stringer("address", ip), zap.String("interface", on.name), zap.Error(err))
-	}
-}
-
-func (a *Agent) hush(instance resources.InstanceID) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if cancel := a.announcing[instance]; cancel != nil {
-		cancel()
-		delete(a.announcing, instance)
-	}
 }
 
 // Stop removes the address from whichever interface holds it and proves it by

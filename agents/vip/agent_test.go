@@ -35,7 +35,8 @@ type fakeHost struct {
 	answer    net.HardwareAddr // of the probe
 	probes    int
 	told      []time.Time
-	sticky    bool // removals do not help
+	sticky    bool          // removals do not help
+	stall     time.Duration // of each announcement
 	err       error
 }
 
@@ -59,10 +60,15 @@ func (f *fakeHost) links(ctx context.Context) ([]link, error) {
 }
 
 func (f *fakeHost) addresses(ctx context.Context) ([]address, error) {
-	return slices.Clone(f.held), errors.Join(f.err, f.Strike(ctx))
+	f.mu.Lock()
+	held := slices.Clone(f.held)
+	f.mu.Unlock()
+	return held, errors.Join(f.err, f.Strike(ctx))
 }
 
 func (f *fakeHost) put(_ context.Context, on link, prefix netip.Prefix, lifetime time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.lifetimes = append(f.lifetimes, lifetime)
 	if !slices.ContainsFunc(f.held, func(a address) bool { return a.prefix == prefix }) {
 		f.held = append(f.held, address{prefix: prefix, index: on.index})
@@ -74,8 +80,15 @@ func (f *fakeHost) remove(_ context.Context, held address) error {
 	if f.sticky {
 		return nil
 	}
-	f.held = slices.DeleteFunc(f.held, func(a address) bool { return a == held })
+	f.drop(held.prefix)
 	return nil
+}
+
+// drop takes an address away, as the kernel does when its lifetime is over.
+func (f *fakeHost) drop(prefix netip.Prefix) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = slices.DeleteFunc(f.held, func(a address) bool { return a.prefix == prefix })
 }
 
 func (f *fakeHost) conflict(context.Context, link, netip.Addr) (net.HardwareAddr, error) {
@@ -84,6 +97,7 @@ func (f *fakeHost) conflict(context.Context, link, netip.Addr) (net.HardwareAddr
 }
 
 func (f *fakeHost) announce(link, netip.Addr) error {
+	time.Sleep(f.stall)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.told = append(f.told, time.Now())
@@ -203,7 +217,7 @@ func TestMonitorSeesALinkWithoutCarrierAndALostAddress(t *testing.T) {
 		t.Errorf("no carrier: %+v", got)
 	}
 	f.all[1].carrier = true
-	f.held = f.held[:3]
+	f.drop(netip.MustParsePrefix("192.0.2.201/32"))
 	req := request(resources.OpMonitor, params)
 	req.Role = resources.RoleStarted
 	if got := a.Monitor(t.Context(), req); got.Outcome != agents.OutcomeNotRunning || got.Reason == "" {
@@ -247,6 +261,40 @@ func TestAStoppedAddressIsAnnouncedNoMore(t *testing.T) {
 			t.Errorf("%d announcements after the stop", len(f.told)-before)
 		}
 	})
+}
+
+// A daemon that was frozen must not announce what the kernel has taken away
+// meanwhile, or what it was about to say long ago: the address may be another node's.
+func TestNothingIsAnnouncedThatMayNotHold(t *testing.T) {
+	for name, c := range map[string]struct {
+		stall time.Duration // of each announcement
+		drop  bool          // the kernel takes the address away after half a second
+		want  int           // announcements
+	}{
+		"all is well":         {0, false, 5},
+		"a short stall":       {900 * time.Millisecond, false, 5},
+		"frozen for long":     {3 * time.Second, false, 2},
+		"the address is gone": {0, true, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
+				f := newFakeHost()
+				f.stall = c.stall
+				a := newAgent(f, zap.NewNop())
+				defer a.Close()
+				go a.Start(t.Context(), request(resources.OpStart, resources.Params{"address": "192.0.2.201/24"}))
+				time.Sleep(500 * time.Millisecond)
+				if c.drop {
+					f.drop(netip.MustParsePrefix("192.0.2.201/32"))
+				}
+				time.Sleep(20 * time.Second)
+				bubble.Wait()
+				if len(f.told) != c.want {
+					t.Errorf("%d announcements, want %d", len(f.told), c.want)
+				}
+			})
+		})
+	}
 }
 
 func TestPackets(t *testing.T) {
