@@ -106,6 +106,48 @@ func await(t *testing.T, what string, look func() bool) {
 	}
 }
 
+// A daemon may be killed between the start of a program and its record. The next one
+// must find the program all the same, or start a second.
+func TestForkedStartThatWasNotRecorded(t *testing.T) {
+	for name, script := range map[string]string{
+		"it runs":                        "exec sleep 600",
+		"its leader has ended meanwhile": "sleep 600 & while sleep 0.01; do test -e $STOP && exit 0; done",
+	} {
+		t.Run(name, func(t *testing.T) {
+			gate := filepath.Join(t.TempDir(), "stop")
+			a, req := forked(t, shell(script, "env.STOP", gate))
+			first := start(t, a, req)
+			h := forkHost{dir: req.RunDir, log: zap.NewNop()}
+			if err := h.write(record{Boot: first.Boot}); err != nil { // as the daemon left it
+				t.Fatal(err)
+			}
+			if name != "it runs" {
+				if err := os.WriteFile(gate, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				await(t, "the leader ends", func() bool { reap(first); _, found := entryOf(first.PID); return !found })
+				if got := monitor(t, a, req); got.Outcome != agents.OutcomeFailed || !strings.Contains(got.Reason, "are left") {
+					t.Errorf("monitor: %+v", got)
+				}
+			} else if again := start(t, a, req); again != first {
+				t.Errorf("found %+v, want %+v, and no second process", again, first)
+			}
+			if got := a.Stop(t.Context(), req); got.Outcome != agents.OutcomeOK {
+				t.Errorf("stop: %+v", got)
+			}
+			if _, found := entryOf(first.PID); found {
+				t.Error("the process is still there")
+			}
+			if err := h.write(record{Boot: first.Boot}); err != nil { // killed before the program was started
+				t.Fatal(err)
+			}
+			if got := monitor(t, a, req); got.Outcome != agents.OutcomeNotRunning {
+				t.Errorf("monitor of what was not started: %+v", got)
+			}
+		})
+	}
+}
+
 func TestForkedLifecycle(t *testing.T) {
 	a, req := forked(t, shell(`echo "$WHERE $0" ; exec sleep 600`, "env.WHERE", "%{node} %{index} %{address}"))
 	for range 2 {

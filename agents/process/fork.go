@@ -36,7 +36,7 @@ type forkHost struct {
 // the same start time in the same boot of the kernel.
 type record struct {
 	Boot  string `json:"boot"`
-	PID   int    `json:"pid"`
+	PID   int    `json:"pid"`   // 0: it was about to be started
 	Start uint64 `json:"start"` // in clock ticks since the boot
 }
 
@@ -58,10 +58,48 @@ func (h forkHost) recorded() (record, bool, error) {
 		return record{}, false, &processError{fmt.Sprintf("what ran is unknown: %s: %v; end it by hand and remove the file", h.file(), err)}
 	}
 	boot, err := bootID()
+	if err != nil || r.Boot != boot {
+		return record{}, false, err
+	}
+	if r.PID == 0 {
+		return h.find(r)
+	}
+	return r, true, nil
+}
+
+// find looks for the program of a start of which the daemon did not live to record
+// the end: its mark is in its environment, and in that of whatever it has started.
+func (h forkHost) find(r record) (record, bool, error) {
+	table, err := processes()
 	if err != nil {
 		return record{}, false, err
 	}
-	return r, r.Boot == boot, nil
+	found := entry{}
+	for _, e := range table {
+		if !e.zombie && (found.pid == 0 || e.start < found.start) && h.marked(e.pid) {
+			found = e
+		}
+	}
+	if found.pid == 0 {
+		return record{}, false, nil
+	}
+	r.PID, r.Start = found.session, found.start
+	return r, true, h.write(r)
+}
+
+// write records what runs, whole or not at all.
+func (h forkHost) write(r record) error {
+	data, err := json.Marshal(r)
+	if err == nil {
+		err = os.WriteFile(h.file()+".new", data, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(h.file()+".new", h.file())
+	}
+	if err != nil {
+		return fmt.Errorf("record the process: %w", err)
+	}
+	return nil
 }
 
 func bootID() (string, error) {
@@ -156,6 +194,12 @@ func (h forkHost) start(ctx context.Context, s settings) error {
 			_ = f.Close() // our copies; the program has its own
 		}
 	}()
+	// The daemon may be killed before it has recorded the process: then the next one
+	// knows by this that it has to look for it.
+	r := record{Boot: boot}
+	if err := h.write(r); err != nil {
+		return fmt.Errorf("start %s: %w", s.command[0], err)
+	}
 	words := ordinary.Command(s.command)
 	var p *os.Process
 	err = ordinary.Start(func() (err error) {
@@ -169,15 +213,9 @@ func (h forkHost) start(ctx context.Context, s settings) error {
 	if !found {
 		return errors.Join(&processError{fmt.Sprintf("start %s: process %d is not in /proc", s.command[0], p.Pid)}, p.Kill())
 	}
-	data, err := json.Marshal(record{Boot: boot, PID: p.Pid, Start: started.start})
-	if err == nil {
-		err = os.WriteFile(h.file()+".new", data, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(h.file()+".new", h.file())
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("start %s: record the process: %w", s.command[0], err), p.Kill())
+	r.PID, r.Start = p.Pid, started.start
+	if err := h.write(r); err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", s.command[0], err), p.Kill())
 	}
 	return p.Release()
 }
