@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,29 @@ func TestStartPartsMembersFromTheEarlierLife(t *testing.T) {
 		began := time.Now()
 		if result := c.host("n1").startWithin(6 * time.Minute); result.Outcome != agents.OutcomeOK || time.Since(began) > 5*time.Second {
 			t.Errorf("%s after %s: %s", result.Outcome, time.Since(began), result.Reason)
+		}
+	})
+}
+
+// A member for whom the order comes too late does nothing: another one is asked.
+func TestStartPartsByAMemberThatIsInTime(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		c := newCluster(t, "n1", "n2", "n3")
+		for _, h := range c.hosts {
+			h.holds("rabbit@n1", "rabbit@n2", "rabbit@n3").advice = map[string]string{adviceMode: modeStart}
+		}
+		n1, n2, n3 := c.host("n1"), c.host("n2"), c.host("n3")
+		n2.ok(resources.OpStart)
+		n3.ok(resources.OpStart)
+		n2.late, n2.parted, n2.clings, n3.clings = true, nil, "rabbit@n1", "rabbit@n1"
+		if result := n1.startWithin(6 * time.Minute); result.Outcome != agents.OutcomeOK {
+			t.Fatalf("%s: %s", result.Outcome, result.Reason)
+		}
+		if !slices.Equal(n2.parted, []string{"rabbit@n1"}) || !slices.Equal(n3.parted, []string{"rabbit@n1"}) {
+			t.Errorf("told to part: n2 from %q, n3 from %q; want each once from rabbit@n1", n2.parted, n3.parted)
+		}
+		if n2.clings != "" || n3.clings != "" {
+			t.Errorf("still connected to the earlier life: n2 to %q, n3 to %q", n2.clings, n3.clings)
 		}
 	})
 }

@@ -53,10 +53,12 @@ type fakeHost struct {
 	partitions string
 	unseen     []string // members that it does not see although they run
 	greets     error
-	hangs      bool   // rabbitmqctl gets no answer
-	unlucky    int    // so many start_app fail
-	torn       bool   // its tables do not fit the others' until it is emptied and joins anew
-	clings     string // the member whose earlier life it is still connected to
+	hangs      bool     // rabbitmqctl gets no answer
+	unlucky    int      // so many start_app fail
+	torn       bool     // its tables do not fit the others' until it is emptied and joins anew
+	clings     string   // the member whose earlier life it is still connected to
+	late       bool     // an order to part comes too late by its clock
+	parted     []string // members from which it was told to part
 	commands   []string
 }
 
@@ -223,7 +225,11 @@ func (h *fakeHost) obeys(caller *fakeHost, verb string, args []string) (agents.E
 	}
 	switch verb {
 	case "eval":
-		if strings.Contains(args[0], "disconnect_node, ['"+caller.name+"']") {
+		if strings.Contains(args[0], "disconnect_node('"+caller.name+"')") {
+			h.parted = append(h.parted, caller.name)
+			if h.late {
+				return agents.Exit{Stdout: "{belay,false}\n"}, nil
+			}
 			for _, name := range h.running() {
 				if peer := h.cluster.hosts[name]; peer.clings == caller.name {
 					peer.clings = ""
