@@ -109,7 +109,7 @@ func (a *Agent) Start(ctx context.Context, req agents.Request) agents.Result {
 }
 
 func atBoot(unit string) string {
-	return fmt.Sprintf("%s is %s, so systemd starts it at boot beside the cluster: run `belayctl resource take-over` for its resource", unit, "enabled")
+	return unit + " is enabled, so systemd starts it at boot beside the cluster: run `belayctl resource take-over` for its resource"
 }
 
 // notStartable reports a unit that systemd cannot start on this host.
