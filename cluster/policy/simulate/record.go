@@ -21,7 +21,7 @@ type record struct {
 	own       []bool
 	histories []map[string]int
 	anonymous map[string]bool
-	agents    agents
+	agents    agents // found out when first asked for
 }
 
 func newRecord(in *policy.Input, present *policy.Report) *record {
@@ -30,7 +30,6 @@ func newRecord(in *policy.Input, present *policy.Report) *record {
 	r := &record{
 		in: &changed, byName: map[string]int{}, ids: map[string]string{}, remote: map[string]bool{},
 		own: make([]bool, len(in.Status)), histories: make([]map[string]int, len(in.Status)), anonymous: map[string]bool{},
-		agents: agentsOf(in),
 	}
 	for _, n := range in.Nodes {
 		r.ids[n.Name] = n.ID
@@ -108,6 +107,9 @@ func (r *record) history(step *policy.Step) *policy.ResourceHistory {
 		at, found = r.histories[i][name]
 	}
 	if !found || at == ambiguous {
+		if r.agents.by == nil {
+			r.agents = agentsOf(r.in)
+		}
 		agent := r.agents.of(step.Base)
 		at = len(s.History)
 		s.History = append(s.History, policy.ResourceHistory{Resource: name, Class: agent.class, Provider: agent.provider, Type: agent.kind})
@@ -146,7 +148,10 @@ func (r *record) index(i int) {
 
 func baseOf(id string) string {
 	base, number, found := cutLast(id, ":")
-	if _, err := strconv.Atoi(number); !found || err != nil {
+	if !found {
+		return id
+	}
+	if _, err := strconv.Atoi(number); err != nil {
 		return id
 	}
 	return base
