@@ -49,6 +49,8 @@ var layers = []layer{
 		"the planner; simulation and production run the same code because it reaches nothing else"},
 	{"L2 view", []string{"cluster/view"},
 		"what agents may know of a state: the leader's advisors and every member's agents see the same"},
+	{"L2 metrics", []string{"cluster/metrics"},
+		"how a cluster and a member are in numbers: it is handed what it says"},
 	{"L2 doctor", []string{"cluster/doctor"},
 		"what is wrong with hosts and members: it judges facts that others have gathered"},
 	{"L2 decisions", []string{"cluster/leader", "cluster/member", "cluster/doctor"},
@@ -98,7 +100,7 @@ var never = []struct{ from, to, why string }{
 
 // pure lists the packages whose result is a function of their arguments: they
 // run in every replica and in every simulation and must agree.
-var pure = []string{"resources", "resources/definition", "resources/edit", "resources/pcs", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/leader", "cluster/member", "internal/codes", "internal/redact"}
+var pure = []string{"resources", "resources/definition", "resources/edit", "resources/pcs", "cluster/state", "cluster/transition", "cluster/scheduler", "cluster/simulate", "cluster/policy", "cluster/view", "cluster/metrics", "cluster/leader", "cluster/member", "internal/codes", "internal/redact"}
 
 // impure are the imports that pure packages may not have, and may not reach
 // through other packages of this module. net/netip is not among them: it

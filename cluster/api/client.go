@@ -52,6 +52,12 @@ func (c *Client) State(ctx context.Context, stale bool) (*state.State, error) {
 	return s, err
 }
 
+// Metrics returns the numbers of the member, in Prometheus' text format.
+func (c *Client) Metrics(ctx context.Context) (string, error) {
+	data, err := c.ask(ctx, "GET", "/metrics", nil)
+	return string(data), err
+}
+
 func query(stale bool) string {
 	if stale {
 		return "?stale=1"
@@ -242,37 +248,43 @@ func unwelcome(err error) bool {
 }
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		data, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("%s %s: %w", method, path, err)
-		}
-		body = bytes.NewReader(data)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	defer answer.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(answer.Body, 64<<20))
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		return wireError(answer.Status, data)
-	}
-	if out == nil {
-		return nil
+	data, err := c.ask(ctx, method, path, in)
+	if err != nil || out == nil {
+		return err
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
 	}
 	return nil
+}
+
+// ask returns the answer as it came.
+func (c *Client) ask(ctx context.Context, method, path string, in any) ([]byte, error) {
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: %w", method, path, err)
+		}
+		body = bytes.NewReader(data)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(answer.Body, 64<<20))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, wireError(answer.Status, data)
+	}
+	return data, nil
 }
 
 func wireError(status string, data []byte) error {

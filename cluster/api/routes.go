@@ -22,6 +22,7 @@ func (s *Server) routes() []route {
 	leader := func(pattern string, least Role, h handler) route { return route{pattern, least, s.atLeader(h)} }
 	return []route{
 		here("GET /v1/ping", RoleNone, func(*http.Request, []byte, Identity) (any, error) { return struct{}{}, nil }),
+		here("GET /metrics", RoleViewer, func(*http.Request, []byte, Identity) (any, error) { return page(s.cluster.Metrics()), nil }),
 		here("GET /v1/status", RoleViewer, s.staleOrLeader(s.status)),
 		here("GET /v1/state", RoleViewer, s.staleOrLeader(s.state)),
 		here("GET /v1/definition", RoleViewer, s.staleOrLeader(s.definition)),

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/cluster/doctor"
+	"github.com/belay-ha/belay/cluster/metrics"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
@@ -62,6 +63,9 @@ type Cluster interface {
 	// Report is a member's part of a support archive, without secrets; whole adds
 	// what this one knows of the whole cluster.
 	Report(ctx context.Context, node resources.NodeName, whole bool) (MemberReport, error)
+	// Metrics says how this member is and, by its own copy of the state, the cluster,
+	// in Prometheus' text format.
+	Metrics() string
 	// NoQuorum explains why there is no leader, as far as this member knows.
 	NoQuorum() string
 }
@@ -145,9 +149,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, leas
 	case err != nil:
 		writeError(w, err)
 	default:
+		if text, isPage := answer.(page); isPage {
+			w.Header().Set("Content-Type", metrics.ContentType)
+			io.WriteString(w, string(text)) //nolint:errcheck // who asked is gone
+			return
+		}
 		writeJSON(w, http.StatusOK, answer)
 	}
 }
+
+// page is an answer that is no JSON: metrics.
+type page string
 
 // readBody reads a request's body within its bounds: who asks may stall half way,
 // and would hold a connection for ever.

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/belay-ha/belay/cluster/doctor"
+	"github.com/belay-ha/belay/cluster/metrics"
 	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
@@ -142,6 +143,7 @@ func (m *member) RotateKey(context.Context, Identity) (DataKeyAnswer, error) {
 func (m *member) OwnUnits(context.Context, []string) []UnitFound { return nil }
 
 func (m *member) SetSecret(context.Context, Identity, SecretRequest) error { return nil }
+func (m *member) Metrics() string                                          { return "belay_up 1\n" }
 func (m *member) NoQuorum() string                                         { return string(m.name) + " reaches 1 of 3 voters" }
 
 // Forward sends on as another member does.
@@ -233,6 +235,7 @@ func routeTable(t *testing.T) []tableRoute {
 	report := command(t, &state.InstanceReported{Node: "x", Instance: "vip"})
 	return []tableRoute{
 		{"GET", "/v1/ping", "", RoleNone, false},
+		{"GET", "/metrics", "", RoleViewer, false},
 		{"GET", "/v1/status", "", RoleViewer, false},
 		{"GET", "/v1/status?stale=1", "", RoleViewer, false},
 		{"GET", "/v1/state", "", RoleViewer, false},
@@ -295,6 +298,24 @@ func TestEveryRouteChecksTheRole(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Numbers are no JSON: who reads them knows the format by its name.
+func TestMetricsAreText(t *testing.T) {
+	m := newMember(t, "a")
+	request, err := http.NewRequestWithContext(t.Context(), "GET", m.server.URL+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := presenting("prometheus belay:viewer").RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || string(text) != "belay_up 1\n" || answer.Header.Get("Content-Type") != metrics.ContentType {
+		t.Errorf("%q as %q, %v", text, answer.Header.Get("Content-Type"), err)
 	}
 }
 

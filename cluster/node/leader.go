@@ -114,7 +114,9 @@ func (n *Node) lead(ctx context.Context, term uint64) {
 		s, changed := n.machine.watch()
 		gossip := n.gossip.Changed()
 		n.observeMembers(&in, s)
+		began := time.Now()
 		out := core.Step(in)
+		n.measures.decided(time.Since(began))
 		if core.Plan().Index > 0 { // until there is a plan, nobody is told that there is nothing to do
 			n.live.Store(&leaderView{transition: core.Plan(), progress: core.Progress(), problems: problemsOf(core), hands: hands})
 		}

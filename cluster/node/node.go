@@ -99,6 +99,8 @@ type Node struct {
 	beliefs beliefs
 	// live is what the leader loop knows beyond the state; nil when following.
 	live atomic.Pointer[leaderView]
+	// measures is what is counted for Metrics.
+	measures *measures
 
 	mu      sync.Mutex
 	clients map[resources.NodeName]*peerClient // guarded by mu
@@ -116,7 +118,7 @@ func New(config Config) (*Node, error) {
 	if config.OpenWatchdog == nil {
 		config.OpenWatchdog = noWatchdog
 	}
-	n := &Node{config: config, log: config.Log, clients: map[resources.NodeName]*peerClient{}}
+	n := &Node{config: config, log: config.Log, clients: map[resources.NodeName]*peerClient{}, measures: newMeasures(time.Now())}
 	n.exec = localexec.New(localexec.Config{
 		Core:    member.Config{Self: config.Name, Address: config.Address, BootID: config.BootID, Agents: config.Agents, NewIncarnation: newIncarnation},
 		DataDir: config.DataDir + "/instances", RunDir: config.RunDir + "/instances",
@@ -125,7 +127,10 @@ func New(config Config) (*Node, error) {
 		Die:      func(string) { config.Suicide() },
 		Log:      config.Log.Named("localexec"),
 	})
-	n.machine = newMachine(n.exec.SetState)
+	n.machine = newMachine(func(s *state.State) {
+		n.exec.SetState(s)
+		n.measures.saw(s)
+	})
 	raftConfig := config.Raft
 	raftConfig.ID, raftConfig.DataDir, raftConfig.Machine = string(config.Name), config.DataDir+"/raft", n.machine
 	raftConfig.OnFault, raftConfig.Logger = config.Fault, config.Log.Named("raft")

@@ -42,10 +42,12 @@ func (n *Node) Propose(ctx context.Context, who api.Identity, command state.Comm
 	}
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
+	began := time.Now()
 	_, response, err := n.raft.Propose(ctx, data)
 	if err != nil {
 		return state.Result{}, n.wireError(err)
 	}
+	n.measures.committed(time.Since(began))
 	result, ok := response.(state.Result)
 	if !ok {
 		return state.Result{}, fmt.Errorf("the state machine answered %T", response)

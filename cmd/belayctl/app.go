@@ -101,7 +101,7 @@ its code in brackets: belayctl help errors CODE tells what it means.`
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkOutput() }
 	root.AddCommand(
 		a.maintenanceCommand(), a.auditCommand(), a.roleCommand(),
-		a.statusCommand(), a.topCommand(), a.historyCommand(), a.doctorCommand(), a.bundleCommand(), a.explainCommand(), a.waitCommand(), a.planCommand(), a.applyCommand(), a.configCommand(), a.validateCommand(), a.exportCommand(),
+		a.statusCommand(), a.topCommand(), a.historyCommand(), a.doctorCommand(), a.metricsCommand(), a.bundleCommand(), a.explainCommand(), a.waitCommand(), a.planCommand(), a.applyCommand(), a.configCommand(), a.validateCommand(), a.exportCommand(),
 		a.resourceCommand(), a.constraintCommand(), a.tagCommand(), a.ticketCommand(), a.nodeCommand(), a.attributeCommand(), a.propertyCommand(), a.defaultsCommand(),
 		a.fenceCommand(), a.secretCommand(), a.galeraCommand(), a.clusterCommand(), a.simulateCommand(), a.stateCommand(), a.importCommand(), a.convertCommand(), a.schemaCommand(), a.versionCommand(), a.completionCommand(), help,
 	)

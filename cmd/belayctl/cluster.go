@@ -29,6 +29,7 @@ type Cluster interface {
 	Wait(context.Context, api.WaitRequest) (api.WaitAnswer, error)
 	CheckFences(context.Context, api.FenceCheckRequest) (api.FenceCheckAnswer, error)
 	Doctor(context.Context) (api.DoctorAnswer, error)
+	Metrics(context.Context) (string, error)
 	Report(ctx context.Context, node resources.NodeName, whole bool) (api.MemberReport, error)
 	SetSecret(context.Context, api.SecretRequest) error
 	RotateKey(context.Context) (api.DataKeyAnswer, error)

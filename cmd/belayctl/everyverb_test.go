@@ -9,7 +9,7 @@ import (
 // readers change nothing in a cluster; each other command has --dry-run, and
 // --wait where the cluster acts on it.
 var readers = []string{
-	"status", "top", "history", "doctor", "bundle", "explain", "wait", "plan", "validate", "export", "simulate", "version", "completion",
+	"status", "top", "history", "doctor", "metrics", "bundle", "explain", "wait", "plan", "validate", "export", "simulate", "version", "completion",
 	"config history", "config show", "config diff", "resource show", "resource list", "resource agents", "resource describe", "constraint list", "node list",
 	"attribute list", "property list", "defaults list", "fence check", "fence history", "fence list", "fence agents", "secret list", "galera status",
 	"state save", "import cib", "convert pcs", "tag list", "ticket list", "help errors", "schema",

@@ -41,6 +41,7 @@ func (s *served) Leader() (resources.NodeName, string, bool) {
 func (s *served) Read(context.Context) (*state.State, error) { return s.state, nil }
 func (s *served) Live() api.Live                             { return api.Live{} }
 func (s *served) Electing() bool                             { return false }
+func (s *served) Metrics() string                            { return "belay_up 1\n" }
 func (s *served) NoQuorum() string                           { return "" }
 func (s *served) Plan(*state.State) transition.Transition    { return transition.Transition{} }
 func (s *served) CreateToken(context.Context, api.Identity, time.Duration) (api.TokenAnswer, error) {

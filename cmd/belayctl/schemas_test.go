@@ -18,7 +18,7 @@ import (
 
 // silent are commands that print no JSON: scripts, texts, and what only holds
 // other commands.
-var silent = []string{"completion", "help"}
+var silent = []string{"completion", "help", "metrics"}
 
 // schemasOf returns the schemas of what a command prints.
 func schemasOf(command string) []string {
