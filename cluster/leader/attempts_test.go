@@ -93,6 +93,31 @@ func TestWithdrawnFencing(t *testing.T) {
 	}
 }
 
+// A node that comes back between the plan to fence it and the entry is not fenced: the
+// right is granted for what holds then.
+func TestNodeIsBackBeforeTheRightIsGranted(t *testing.T) {
+	r := newRig(t)
+	r.plans()
+	r.run(5 * time.Second)
+	back := false
+	r.commit = func(_ int, c state.Command) Outcome {
+		if _, fences := c.(*state.FenceRequested); fences && !back {
+			back = true
+			r.apply(&state.MemberBooted{Node: "b", Incarnation: "run-b2", BootID: "boot-2", Software: state.Version})
+			r.hear("b", Alive)
+		}
+		return Committed
+	}
+	r.hear("b", Dead)
+	r.run(time.Minute)
+	if !back {
+		t.Fatal("nobody asked for its fencing")
+	}
+	if n := r.s.Nodes["b"]; len(r.attempts) != 0 || len(r.s.FenceHistory) != 0 || n.Liveness != state.LivenessAlive {
+		t.Errorf("attempts %q, history %d, node %s", r.attempts, len(r.s.FenceHistory), n.Liveness)
+	}
+}
+
 // A new leader takes up an attempt that the last one began.
 func TestNewLeaderTakesUpAnAttempt(t *testing.T) {
 	r := newRig(t)

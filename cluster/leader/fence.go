@@ -39,7 +39,11 @@ func (c *Core) requestFencing(action transition.Action) {
 	if _, open := c.s.Fencing[action.Node]; open || action.Kind != transition.KindFence {
 		return
 	}
-	c.propose(&state.FenceRequested{Node: action.Node, Action: c.fencingAction(action), Reason: action.Reason})
+	request := &state.FenceRequested{Node: action.Node, Action: c.fencingAction(action), Reason: action.Reason}
+	if c.s.Version >= state.VersionPremise {
+		request.Premise = action.Premise
+	}
+	c.propose(request)
 }
 
 // fencingAction is how a node is fenced: as the definition says, unless one of its

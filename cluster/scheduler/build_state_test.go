@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/agents"
-	"github.com/belay-ha/belay/cluster/scheduler"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 )
@@ -140,7 +139,7 @@ func (c *cluster) flying(plain []string) {
 // fencing: fencing NODE PHASE [action=] [retry=] [at=] [by=]
 func (c *cluster) fencing(plain []string, set map[string]string) error {
 	f := &state.Fencing{
-		ID: "f-" + plain[0], Node: resources.NodeName(plain[0]), Action: resources.FencingReboot, By: scheduler.ByCluster,
+		ID: "f-" + plain[0], Node: resources.NodeName(plain[0]), Action: resources.FencingReboot, By: state.ByCluster,
 		RequestedAt: epoch.Add(-time.Minute), RetryAt: at(set["retry"]), Attempts: 1, Reason: "lost", Error: "bmc silent",
 	}
 	if err := f.Phase.UnmarshalText([]byte(plain[1])); err != nil {

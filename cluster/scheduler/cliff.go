@@ -17,27 +17,13 @@ import (
 // It needs members without a vote: whoever leads reaches more than half of the
 // voters.
 func (p *planner) cliff() string {
-	members, silent := 0, 0
-	for i := range p.nodes {
-		n := &p.nodes[i]
-		if !n.defined || n.gone {
-			continue
-		}
-		members++
-		if n.suspect || n.st.Lost() {
-			silent++
-		}
-	}
-	if silent*2 <= members || silent < cliffLeast {
+	silent, members := p.s.Silent(p.def)
+	if !state.Cliff(silent, members) {
 		return ""
 	}
 	return fmt.Sprintf("%d of %d members are silent at once, which a network's fault is likelier to cause than so many dead hosts: "+
 		"nobody is fenced until half of them are heard; `belayctl fence NODE` fences one all the same", silent, members)
 }
-
-// cliffLeast is the fewest silent nodes that are called a cliff: of two members
-// one is half.
-const cliffLeast = 2
 
 // priorityWait returns how long the fencing of a node that has not begun is put
 // off because the node is the more important half, or "". Its peers cannot shoot
@@ -95,7 +81,3 @@ func (p *planner) importance(n int) resources.Score {
 	}
 	return sum
 }
-
-// proofs that leave a node off or starting, and not an operator's word about one
-// that has long been gone.
-func liesFenced(st *state.Node) bool { return st.Off != nil && st.Off.By != state.ProofConfirm }

@@ -177,7 +177,7 @@ func (p *planner) judgeFailed(i *inst, q *prim) {
 		return
 	case resources.OnFailFence:
 		if p.canFence(i.node) {
-			p.nodes[i.node].wish = fmt.Sprintf("%s of %s failed and on_fail is fence%s", op, i.id, because(i.st.Reason))
+			p.wishFenced(i, "", fmt.Sprintf("%s of %s failed and on_fail is fence%s", op, i.id, because(i.st.Reason)))
 			return
 		}
 	}
@@ -206,7 +206,7 @@ func (p *planner) failed(i *inst, q *prim, why string) {
 func (p *planner) judgeFailedStop(i *inst, onFail resources.OnFail, why string) {
 	fence := onFail == resources.OnFailDefault || onFail == resources.OnFailFence
 	if fence && p.canFence(i.node) {
-		p.nodes[i.node].wish = fmt.Sprintf("%s could not be stopped%s", i.id, because(i.st.Reason))
+		p.wishFenced(i, "", fmt.Sprintf("%s could not be stopped%s", i.id, because(i.st.Reason)))
 		return
 	}
 	p.block(i, why)

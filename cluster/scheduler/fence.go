@@ -8,15 +8,12 @@ import (
 
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/cluster/transition"
-	"github.com/belay-ha/belay/internal/mutant"
 	"github.com/belay-ha/belay/resources"
 )
 
 // Defaults of the properties that bound fencing.
 const (
 	defaultStartupGrace   = 20 * time.Second
-	defaultFenceBudget    = 3
-	defaultFenceWindow    = 10 * time.Minute
 	defaultFencingTimeout = 60 * time.Second
 )
 
@@ -46,8 +43,8 @@ func (p *planner) decideFencing() {
 	}
 	// Whoever was lost first is fenced first when not all may be.
 	slices.SortStableFunc(wanted, func(a, b int) int { return p.nodes[a].st.Since.Compare(p.nodes[b].st.Since) })
-	budget, budgetEnds := p.fenceBudget()
-	share, cliff := p.fenceShare(), p.cliff()
+	budget, budgetEnds := p.s.FenceBudget(&p.def.Properties, p.now)
+	share, cliff := p.s.FenceShare(p.def), p.cliff()
 	if cliff != "" && len(wanted) > 0 {
 		p.problem(transition.Problem{Code: "fence_cliff", Severity: transition.SeverityCritical, Text: cliff, Next: "belayctl status   # and the network between the members"})
 	}
@@ -59,10 +56,10 @@ func (p *planner) decideFencing() {
 			wait = "more than half of the members are silent at once"
 		case important != "":
 			wait = important
-		case budget <= 0 && !mutant.Is(mutant.NoBudget):
+		case budget <= 0:
 			wait = "fence budget spent: " + p.budgetText()
 			p.recheck(budgetEnds)
-		case share <= 0 && !mutant.Is(mutant.NoShare):
+		case share <= 0:
 			wait = "half of the members are being fenced or lie fenced: the fault may be ours"
 		default:
 			budget--
@@ -131,62 +128,28 @@ func (p *planner) fenceWait(n int) string {
 }
 
 func (p *planner) budgetText() string {
-	return fmt.Sprintf("%d in %s", p.budgetSize(), p.budgetWindow())
+	fencings, window := state.BudgetOf(&p.def.Properties)
+	return fmt.Sprintf("%d in %s", fencings, window)
 }
 
-func (p *planner) budgetSize() int {
-	return cmp.Or(p.def.Properties.FenceBudget, defaultFenceBudget)
+// wishFenced has a node fenced that lives, for one of its instances; ticket is the
+// one that this lacks, or empty.
+func (p *planner) wishFenced(i *inst, ticket resources.TicketName, why string) {
+	node := &p.nodes[i.node]
+	node.wish, node.cause = why, state.FencePremise{Instance: i.id, Ticket: ticket}
+	if i.st != nil {
+		node.cause.Changed = i.st.Changed
+	}
 }
 
-func (p *planner) budgetWindow() time.Duration {
-	return cmp.Or(p.def.Properties.FenceWindow.Std(), defaultFenceWindow)
-}
-
-// fenceBudget returns how many more automatic fencings may begin now, and when
-// that grows. A fencing that was withdrawn before any attempt cost nothing.
-func (p *planner) fenceBudget() (left int, grows time.Time) {
-	left = p.budgetSize()
-	count := func(f *state.Fencing) {
-		end := f.RequestedAt.Add(p.budgetWindow())
-		withdrawn := f.Phase == state.FencingWithdrawn && f.Attempts == 0
-		if f.By != ByCluster || f.Action == resources.FencingUnfence || withdrawn || !end.After(p.now) {
-			return
-		}
-		left--
-		if grows.IsZero() || end.Before(grows) {
-			grows = end
-		}
+// premise is what a node is fenced for, by the state that is planned from.
+func (p *planner) premise(node *node) *state.FencePremise {
+	premise := node.cause
+	if node.wish == "" {
+		premise.Since = node.st.Since
 	}
-	for _, f := range p.s.FenceHistory {
-		count(f)
-	}
-	for _, name := range p.s.NodeNames() {
-		if f := p.s.Fencing[name]; f != nil {
-			count(f)
-		}
-	}
-	return left, grows
-}
-
-// ByCluster is Fencing.By of a fencing that the cluster asked for itself; only
-// those count against the budget.
-const ByCluster = "cluster"
-
-// fenceShare returns how many more nodes may be fenced so that never more than
-// half of the members (at least one) are being fenced or lie fenced at once. A
-// witness is none of those members; one that somebody has fenced counts.
-func (p *planner) fenceShare() int {
-	members, fenced := 0, 0
-	for i := range p.nodes {
-		n := &p.nodes[i]
-		if n.defined {
-			members++
-		}
-		if p.s.Fencing[n.name] != nil || liesFenced(n.st) {
-			fenced++
-		}
-	}
-	return max(members/2, 1) - fenced
+	premise.Revision = p.s.Revision
+	return &premise
 }
 
 // addFence adds the action; with a wait it is only announced. trouble is what is
@@ -195,7 +158,7 @@ func (p *planner) addFence(n int, reason, wait, trouble string) {
 	node := &p.nodes[n]
 	node.fence = p.addAction(transition.Action{
 		Key: "fence " + string(node.name), Kind: transition.KindFence, Node: node.name, Reason: reason, Wait: wait,
-		Timeout: cmp.Or(p.def.Properties.FencingTimeout, resources.Duration(defaultFencingTimeout)),
+		Timeout: cmp.Or(p.def.Properties.FencingTimeout, resources.Duration(defaultFencingTimeout)), Premise: p.premise(node),
 	})
 	severity, text, next := transition.SeverityWarning, "is being fenced: "+reason, ""
 	confirm := "belayctl fence confirm " + string(node.name) + " --reason WHY"

@@ -32,7 +32,7 @@ func TestFencingProblemsSayTheNextStep(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			world := cluster3().Down("n2")
 			s := world.build()
-			s.Fencing["n2"] = &state.Fencing{ID: "f1", Node: "n2", By: scheduler.ByCluster, RequestedAt: world.now.Add(-c.age), Phase: c.phase, Attempts: c.attempts, Reason: "lost"}
+			s.Fencing["n2"] = &state.Fencing{ID: "f1", Node: "n2", By: state.ByCluster, RequestedAt: world.now.Add(-c.age), Phase: c.phase, Attempts: c.attempts, Reason: "lost"}
 			if c.phase == state.FencingFailed || c.attempts > 1 {
 				s.Fencing["n2"].Error = "bmc silent"
 			}

@@ -73,7 +73,7 @@ func (p *planner) loseTicket(use *resources.TicketUse, loss resources.LossPolicy
 		}
 	case resources.LossFence:
 		if p.canFence(i.node) && !i.pinned {
-			p.nodes[i.node].wish = fmt.Sprintf("%s, %s runs here, and loss_policy is fence", why, i.id)
+			p.wishFenced(i, use.Ticket, fmt.Sprintf("%s, %s runs here, and loss_policy is fence", why, i.id))
 		}
 	}
 }

@@ -26,8 +26,10 @@ type node struct {
 	// alive nodes take orders; suspect ones keep what they have.
 	alive, suspect       bool
 	standby, maintenance bool
-	// wish is why the node has to be fenced although it is not lost.
-	wish string
+	// wish is why the node has to be fenced although it is not lost; cause is the
+	// instance that it is fenced for, and the ticket that this lacks.
+	wish  string
+	cause state.FencePremise
 	// fence is the index of its fence action, or -1; hold then says what is
 	// waited for instead.
 	fence int

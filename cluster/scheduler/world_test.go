@@ -56,7 +56,7 @@ func newWorld(t *rapid.T, c *cluster) *world {
 func (w *world) apply(command state.Command) state.Result {
 	w.index++
 	var result state.Result
-	w.s, result = state.ApplyCommand(w.s, w.index, 3, w.now, scheduler.ByCluster, command)
+	w.s, result = state.ApplyCommand(w.s, w.index, 3, w.now, state.ByCluster, command)
 	return result
 }
 

@@ -26,6 +26,7 @@ func (c *checks) requested(e *entry, command *state.FenceRequested, before *stat
 		return
 	}
 	c.held(e, command)
+	c.founded(e, command, before)
 	properties := before.Definition.Properties
 	budget, window := properties.FenceBudget, properties.FenceWindow.Std()
 	if budget == 0 {
@@ -64,6 +65,25 @@ func (c *checks) requested(e *entry, command *state.FenceRequested, before *stat
 		c.w.violate("6", "%s is to be fenced although %d of %d members are being fenced or lie fenced", command.Node, down, members)
 	}
 	c.deserved(e, command, before)
+}
+
+// founded holds that what a node is fenced for is so when the right is granted, and
+// not only when it was planned.
+func (c *checks) founded(e *entry, command *state.FenceRequested, before *state.State) {
+	n, premise := before.Nodes[command.Node], command.Premise
+	switch {
+	case premise == nil: // of a leader that did not know yet that all understand it
+	case n.InMaintenance(e.envelope.At):
+		c.w.violate("6", "%s is to be fenced although it is in maintenance", n.Name)
+	case premise.Instance == "" && !n.Lost():
+		c.w.violate("6", "%s is to be fenced as lost although it is %s (proven off: %v)", n.Name, n.Liveness, n.Off != nil)
+	case premise.Instance != "":
+		i := n.Instances[premise.Instance]
+		unticketed := premise.Ticket != "" && !before.Tickets[premise.Ticket].Holds()
+		if !n.Online() || i == nil || !i.Failed && !unticketed {
+			c.w.violate("6", "%s is to be fenced for %s, which has not failed any more", n.Name, premise.Instance)
+		}
+	}
 }
 
 // deserved holds that nobody is fenced whom everybody could reach all the time.

@@ -105,8 +105,37 @@ func cleanupRace(w *world, f Fault, _, _ *host) func() {
 }
 
 // race clears failures before an intent to raise what runs is recorded, or revokes
-// the ticket before one that needs it.
-func (o *operator) race(d *daemon, started *state.OperationsStarted) {
+// the ticket before one that needs it. Before a request to fence it takes away what
+// that is for.
+func (o *operator) race(d *daemon, command state.Command) {
+	switch command := command.(type) {
+	case *state.OperationsStarted:
+		o.raceIntents(d, command)
+	case *state.FenceRequested:
+		o.raceFencing(d, command)
+	}
+}
+
+// raceFencing clears the failures that a living node is to be fenced for, or has a
+// lost one left alone for a while.
+func (o *operator) raceFencing(d *daemon, request *state.FenceRequested) {
+	if o.races == 0 {
+		return
+	}
+	o.races--
+	if request.Premise.Instance != "" {
+		o.w.note(d.h, "operator clears the failures that %s is to be fenced for", request.Node)
+		d.propose(operatorName, &state.FailuresCleared{}, func(state.Result, error) {})
+		return
+	}
+	o.w.note(d.h, "operator has %s left alone just now", request.Node)
+	d.propose(operatorName, &state.NodeMaintenance{Node: request.Node, On: true, Until: d.wall().Add(leftAlone)}, func(state.Result, error) {})
+}
+
+// leftAlone is how long a lost node is left alone that somebody has just found.
+const leftAlone = 8 * time.Second
+
+func (o *operator) raceIntents(d *daemon, started *state.OperationsStarted) {
 	for _, intent := range started.Operations {
 		if o.revokes > 0 && needsTicket(d.state.Definition, intent.Instance.Resource()) && d.state.Tickets[ticketName].Holds() {
 			o.revokes--

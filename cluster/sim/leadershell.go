@@ -143,13 +143,13 @@ func (l *leaderShell) carryOut(out *leader.Output) {
 }
 
 func (l *leaderShell) commit(core *leader.Core, p decision, then func()) {
-	if started, is := p.Command.(*state.OperationsStarted); is {
+	if bearsDelay(p.Command) {
 		if h := l.d.h; h.unheard > 0 {
 			h.unheard--
 			l.commitLate(core, p, then)
 			return
 		}
-		l.d.w.operator.race(l.d, started)
+		l.d.w.operator.race(l.d, p.Command)
 	}
 	l.d.proposePlanned(p.plan, state.ByCluster, p.Command, func(result state.Result, err error) {
 		outcome := leader.Committed
@@ -162,6 +162,18 @@ func (l *leaderShell) commit(core *leader.Core, p decision, then func()) {
 		l.answer(core, func(in *leader.Input) { in.Proposed = append(in.Proposed, leader.Proposed{ID: p.ID, Outcome: outcome}) })
 		then()
 	})
+}
+
+// bearsDelay reports whether a command is held against the state that it meets: what
+// it was planned from may be long gone.
+func bearsDelay(command state.Command) bool {
+	switch c := command.(type) {
+	case *state.OperationsStarted:
+		return true
+	case *state.FenceRequested:
+		return c.Premise != nil
+	}
+	return false
 }
 
 // commitLate commits intents of which their leader gives up hearing before they are

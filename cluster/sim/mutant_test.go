@@ -45,6 +45,7 @@ var killers = map[mutant.Name]uint64{
 	mutant.NoHold:              39,
 	mutant.NoTickets:           7,
 	mutant.NoRetry:             9,
+	mutant.PremiseFence:        10,
 }
 
 // Each way to break the product is noticed within a thousand seeds; broken in no

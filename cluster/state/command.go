@@ -59,6 +59,7 @@ var registry = map[string]func() Command{
 	"failures.cleared/1":    func() Command { return new(FailuresCleared) },
 	"fence.requested/1":     func() Command { return new(FenceRequested) },
 	"fence.requested/2":     func() Command { return new(FenceRequested) }, // with a level
+	"fence.requested/3":     func() Command { return new(FenceRequested) }, // with a premise
 	"fence.started/1":       func() Command { return new(FenceStarted) },
 	"fence.reported/1":      func() Command { return new(FenceReported) },
 	"fence.reported/2":      func() Command { return new(FenceReported) }, // with a proof

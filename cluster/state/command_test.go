@@ -60,6 +60,7 @@ func samples() []Command {
 		&FailuresCleared{Resource: "vip", Node: "a"},
 		&FenceRequested{Node: "a", Action: resources.FencingReboot, Reason: "lost", Evidence: []Evidence{{At: epoch, Observer: "b", Source: "tcp", Text: "t"}}},
 		&FenceRequested{Node: "a", Action: resources.FencingOff, Reason: "test", Level: 2},
+		&FenceRequested{Node: "a", Action: resources.FencingReboot, Reason: "lost", Premise: &FencePremise{Revision: 7, Since: epoch, Instance: "vip", Changed: 9, Ticket: "geo"}},
 		&FenceStarted{Fence: "f1", Node: "a", Executor: "b"},
 		&FenceReported{Fence: "f1", Node: "a", Proven: true, Steps: []FenceStep{step}, Error: "e", RetryAt: epoch},
 		&FenceReported{Fence: "f1", Node: "a", Proven: true, Steps: []FenceStep{step}, Proof: ProofKdump},

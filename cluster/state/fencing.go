@@ -30,10 +30,16 @@ type FenceRequested struct {
 	// Level makes it a test of that level alone: if it fails it is over. With it
 	// the command is version 2.
 	Level int `json:"level,omitempty"`
+	// Premise is what the cluster asks for it for; nil from an operator. With it the
+	// command is version 3.
+	Premise *FencePremise `json:"premise,omitempty"`
 }
 
 func (c *FenceRequested) name() string {
-	if c.Level != 0 {
+	switch {
+	case c.Premise != nil:
+		return "fence.requested/3"
+	case c.Level != 0:
 		return "fence.requested/2"
 	}
 	return "fence.requested/1"
@@ -50,6 +56,11 @@ func (c *FenceRequested) apply(t *tx) error {
 		}
 		t.result.Fence = f.ID
 		return nil
+	}
+	if c.Premise != nil {
+		if err := t.mayFence(n, c.Premise); err != nil {
+			return err
+		}
 	}
 	evidence := c.Evidence
 	if len(evidence) == 0 {

@@ -25,7 +25,9 @@ package state
 //	5  an intent to start what has lost its ticket since the plan, or was promoted since, is left out
 //	5  bundles, which are carried out: every member has the agent (definition.set/4)
 //	5  definitions whose values hold by rules, and what else definition.set/4 says
-const Version = 5
+//	6  the cluster's right to fence is granted only while what it was planned for holds
+//	   (fence.requested/3)
+const Version = 6
 
 const (
 	// firstVersion is a new cluster's, until each member has said that it
@@ -58,6 +60,9 @@ const (
 	// VersionWhen is the first command set with definition.set/4: values by rule, and
 	// bundles, for which every member has the agent.
 	VersionWhen = 5
+	// VersionPremise is the first command set whose requests to fence say what they were
+	// planned from, and are held against the state that they meet.
+	VersionPremise = 6
 )
 
 // newer holds the command set of each command that not every release of this
@@ -67,6 +72,7 @@ var newer = map[string]int{
 	"operations.started/2": VersionNotices,
 	"definition.set/2":     VersionMore,
 	"fence.requested/2":    VersionMore,
+	"fence.requested/3":    VersionPremise,
 	"fence.reported/2":     VersionMore,
 	"operations.started/3": VersionMore,
 	"member.watchdog/1":    VersionMore,

@@ -94,6 +94,8 @@ type Action struct {
 	Reason string `json:"reason,omitempty"`
 	// Hold leaves a fenced node off: it was fenced too often.
 	Hold bool `json:"hold,omitempty"`
+	// Premise of a fence action is what it is planned from, for the log.
+	Premise *state.FencePremise `json:"-"`
 	// After holds indexes into Transition.Actions: what must be gone from the
 	// plan before this action may be dispatched. Ascending, without repeats.
 	After []int `json:"after,omitempty"`

@@ -44,6 +44,7 @@ const (
 	NoHold              Name = "no-hold"               // 6: a node is fenced and rebooted again and again
 	NoTickets           Name = "no-tickets"            // something runs without its ticket
 	PremiseTicket       Name = "premise-ticket"        // a late plan starts what has lost its ticket since
+	PremiseFence        Name = "premise-fence"         // 6: a late plan fences who has come back since, or beyond the brakes
 	StartsUnfenced      Name = "starts-unfenced"       // something starts before its storage has let the node in
 	StaysUnfenced       Name = "stays-unfenced"        // a node that starts again counts as let in
 	SharedState         Name = "shared-state"          // members differ: a command changes the state that it was given
@@ -55,5 +56,5 @@ var All = []Name{
 	StartBeforeStop, RecoverUnproven, OneRead, OlderTerm, RunTwice, UnknownIsNotDone, NoLease, FenceWithoutRight, NoBudget, NoShare,
 	DeafToWitnesses, SuspectIsDead, LostUpdate, PartialSnapshot, WallClock, LooksAtOnce, OneDevice, ShortBound, LeaseForAll, WitnessWorks,
 	BackUnasked, RestartIsDeath, PromoteBeforeDemote, NamelessWord, PremiseElsewhere, PremiseUnlooked, KeepsRunning, NoQuarantine, NoBackOff, NoHold,
-	NoTickets, PremiseTicket, StartsUnfenced, StaysUnfenced, SharedState, NoRetry,
+	NoTickets, PremiseTicket, PremiseFence, StartsUnfenced, StaysUnfenced, SharedState, NoRetry,
 }
