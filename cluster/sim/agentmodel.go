@@ -91,6 +91,7 @@ func (h *host) spend(count *int) bool {
 		return false
 	}
 	*count--
+	h.w.meet(h.mood.effect(count))
 	h.moodyAt = h.w.now
 	return true
 }

@@ -35,6 +35,7 @@ const (
 func (b *bmc) takes() time.Duration {
 	switch {
 	case b.slow:
+		b.w.meet(bmcWasSlow)
 		return b.w.chance.between(2*time.Second, 12*time.Second)
 	default:
 		return b.w.chance.long(20*time.Millisecond, 400*time.Millisecond)
@@ -46,7 +47,7 @@ func (b *bmc) takes() time.Duration {
 // it; it takes effect even when the answer is late or lost.
 func (b *bmc) request(by *host, deadline time.Duration, act func() (off bool), done func(off bool, problem bmcError)) {
 	takes := b.takes()
-	dead := b.hang || b.cut.has(by.index) || b.currentless()
+	dead := b.dead(by)
 	answered := false
 	answer := func(off bool, problem bmcError) {
 		if !answered {
@@ -62,14 +63,34 @@ func (b *bmc) request(by *host, deadline time.Duration, act func() (off bool), d
 		switch {
 		case b.hang || b.currentless():
 		case b.denied:
+			b.w.meet(bmcDeniedLogin)
 			answer(false, bmcDenied)
-		case b.broken || b.other:
+		case b.broken:
+			b.w.meet(bmcBroken)
+			answer(false, bmcRefuses)
+		case b.other:
+			b.w.meet(bmcOfOther)
 			answer(false, bmcRefuses)
 		default:
 			off := act()
 			b.w.after(time.Millisecond, func() { answer(off, bmcNone) })
 		}
 	})
+}
+
+// dead reports whether the controller does not answer a host at all.
+func (b *bmc) dead(by *host) bool {
+	switch {
+	case b.hang:
+		b.w.meet(bmcHung)
+	case b.cut.has(by.index):
+		b.w.meet(bmcOutOfReach)
+	case b.currentless():
+		b.w.meet(bmcWithoutCurrent)
+	default:
+		return false
+	}
+	return true
 }
 
 // currentless reports whether the controller has no current itself.
@@ -110,6 +131,7 @@ func (b *bmc) switchTo(on bool, why string) {
 // read reads the power.
 func (b *bmc) read() (off bool) {
 	if b.host.powered && b.lies > 0 && !b.lied {
+		b.w.meet(bmcLied)
 		b.lies--
 		b.lied = true
 		return true

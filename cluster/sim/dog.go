@@ -38,9 +38,12 @@ func (g *dog) watch() {
 			g.watch()
 		default:
 			g.watched, g.armed = false, false
-			if !g.dead {
-				g.h.reset("its watchdog")
+			if g.dead {
+				g.h.w.meet(dogDead)
+				return
 			}
+			g.h.w.meet(dogFired)
+			g.h.reset("its watchdog")
 		}
 	})
 }

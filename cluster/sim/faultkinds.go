@@ -63,7 +63,7 @@ func faultKinds() map[string]kind {
 		// Other devices.
 		"crash":        {weight: 4, least: 10 * s, most: 60 * s, begin: func(w *world, f Fault, h, _ *host) func() { h.crash(f.For); return nil }},
 		"dump_lie":     {weight: 2, least: 10 * s, most: 40 * s, begin: dumpLie},
-		"dog_dead":     {weight: 2, least: 30 * s, most: 80 * s, begin: func(w *world, f Fault, h, _ *host) func() { h.dog.dead = true; return func() { h.dog.dead = false } }},
+		"dog_dead":     {weight: 2, least: 30 * s, most: 80 * s, begin: dogDies},
 		"dog_only":     {weight: 3, least: 30 * s, most: 80 * s, begin: dogOnly},
 		"fence_blind":  {weight: 3, least: 30 * s, most: 80 * s, begin: fenceBlind},
 		"outlet_stuck": {weight: 3, least: 20 * s, most: 80 * s, amount: outlets, begin: outletStuck},
@@ -357,6 +357,17 @@ func dogOnly(w *world, f Fault, h, other *host) func() {
 		h.freeze(w.chance.between(0, f.For), w.chance.of(500))
 	}
 	return func() { cut(false) }
+}
+
+// dogDies is a watchdog that does not fire, at a time, where there is one, at which
+// nothing but it could end the host.
+func dogDies(w *world, f Fault, h, other *host) func() {
+	h.dog.dead = true
+	end := func() {}
+	if h.dog.armed {
+		end = dogOnly(w, f, h, other)
+	}
+	return func() { end(); h.dog.dead = false }
 }
 
 // fenceBlind is an operator's fencing of a living host, of which no power controller

@@ -152,6 +152,7 @@ func (h *host) startDaemon() {
 	switch {
 	case !h.powered || h.crashed || h.daemon != nil || h.disabled || h.away:
 	case h.disk.torn:
+		h.w.meet(diskTorn)
 		h.w.note(h, "belayd refuses to start: its log is damaged")
 	case h.disk.full:
 		h.w.note(h, "belayd refuses to start: the disk is full")

@@ -85,7 +85,12 @@ func (n *network) send(from, to *host, deliver func(*daemon)) {
 	wait := l.delay + n.w.chance.between(0, l.jitter)
 	resend := firstResend
 	for try := 0; l.cut || n.w.chance.of(l.loss); try++ {
-		if l.cut || try == maxResends {
+		if l.cut {
+			n.w.meet(messageCut)
+			return
+		}
+		n.w.meet(messageLost)
+		if try == maxResends {
 			return
 		}
 		wait += resend
@@ -93,6 +98,7 @@ func (n *network) send(from, to *host, deliver func(*daemon)) {
 	}
 	n.arrive(to, wait, deliver)
 	if n.w.chance.of(l.double) {
+		n.w.meet(messageDoubled)
 		n.arrive(to, wait+n.w.chance.long(time.Millisecond, 3*time.Second), deliver)
 	}
 }

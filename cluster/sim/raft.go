@@ -178,10 +178,12 @@ func (r *raft) write(entries []*entry, then func()) {
 	finish = func() {
 		switch {
 		case r.disk.full:
+			r.d.w.meet(diskFull)
 			r.d.fail("a write of the log failed: the disk is full")
 		case r.disk.hung && r.d.w.now-began >= writeWatchdog:
 			r.d.fail("the log's disk hangs")
 		case r.disk.hung:
+			r.d.w.meet(diskHung)
 			r.d.after(100*time.Millisecond, finish)
 		default:
 			r.disk.synced = max(r.disk.synced, min(last, r.disk.last()))

@@ -19,6 +19,7 @@ type Report struct {
 	Commands int
 	Fences   int
 	Starts   int
+	Met      meets
 	Took     time.Duration
 	// Settled is how long after the last fault the cluster was as defined.
 	Settled   time.Duration
@@ -58,7 +59,7 @@ func run(s *scenario, p *plan, tracing bool) Report {
 		}
 	}
 	return Report{
-		Seed: p.Seed, Edition: p.Edition, Faults: p.Faults, Calm: p.Calm, Steps: w.steps, Commands: w.checks.commands, Fences: w.checks.fences, Starts: w.checks.starts,
+		Seed: p.Seed, Edition: p.Edition, Faults: p.Faults, Calm: p.Calm, Steps: w.steps, Commands: w.checks.commands, Fences: w.checks.fences, Starts: w.checks.starts, Met: w.met,
 		Took: w.now, Settled: settled, Violation: w.first, Trace: w.trace, until: p.Until,
 	}
 }

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// In so many seeds every fault begins, and matters.
+const allBeginIn, allMatterIn = 200, 1000
+
 // maxExplained bounds the failures that are made small and printed.
 const maxExplained = 3
 
@@ -71,6 +74,11 @@ func TestSeeds(t *testing.T) {
 	}
 	took := time.Since(began)
 	t.Logf("%d seeds in %s (%.1f/s): %s; %d violations", runs, took.Round(time.Millisecond), float64(runs)/took.Seconds(), &sum, len(failed))
+	t.Logf("faults begun: %s", said(sum.kinds))
+	t.Logf("times at which one mattered: %s", said(sum.effects()))
+	if missing := sum.missing(runs >= allMatterIn); runs >= allBeginIn && len(missing) > 0 {
+		t.Errorf("in %d seeds never: %s", runs, strings.Join(missing, ", "))
+	}
 	if runs >= 30 && (sum.commands < runs || sum.fences == 0) {
 		t.Errorf("hardly anything happened: %s", &sum)
 	}

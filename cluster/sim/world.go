@@ -35,6 +35,9 @@ type world struct {
 	// quiet is set when the faults are over.
 	quiet bool
 
+	// met counts when faults mattered, for the report.
+	met meets
+
 	// trace holds the newest lines, when somebody wants them.
 	tracing bool
 	trace   []string
