@@ -20,11 +20,14 @@ type Timer struct {
 }
 
 // Open arms the timer: from now on the host is reset unless it is fed. It refuses
-// a device that would be disarmed when this process dies, or whose timeout is not
-// the wanted one.
+// a device that would be disarmed when this process dies, one that cannot be disarmed
+// at all, or whose timeout is not the wanted one.
 //
 // The interface is that of Linux, Documentation/watchdog/watchdog-api.rst.
 func Open(path string, timeout time.Duration) (*Timer, error) {
+	if err := wayOut("/", path); err != nil {
+		return nil, fmt.Errorf("open watchdog: %w", err)
+	}
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	switch {
 	case errors.Is(err, unix.EBUSY):
