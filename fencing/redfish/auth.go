@@ -9,32 +9,61 @@ import (
 
 // inSomeMode calls the function signed in: in the way that is asked for or has
 // worked before, else by basic authentication and, where that is refused, in a
-// session.
+// session. What an earlier device of the same account has learnt comes first.
 func (d *device) inSomeMode(ctx context.Context, rec *record, fn func(*conn, *system) (string, error)) (string, error) {
 	if d.mode != "" {
 		return d.inMode(ctx, rec, d.mode, fn)
 	}
-	detail, err := d.inMode(ctx, rec, authBasic, fn)
-	if err == nil {
-		d.mode = authBasic
+	account := account{d.endpoint.Host, d.username}
+	first, second := authBasic, authSession
+	if d.learnt.mode(account) == authSession {
+		first, second = authSession, authBasic
 	}
-	// Basic authentication may be switched off (401), or hide everything (404).
-	if err == nil || rec.status != http.StatusUnauthorized && rec.status != http.StatusNotFound {
+	took := func(mode string) {
+		d.mode = mode
+		d.learnt.worked(account, mode)
+	}
+	detail, err := d.inMode(ctx, rec, first, fn)
+	switch {
+	case err == nil:
+		took(first)
+		return detail, nil
+	case rec.status == http.StatusForbidden:
+		d.learnt.forget(account)
+		return detail, err
+	case !refuses(first, rec, err):
 		return detail, err
 	}
-	basicErr, basicStatus := err, rec.status
-	detail, err = d.inMode(ctx, rec, authSession, fn)
+	d.learnt.forget(account)
+	firstErr, firstStatus := err, rec.status
+	detail, err = d.inMode(ctx, rec, second, fn)
 	kind, _ := describe(err, rec.status)
 	switch {
 	case err == nil, kind == fencing.KindBusy:
 		// There are sessions, if none is free just now: no further wrong logins.
-		d.mode = authSession
+		took(second)
 		return detail, err
 	case rec.status == http.StatusUnauthorized, rec.status == 0, rec.status >= http.StatusInternalServerError:
 		return detail, err
-	default: // there is no session service
-		rec.status = basicStatus
-		return "", basicErr
+	default: // there is no such way
+		rec.status = firstStatus
+		return "", firstErr
+	}
+}
+
+// refuses reports whether the answer says that the BMC does not take this way to sign
+// in: basic authentication may be switched off (401), or hide everything (404); of
+// sessions there may be none, or not for this account.
+func refuses(mode string, rec *record, err error) bool {
+	if mode == authBasic {
+		return rec.status == http.StatusUnauthorized || rec.status == http.StatusNotFound
+	}
+	switch rec.status {
+	case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed:
+		kind, _ := describe(err, rec.status)
+		return !rec.opened && kind != fencing.KindBusy
+	default:
+		return false
 	}
 }
 

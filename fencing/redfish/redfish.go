@@ -33,6 +33,7 @@ type device struct {
 	timeout            time.Duration
 	requestTimeout     time.Duration
 
+	learnt  *learnt           // shared by all devices of a daemon
 	mode    string            // way to sign in that worked, or ""
 	basic   *gofish.APIClient // of authBasic
 	path    string            // of the one system
@@ -40,13 +41,13 @@ type device struct {
 	pushed  time.Time         // when the power button was last pressed
 }
 
-func newDevice(name string, p fencing.Params) (fencing.Device, error) {
+func newDevice(name string, p fencing.Params, known *learnt) (fencing.Device, error) {
 	endpoint, problem := parseEndpoint(p["endpoint"])
 	if problem != "" {
 		return nil, fencing.NewError(fencing.KindConfig, name, "configure redfish", "endpoint "+problem, nil)
 	}
 	d := &device{
-		name: name, params: p, endpoint: endpoint,
+		name: name, params: p, endpoint: endpoint, learnt: known,
 		username: p["username"], password: p["password"],
 		timeout: p.Duration("timeout"), requestTimeout: p.Duration("request_timeout"),
 	}

@@ -20,8 +20,10 @@ const (
 	authSession = "session"
 )
 
-// Spec describes the device and makes it.
+// Spec describes the device and makes it. The devices that it makes share what they
+// learn of how BMCs are signed in to.
 func Spec() fencing.Spec {
+	known := newLearnt()
 	return fencing.Spec{
 		Name:    Name,
 		Host:    "system",
@@ -43,7 +45,7 @@ func Spec() fencing.Spec {
 			{Name: "request_timeout", Type: fencing.TypeDuration, Default: "10s", Description: "the longest that one HTTP request may take"},
 		},
 		Check: check,
-		New:   newDevice,
+		New:   func(name string, p fencing.Params) (fencing.Device, error) { return newDevice(name, p, known) },
 	}
 }
 
