@@ -144,10 +144,24 @@ func (d *device) Status(ctx context.Context) (fencing.Power, fencing.Evidence, e
 	case exitOK:
 		return fencing.PowerOn, e, nil
 	case exitOff:
+		if !saysOff(r) {
+			return fencing.PowerUnknown, e, d.fail(fencing.KindProtocol, fencing.StepRead,
+				fmt.Sprintf("%s ended with exit code 2, which means off, and says something else: %s", d.agent, r.output), nil)
+		}
 		return fencing.PowerOff, e, nil
 	default:
 		return fencing.PowerUnknown, e, d.exited(fencing.StepRead, r)
 	}
+}
+
+var wordOff = regexp.MustCompile(`(?i)\boff\b`)
+
+// saysOff reports whether what an agent says goes with the exit code that means off.
+// Shells, interpreters and parsers of arguments end with the same code when they do not
+// understand: an agent that is broken must not prove a node's death. One that says
+// nothing keeps to the API as well.
+func saysOff(r result) bool {
+	return strings.TrimSpace(r.output) == "" || wordOff.MatchString(r.output) || wordOff.MatchString(r.end)
 }
 
 // Off implements fencing.Device.

@@ -45,6 +45,8 @@ talk) i=0; while [ $i -lt 3000 ]; do echo "line $i of a very talkative agent wit
 fail) echo "Failed: cannot log in as admin with $password" >&2; exit 1;;
 incomplete) echo "Failed: You have to enter plug number or machine identification" >&2; exit 1;;
 die) kill -9 $$;;
+broken) echo "$0: 7: Syntax error: end of file unexpected (expecting \"fi\")" >&2; exit 2;;
+silent) [ $action = status ] && [ "$(cat "$dir/power")" = off ] && exit 2;;
 esac
 case $action in
 off) [ "$mode" = lie ] || echo off >"$dir/power"; echo "Success: Powered OFF";;
@@ -115,6 +117,8 @@ func TestOff(t *testing.T) {
 		{mode: "lie", want: fencing.OutcomeUnknown, says: "power last read on"},
 		{mode: "fail", want: fencing.OutcomeUnknown, says: "cannot log in as admin with [secret]"},
 		{mode: "die", want: fencing.OutcomeUnknown, says: "signal 9"},
+		{mode: "broken", want: fencing.OutcomeUnknown, says: "exit code 2, which means off, and says something else"},
+		{mode: "silent", want: fencing.OutcomeConfirmed},
 		{mode: "incomplete", want: fencing.OutcomeFailed, says: "You have to enter plug number"},
 		{mode: "hang", want: fencing.OutcomeUnknown, says: "did not end in time and was killed"},
 		{mode: "hang-off", want: fencing.OutcomeUnknown, says: "did not end in time and was killed"},

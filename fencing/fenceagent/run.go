@@ -18,6 +18,7 @@ import (
 const (
 	maxOutput = 64 << 10
 	maxSecret = 4 << 10
+	maxEnd    = 256
 	// killTimeout is how long the output of a killed agent may stay open, by
 	// processes that left its group.
 	killTimeout = 2 * time.Second
@@ -29,6 +30,7 @@ type result struct {
 	exit    int // or -1
 	signal  syscall.Signal
 	output  string // stdout and stderr, at most maxOutput bytes
+	end     string // of all that was said, at most maxEnd bytes
 }
 
 func (r result) ending() string {
@@ -73,7 +75,7 @@ func run(ctx context.Context, path, input string) (result, error) {
 	_ = syscall.Kill(group, syscall.SIGKILL)
 	err := cmd.Wait()
 
-	r := result{started: true, exit: cmd.ProcessState.ExitCode(), output: out.String()}
+	r := result{started: true, exit: cmd.ProcessState.ExitCode(), output: out.String(), end: string(out.end)}
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		r.signal = status.Signal()
 	}
@@ -100,17 +102,19 @@ func waitUnreaped(pid int) error {
 	}
 }
 
-// output keeps the beginning of what is written to it and drops the rest, so
-// that a talkative agent neither blocks nor fills memory.
+// output keeps the beginning and the end of what is written to it and drops the
+// rest, so that a talkative agent neither blocks nor fills memory.
 type output struct {
-	mu   sync.Mutex
-	kept []byte
+	mu        sync.Mutex
+	kept, end []byte
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.kept = append(o.kept, p[:min(len(p), maxOutput-len(o.kept))]...)
+	o.end = append(o.end, p[max(len(p)-maxEnd, 0):]...)
+	o.end = o.end[max(len(o.end)-maxEnd, 0):]
 	return len(p), nil
 }
 
