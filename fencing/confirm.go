@@ -93,14 +93,16 @@ const readAttempts = 3
 
 // Read reads the power, at most three times while the device is busy or does
 // not answer. The error is nil exactly when the power is known, or when the device
-// is a Dumper that could do its work.
+// is a Dumper that could do its work, or a Person.
 func Read(ctx context.Context, dev Device, opts Options) (Power, []Evidence, error) {
 	ctx, cancel, opts := begin(ctx, opts)
 	defer cancel()
 	s := &switcher{dev: dev, trail: new(trail), turn: NewTurn(PowerUnknown, opts)}
 	for attempt := 1; ; attempt++ {
 		power, err := s.read(ctx)
-		if _, dumper := dev.(Dumper); err == nil && power == PowerUnknown && !dumper {
+		_, dumper := dev.(Dumper)
+		_, person := dev.(Person)
+		if err == nil && power == PowerUnknown && !dumper && !person {
 			err = NewError(KindProtocol, dev.Name(), StepRead, "the device does not know the power state", nil)
 		}
 		if err == nil || KindOf(err).Fatal() || attempt == readAttempts || !s.wait(ctx, s.turn.backOff(err)) {

@@ -25,6 +25,13 @@ type Dumper interface {
 	Dumping(context.Context) (Evidence, error)
 }
 
+// Person is a device that stands for somebody who switches the power by hand. It
+// reads and switches nothing, and implements Device only to be found among them.
+type Person interface {
+	// Asks returns what that person has to do.
+	Asks() string
+}
+
 // Cycle has the node's power cycled, and returns OutcomeConfirmed when the device
 // took the request. That is no proof of anything: see Cycler. A request that may
 // have acted is not repeated; the outcome is OutcomeUnknown then.

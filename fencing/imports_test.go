@@ -19,6 +19,7 @@ func TestImports(t *testing.T) {
 		"redfish":    {module + "fencing", "github.com/stmcginnis/gofish", "github.com/stmcginnis/gofish/schemas"},
 		"ipmi":       {module + "fencing"},
 		"kdump":      {module + "fencing"},
+		"manual":     {module + "fencing"},
 		"watchdog":   {module + "fencing", "golang.org/x/sys/unix"},
 		"fenceagent": {module + "fencing", "golang.org/x/sys/unix"},
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/belay-ha/belay/fencing/fenceagent"
 	"github.com/belay-ha/belay/fencing/ipmi"
 	"github.com/belay-ha/belay/fencing/kdump"
+	"github.com/belay-ha/belay/fencing/manual"
 	"github.com/belay-ha/belay/fencing/redfish"
 	"github.com/belay-ha/belay/fencing/watchdog"
 )
@@ -66,5 +67,5 @@ func records(runDir string) string {
 
 // Fences returns every kind of fence device of this build.
 func Fences() fencing.Registry {
-	return fencing.NewRegistry([]fencing.Spec{redfish.Spec(), ipmi.Spec(nil), kdump.Spec(new(kdump.Hub)), watchdog.Spec()}, fenceagent.Pattern())
+	return fencing.NewRegistry([]fencing.Spec{redfish.Spec(), ipmi.Spec(nil), kdump.Spec(new(kdump.Hub)), watchdog.Spec(), manual.Spec()}, fenceagent.Pattern())
 }
