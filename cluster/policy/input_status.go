@@ -31,8 +31,9 @@ type ResourceHistory struct {
 	// down; zero if it was not.
 	ShutdownLock time.Time
 	// Held instances are left as they are on this node, whatever their
-	// configuration says.
-	Held bool
+	// configuration says. Blocked ones are, too, and something is wrong with them:
+	// nothing is placed by them.
+	Held, Blocked bool
 	// Ops in no particular order.
 	Ops []HistoryOp
 }

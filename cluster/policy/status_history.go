@@ -114,8 +114,10 @@ func (e *engine) unpackResourceHistory(n *node, place int, h *ResourceHistory, q
 		p.unpackOps()
 	}
 	p.settle()
-	if h.Held {
+	if h.Held || h.Blocked {
 		r.unset(flagManaged)
+	}
+	if h.Blocked {
 		r.set(flagBlocked)
 	}
 	if wanted := r.targetRole; wanted != RoleUnknown && (r.nextRole == RoleUnknown || wanted < r.nextRole) {

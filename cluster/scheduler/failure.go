@@ -214,7 +214,7 @@ func (p *planner) judgeFailedStop(i *inst, onFail resources.OnFail, why string) 
 
 // block leaves an instance as it is until an operator has cleaned up.
 func (p *planner) block(i *inst, why string) {
-	i.pinned, i.pinWhy = true, "blocked: "+why
+	i.pinned, i.alone, i.pinWhy = true, false, "blocked: "+why
 	q := &p.prims[i.prim]
 	p.problem(transition.Problem{
 		Code: "blocked", Severity: transition.SeverityCritical, Node: p.nodes[i.node].name, Resource: q.id,

@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +48,41 @@ func TestMaintenanceIsNotRemembered(t *testing.T) {
 	check("expired")
 	if len(plans) < 4 {
 		t.Errorf("only %d different plans: the maintenance changes nothing", len(plans))
+	}
+}
+
+// TestCompanyOfWhatIsLeftAlone: what runs with something that is left alone goes on,
+// moves to where that runs, and may start there.
+func TestCompanyOfWhatIsLeftAlone(t *testing.T) {
+	for _, c := range []struct {
+		name, in, want string
+		scope          state.Scope
+	}{
+		{"unmanaged", "clone lb managed=false\nrsc vip\ntogether vip lb\nis lb@n1 started\nis lb@n2 started\nis vip@n1 started", "", ""},
+		{"in maintenance", "clone lb\nrsc vip\ntogether vip lb\nis lb@n1 started\nis lb@n2 started\nis lb@n3 started\nis vip@n1 started", "", "resource/lb"},
+		{"its agent", "clone lb agent=told\nrsc vip\ntogether vip lb\nis lb@n1 started\nis lb@n2 started\nis lb@n3 started\nis vip@n1 started", "", "agent/told"},
+		{"once", "rsc lb managed=false\nrsc vip\ntogether vip lb\nis lb@n2 started\nis vip@n2 started", "", ""},
+		{"it starts there", "clone lb managed=false\nrsc vip\ntogether vip lb\nis lb@n2 started", "start vip@n2", ""},
+		{"promoted", "clone db promotable agent=pair managed=false\nrsc vip\ntogether vip db with_role=promoted\nis db@n1 started score=1\nis db@n2 promoted score=5\nis vip@n2 started", "", ""},
+		{"interleaved", "clone lb managed=false interleave\nclone web interleave\ntogether web lb\nis lb@n1 started\nis lb@n2 started\nis web@n1 started\nis web@n2 started", "", ""},
+		{"blocked", "clone lb\nop lb monitor on_fail=block\nrsc vip\ntogether vip lb\nis lb@n1 started failed=monitor\nis lb@n2 started\nis lb@n3 started\nis vip@n1 started", "stop vip@n1, start vip@n2", ""},
+	} {
+		w := cluster3().parse(c.in)
+		s := w.build()
+		if c.scope != "" {
+			var result state.Result
+			if s, result = state.ApplyCommand(s, s.Index+1, 3, epoch, "alice", &state.MaintenanceSet{Scope: c.scope}); result.Err != nil {
+				t.Fatal(result.Err)
+			}
+		}
+		plan := scheduler.Plan(s, epoch, w.opts)
+		var keys []string
+		for _, a := range plan.Actions {
+			keys = append(keys, a.Key)
+		}
+		if got := strings.Join(keys, ", "); got != c.want {
+			t.Errorf("%s: plans %q, want %q", c.name, got, c.want)
+		}
 	}
 }
 

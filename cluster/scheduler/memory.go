@@ -122,7 +122,7 @@ func (p *planner) wishes() []wish {
 // so: it knows it by its address.
 func (p *planner) sameHistory(node resources.NodeName, now []policy.ResourceHistory) []policy.ResourceHistory {
 	same := func(a, b policy.ResourceHistory) bool {
-		return a.Resource == b.Resource && a.Held == b.Held && len(a.Ops) == len(b.Ops)
+		return a.Resource == b.Resource && a.Held == b.Held && a.Blocked == b.Blocked && len(a.Ops) == len(b.Ops)
 	}
 	if before, known := p.memory.histories[node]; known && slices.EqualFunc(before, now, same) {
 		return before

@@ -296,7 +296,7 @@ func (p *planner) policyHistory(in *policy.Input, qi int) {
 			continue
 		}
 		active[i.copy]++
-		record(in, i.node, q.ids[i.copy], i.cur == resources.RolePromoted, i.pinned)
+		record(in, i.node, policy.ResourceHistory{Resource: string(q.ids[i.copy]), Held: i.pinned, Blocked: i.pinned && !i.alone}, i.cur == resources.RolePromoted)
 	}
 	for copy, count := range active {
 		wanted := 1
@@ -304,14 +304,14 @@ func (p *planner) policyHistory(in *policy.Input, qi int) {
 			wanted = u.max
 		}
 		for _, n := range p.lastRan(qi, copy, wanted-count) {
-			record(in, n, q.ids[copy], false, false)
+			record(in, n, policy.ResourceHistory{Resource: string(q.ids[copy])}, false)
 		}
 	}
 }
 
 // record adds a history that amounts to: it runs there.
-func record(in *policy.Input, n int, id resources.InstanceID, promoted, held bool) {
-	h := policy.ResourceHistory{Resource: string(id), Held: held, Ops: startedOps[:1:1]}
+func record(in *policy.Input, n int, h policy.ResourceHistory, promoted bool) {
+	h.Ops = startedOps[:1:1]
 	if promoted {
 		h.Ops = startedOps[:]
 	}

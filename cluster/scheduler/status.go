@@ -23,6 +23,9 @@ type inst struct {
 	// pinned stays as it is: unmanaged, blocked, or its node is suspected.
 	pinned bool
 	pinWhy string
+	// alone instances are pinned because somebody has them left alone, and not because
+	// something is wrong with them: others may be where they are.
+	alone bool
 
 	// left instances have been handed over by a live migration, or are being;
 	// comes is its target until it has arrived. moves says that the plan holds one,
@@ -215,16 +218,21 @@ func (p *planner) addRemoved(id resources.ResourceID, st *state.Instance) int {
 // pin says which instances are not to be touched.
 func (p *planner) pin(i *inst) {
 	n, q := &p.nodes[i.node], &p.prims[i.prim]
-	switch {
-	case n.suspect:
+	if n.suspect {
 		i.pinned, i.pinWhy = true, "node "+string(n.name)+" is suspected"
-	case p.maintenance:
-		i.pinned, i.pinWhy = true, "the cluster is in maintenance"
-	case n.maintenance:
-		i.pinned, i.pinWhy = true, "node "+string(n.name)+" is in maintenance"
-	case q.alone != "":
-		i.pinned, i.pinWhy = true, q.alone+" is in maintenance"
-	case !q.managed:
-		i.pinned, i.pinWhy = true, string(q.id)+" is unmanaged"
+		return
 	}
+	switch {
+	case p.maintenance:
+		i.pinWhy = "the cluster is in maintenance"
+	case n.maintenance:
+		i.pinWhy = "node " + string(n.name) + " is in maintenance"
+	case q.alone != "":
+		i.pinWhy = q.alone + " is in maintenance"
+	case !q.managed:
+		i.pinWhy = string(q.id) + " is unmanaged"
+	default:
+		return
+	}
+	i.pinned, i.alone = true, true
 }
