@@ -53,7 +53,7 @@ func TestDeviceProblems(t *testing.T) {
 				check := &state.FenceCheck{Device: "bmc-a", Target: "a", Digest: s.FenceDigest(s.Definition.Fences[0]), Results: c.results}
 				s.FenceChecks = map[string]*state.FenceCheck{state.FenceCheckKey("bmc-a", "a"): check}
 			}
-			problems := BuildStatus(s, Live{}, "b", false).Problems
+			problems := BuildStatus(s, Live{}, "b", false, s.At).Problems
 			if c.severity == "" {
 				if len(problems) != 0 {
 					t.Errorf("got %+v", problems)
@@ -64,7 +64,7 @@ func TestDeviceProblems(t *testing.T) {
 				t.Fatalf("got %+v", problems)
 			}
 			s.Secrets["bmc"] = "set anew"
-			if after := BuildStatus(s, Live{}, "b", false).Problems; len(after) != 0 {
+			if after := BuildStatus(s, Live{}, "b", false, s.At).Problems; len(after) != 0 {
 				t.Errorf("it is not known yet whether the new secret is right: %+v", after)
 			}
 		})

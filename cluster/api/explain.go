@@ -338,7 +338,7 @@ func (e *explainer) problems() {
 	for _, p := range e.plan.Problems {
 		mine := p.Resource == e.unit || e.member(p.Resource)
 		if mine || (p.Node != "" && waitsFor["fence "+string(p.Node)]) || (p.Node == "" && p.Resource == "") {
-			e.x.Problems = append(e.x.Problems, ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
+			e.x.Problems = append(e.x.Problems, ProblemOf(p))
 		}
 	}
 	slices.SortStableFunc(e.x.Problems, func(a, b ProblemStatus) int { return cmp.Compare(ranks[b.Severity], ranks[a.Severity]) })

@@ -43,7 +43,8 @@ func (e *explainer) general() {
 		e.remedy("", "belayctl property set maintenance-mode=false", "the cluster is in maintenance: nothing is started or stopped")
 	}
 	if m := e.s.Maintenance[state.ScopeCluster]; m.Holds(e.x.At) {
-		e.remedy("", "belayctl maintenance end cluster", "the cluster is in maintenance by %s: nothing is started or stopped", m.Whose())
+		all := state.ScopedMaintenance{Scope: state.ScopeCluster, Maintenance: m}
+		e.remedy("", "belayctl maintenance end cluster", "%s: nothing is started or stopped", all.Words())
 	}
 	e.tickets()
 	for _, id := range e.x.Members {
@@ -51,19 +52,27 @@ func (e *explainer) general() {
 		if !found {
 			continue
 		}
-		if resources.Or(r.Meta.TargetRole, resources.RoleUnknown) == resources.RoleStopped {
-			e.remedy("", "belayctl resource enable "+string(id), "%s is disabled", id)
+		stopped := func(m resources.Meta) bool {
+			return resources.Or(m.TargetRole, resources.RoleUnknown) == resources.RoleStopped
 		}
-		group, grouped := e.s.Definition.GroupOf(id)
+		if by := e.s.Definition.Says(r, stopped); by != "" {
+			e.remedy("", "belayctl resource enable "+string(by), "%s is disabled", by)
+		}
 		names := []resources.ResourceID{id}
-		if grouped {
+		if group, grouped := e.s.Definition.GroupOf(id); grouped {
 			names = append(names, group.ID)
 		}
-		if m := e.s.MaintenanceOf(e.x.At, r.Agent, names...); m != nil {
-			e.remedy("", "belayctl maintenance end "+m.Scope.Typed(), "%s is in maintenance by %s: it is left as it is", id, m.Whose())
+		if bundle, part := e.s.Definition.PartOf(id); part {
+			names = append(names, bundle.ID)
 		}
-		if !resources.Or(r.Meta.Managed, true) {
-			e.remedy("", "belayctl resource update "+string(id)+" meta is-managed=true", "%s is unmanaged: it is left as it is", id)
+		if m := e.s.MaintenanceOf(e.x.At, r.Agent, names...); m != nil {
+			e.remedy("", "belayctl maintenance end "+m.Scope.Typed(), "%s: %s is left as it is", m.Words(), id)
+		}
+		if by := e.s.Definition.Says(r, func(m resources.Meta) bool { return !resources.Or(m.Managed, true) }); by != "" {
+			e.remedy("", "belayctl resource manage "+string(by), "%s is unmanaged: it is left as it is", by)
+		}
+		if by := e.s.Definition.Says(r, func(m resources.Meta) bool { return resources.Or(m.Maintenance, false) }); by != "" {
+			e.remedy("", "belayctl resource meta "+string(by)+" maintenance=false", "%s is in maintenance by its definition: it is left as it is", by)
 		}
 	}
 }

@@ -85,7 +85,7 @@ func TestExplainChanges(t *testing.T) {
 			d.Properties.SymmetricCluster = &no
 			d.Locations = []resources.Location{location("n1", 10)}
 		}, []string{"n2: belayctl constraint location a prefers n2", "n3: belayctl constraint location a prefers n3"}},
-		{"unmanaged", "a", func(_ *state.State, d *resources.Definition) { d.Resources[0].Meta.Managed = &no }, []string{": belayctl resource update a meta is-managed=true"}},
+		{"unmanaged", "a", func(_ *state.State, d *resources.Definition) { d.Resources[0].Meta.Managed = &no }, []string{": belayctl resource manage a"}},
 		{"stop all", "a", func(_ *state.State, d *resources.Definition) { d.Properties.StopAllResources = true }, []string{": belayctl property set stop-all-resources=false"}},
 		{"group", "g", func(_ *state.State, d *resources.Definition) {
 			d.Groups = []resources.Group{{ID: "g", Members: []resources.ResourceID{"a", "b"}}}

@@ -32,6 +32,8 @@ type Status struct {
 	// Maintenance is what is left alone by command, nodes too; and for a day what
 	// was and has expired.
 	Maintenance []MaintenanceStatus `json:"maintenance"`
+	// MaintenanceMode says that the definition has everything left alone.
+	MaintenanceMode bool `json:"maintenance_mode,omitempty"`
 }
 
 // MaintenanceStatus is one maintenance: of the cluster, a node, a resource or an
@@ -90,9 +92,14 @@ type ResourceSummary struct {
 	Bundle     resources.ResourceID `json:"bundle,omitempty"`
 	Clone      bool                 `json:"clone,omitempty"`
 	Promotable bool                 `json:"promotable,omitempty"`
-	TargetRole resources.Role       `json:"target_role,omitempty"`
-	Managed    bool                 `json:"managed"`
-	Advice     *state.Advice        `json:"advice,omitempty"`
+	// TargetRole and Managed are what is in force now: of its own, of its group, of the
+	// defaults, or by a rule. Managed is also false with maintenance = true.
+	TargetRole resources.Role `json:"target_role,omitempty"`
+	// Disabled names what has it stopped: itself, its group or its bundle; none where
+	// that is a rule or the defaults.
+	Disabled resources.ResourceID `json:"disabled,omitempty"`
+	Managed  bool                 `json:"managed"`
+	Advice   *state.Advice        `json:"advice,omitempty"`
 }
 
 // ActionStatus is one action of the present transition.
@@ -154,6 +161,9 @@ type WaitRequest struct {
 	Index uint64 `json:"index"`
 	// Resources to wait for; none means everything.
 	Resources []resources.ResourceID `json:"resources,omitempty"`
+	// Holding says that the change itself leaves things alone: what that holds back is
+	// as asked.
+	Holding bool `json:"holding,omitempty"`
 	// Timeout of this request, at most MaxWait; ask again for more.
 	Timeout resources.Duration `json:"timeout"`
 }

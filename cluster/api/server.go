@@ -265,7 +265,7 @@ func (s *Server) status(current *state.State, stale bool) any {
 	if self {
 		live = s.cluster.Live()
 	}
-	status := BuildStatus(current, live, leader, stale)
+	status := BuildStatus(current, live, leader, stale, time.Now())
 	status.Member = s.cluster.Self()
 	return status
 }

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/belay-ha/belay/cluster/state"
+	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
 )
 
 // BuildStatus says at a glance what the state and, at the leader, the present
-// transition hold.
-func BuildStatus(s *state.State, live Live, leader resources.NodeName, stale bool) Status {
+// transition hold. now is for rules about the time.
+func BuildStatus(s *state.State, live Live, leader resources.NodeName, stale bool, now time.Time) Status {
 	status := Status{
 		Cluster: s.Cluster.Name, ID: s.Cluster.ID, At: s.At, Index: s.Index, Revision: s.Revision, Leader: leader, Quorum: leader != "", Stale: stale,
 		Nodes: []NodeStatus{}, Resources: []InstanceStatus{}, Fencing: []*state.Fencing{}, Actions: []ActionStatus{}, Problems: slices.Clone(live.Problems),
@@ -24,17 +25,23 @@ func BuildStatus(s *state.State, live Live, leader resources.NodeName, stale boo
 		}
 	}
 	status.Resources = append(status.Resources, instances(s, live)...)
-	status.Defined = summaries(s)
+	status.Defined = summaries(s, now)
 	status.Maintenance = maintenances(s)
+	status.MaintenanceMode = s.Definition.PropertiesAt(now).MaintenanceMode
 	status.Actions = append(status.Actions, Actions(live)...)
 	for _, p := range live.Transition.Problems {
-		status.Problems = append(status.Problems, ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
+		status.Problems = append(status.Problems, ProblemOf(p))
 	}
 	status.Problems = append(status.Problems, deviceProblems(s)...)
 	if status.Problems == nil {
 		status.Problems = []ProblemStatus{}
 	}
 	return status
+}
+
+// ProblemOf is a plan's problem as it is told.
+func ProblemOf(p transition.Problem) ProblemStatus {
+	return ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next}
 }
 
 // maintenances lists what is in maintenance, and what was until a day ago.
@@ -103,18 +110,29 @@ func instanceStatus(s *state.State, live Live, n *state.Node, i *state.Instance)
 	return status
 }
 
-func summaries(s *state.State) []ResourceSummary {
+// summaries tell of each defined resource, as it is meant to be at now.
+func summaries(s *state.State, now time.Time) []ResourceSummary {
 	list := []ResourceSummary{}
-	for _, r := range s.Definition.Resolved().Everything() {
-		summary := ResourceSummary{ID: r.ID, Agent: r.Agent, Clone: r.Clone != nil, Promotable: r.Clone != nil && r.Clone.Promotable, Managed: resources.Or(r.Meta.Managed, true)}
-		summary.TargetRole = resources.Or(r.Meta.TargetRole, resources.RoleUnknown)
+	def, _ := s.Definition.Resolved().At(now)
+	all := def.Everything()
+	for i := range all {
+		r := &all[i]
+		meta := def.MetaOf(r, now)
+		summary := ResourceSummary{
+			ID: r.ID, Agent: r.Agent, Clone: r.Clone != nil, Promotable: r.Clone != nil && r.Clone.Promotable,
+			Managed: !meta.LeftAlone(), TargetRole: resources.Or(meta.TargetRole, resources.RoleUnknown), Advice: s.Advice[r.ID],
+		}
+		if own, found := s.Definition.Effective(r.ID); found && summary.TargetRole == resources.RoleStopped {
+			summary.Disabled = s.Definition.Says(own, func(m resources.Meta) bool {
+				return resources.Or(m.TargetRole, resources.RoleUnknown) == resources.RoleStopped
+			})
+		}
 		if g, member := s.Definition.GroupOf(r.ID); member {
 			summary.Group = g.ID
 		}
 		if b, part := s.Definition.PartOf(r.ID); part {
 			summary.Bundle = b.ID
 		}
-		summary.Advice = s.Advice[r.ID]
 		list = append(list, summary)
 	}
 	return list

@@ -120,6 +120,7 @@ func (n *Node) Wait(ctx context.Context, request api.WaitRequest) (api.WaitAnswe
 		asked.Resources = withMembers(s.Definition, request.Resources)
 		answer := judgeWait(&view.transition, n.Live(), asked)
 		if answer.Settled {
+			n.tellHeld(&answer, s, asked)
 			return answer, nil
 		}
 		select {
@@ -128,6 +129,22 @@ func (n *Node) Wait(ctx context.Context, request api.WaitRequest) (api.WaitAnswe
 		case <-ctx.Done():
 			return answer, nil
 		}
+	}
+}
+
+// tellHeld adds to the answer what is not done because somebody has it left alone.
+// Who waits for everything has asked for what the definition says, also that it has
+// something left alone; who waits for a change that leaves things alone, for that.
+func (n *Node) tellHeld(answer *api.WaitAnswer, s *state.State, request api.WaitRequest) {
+	if request.Holding {
+		return
+	}
+	for _, held := range scheduler.HeldBack(s, time.Now(), n.options) {
+		if len(request.Resources) == 0 && held.Defined || len(request.Resources) > 0 && !slices.Contains(request.Resources, held.Instance.Resource()) {
+			continue
+		}
+		answer.Problems = append(answer.Problems, api.ProblemOf(held.Problem()))
+		answer.AsAsked = false
 	}
 }
 
@@ -145,7 +162,12 @@ func withMembers(def *resources.Definition, names []resources.ResourceID) []reso
 	return all
 }
 
-// judgeWait says whether what a request waits for is true.
+// standing are the codes of problems that say how safe a cluster is, or that a node is
+// left off or waits: no matter of what was asked for.
+var standing = []string{"fence_limit", "fence_quarantine", "two_voters", "witness_lost"}
+
+// judgeWait says whether what a request waits for is true. Problems that are about no
+// resource, such as a lost node, count where everything is waited for.
 func judgeWait(plan *transition.Transition, live api.Live, request api.WaitRequest) api.WaitAnswer {
 	answer := api.WaitAnswer{Index: plan.Index}
 	if plan.Index < request.Index {
@@ -160,15 +182,20 @@ func judgeWait(plan *transition.Transition, live api.Live, request api.WaitReque
 			answer.Actions = append(answer.Actions, actions[n])
 		}
 	}
+	var general []api.ProblemStatus // about no resource
 	for _, p := range plan.Problems {
-		if p.Code == "fence_limit" || p.Code == "fence_quarantine" {
-			continue // that a node is left off, or waits, is no matter of what was asked for
-		}
-		if p.Severity >= transition.SeverityWarning && (concerns(p.Resource) || p.Resource == "") {
-			answer.Problems = append(answer.Problems, api.ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
+		switch {
+		case p.Severity < transition.SeverityWarning || slices.Contains(standing, p.Code):
+		case p.Resource == "" && p.Code != "no_quorum":
+			general = append(general, api.ProblemOf(p))
+		case p.Resource == "" || concerns(p.Resource):
+			answer.Problems = append(answer.Problems, api.ProblemOf(p))
 		}
 	}
 	answer.Settled = len(answer.Actions) == 0 || transition.Settled(plan)
-	answer.AsAsked = len(answer.Actions) == 0 && len(answer.Problems) == 0
+	answer.AsAsked = len(answer.Actions) == 0 && len(answer.Problems) == 0 && (len(request.Resources) > 0 || len(general) == 0)
+	if !answer.AsAsked {
+		answer.Problems = append(answer.Problems, general...) // one of them may be why
+	}
 	return answer
 }

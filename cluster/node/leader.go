@@ -169,7 +169,7 @@ func (n *Node) observeMembers(in *leader.Input, s *state.State) {
 func problemsOf(core *leader.Core) []api.ProblemStatus {
 	var list []api.ProblemStatus
 	for _, p := range core.Problems() {
-		list = append(list, api.ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
+		list = append(list, api.ProblemOf(p))
 	}
 	return list
 }

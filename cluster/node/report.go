@@ -73,7 +73,7 @@ func (n *Node) ownReport(ctx context.Context, whole bool) api.MemberReport {
 			if self {
 				live = n.Live()
 			}
-			status := api.BuildStatus(bare, live, leader, !self)
+			status := api.BuildStatus(bare, live, leader, !self, time.Now())
 			status.Member = n.config.Name
 			addJSON(api.ReportStatus, status, nil)
 		}

@@ -146,6 +146,9 @@ func (p *planner) unplacedReason(u *unit) string {
 		return p.prims[u.prims[0]].stopWhy
 	}
 	if !p.managed(u) {
+		if held := p.heldBy(&p.prims[u.prims[0]], -1); held != nil {
+			return held.Why + ", and it was not running"
+		}
 		return "it is unmanaged and was not running"
 	}
 	return "no node may run it"

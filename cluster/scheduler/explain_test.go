@@ -85,7 +85,7 @@ func TestExplain(t *testing.T) {
 			rsc b managed=false
 			is a@n1 started`, `
 			a on "n1": started, left as it is: a is unmanaged
-			b on "": stopped, it is unmanaged and was not running
+			b on "": stopped, b has managed = false, and it was not running
 			a n1 = INFINITY; INFINITY unmanaged: stays
 			a n2 = 0
 			b n1 = 0

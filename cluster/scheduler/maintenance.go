@@ -8,7 +8,7 @@ import (
 // unpackMaintenance finds out whether all of the cluster is left alone, and when
 // the next maintenance ends.
 func (p *planner) unpackMaintenance() {
-	p.maintenance = p.s.InMaintenance(p.now)
+	p.maintenance = p.s.InMaintenance(p.now) && !p.opts.unheld
 	for _, m := range p.s.Maintenance {
 		if m.Holds(p.now) {
 			p.recheck(m.Until)
@@ -20,6 +20,7 @@ func (p *planner) unpackMaintenance() {
 // by its own name or that of its group, or by its agent.
 func (p *planner) leaveAlone(q *prim, unit resources.ResourceID) {
 	switch m := p.s.MaintenanceOf(p.now, q.res.Agent, q.id, unit); {
+	case p.opts.unheld:
 	case p.maintenance:
 		q.managed = false
 	case m != nil:

@@ -20,6 +20,9 @@ type Options struct {
 	Leader resources.NodeName
 	// Explain fills Transition.Placements and Scores.
 	Explain bool
+	// unheld plans as if nothing were in maintenance and everything managed, for
+	// HeldBack: such a plan is never carried out.
+	unheld bool
 }
 
 // AgentFacts is what planning needs to know of an agent.

@@ -44,7 +44,7 @@ func (p *planner) judgeCopies(q *prim, copy int) {
 	}
 	switch q.multiple {
 	case resources.MultipleActiveBlock:
-		each(func(i *inst) { i.pinned, i.pinWhy = true, "blocked: active on several nodes" })
+		each(func(i *inst) { i.pinned, i.alone, i.pinWhy = true, false, "blocked: active on several nodes" })
 		problem.Next = "belayctl resource retry " + string(q.id)
 	case resources.MultipleActiveStopOnly:
 		q.stopped, q.stopWhy = true, "active on several nodes"
@@ -121,10 +121,13 @@ func (p *planner) reportHeld(i *inst) {
 		return
 	}
 	q := &p.prims[i.prim]
+	why, next := i.pinWhy, "belayctl explain "+string(q.id)
+	if held := p.heldBy(q, i.node); held != nil {
+		why, next = held.Why, held.Next
+	}
 	p.problem(transition.Problem{
 		Code: "restart_held", Severity: transition.SeverityWarning, Node: p.nodes[i.node].name, Resource: q.id,
-		Text: fmt.Sprintf("%s on %s is not restarted: %s", i.id, p.nodes[i.node].name, i.pinWhy),
-		Next: "belayctl explain " + string(q.id),
+		Text: fmt.Sprintf("%s on %s is not restarted: %s", i.id, p.nodes[i.node].name, why), Next: next,
 	})
 }
 

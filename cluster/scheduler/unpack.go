@@ -78,7 +78,7 @@ func (p *planner) unpackNodes() {
 		if defined, found := p.def.Node(name); found && !n.standby {
 			_, n.standby = defined.StandbyAt(p.now)
 		}
-		n.maintenance = p.maintenance || st.InMaintenance(p.now)
+		n.maintenance = p.maintenance || st.InMaintenance(p.now) && !p.opts.unheld
 		if st.InMaintenance(p.now) {
 			p.recheck(st.Maintenance.Until)
 		}
@@ -241,7 +241,7 @@ func (p *planner) newPrim(r *resources.Resource, parent resources.Meta, u *unit,
 	}
 	// What cannot be told apart from a copy that runs on the target cannot move there.
 	q.migrates = meta(m.AllowMigrate, parent.AllowMigrate, d.AllowMigrate, false) && q.facts.Migrates && !u.promotable && (u.clone == nil || u.unique)
-	q.managed = meta(m.Managed, parent.Managed, d.Managed, true) && !meta(m.Maintenance, parent.Maintenance, d.Maintenance, false)
+	q.managed = p.opts.unheld || meta(m.Managed, parent.Managed, d.Managed, true) && !meta(m.Maintenance, parent.Maintenance, d.Maintenance, false)
 	p.leaveAlone(&q, u.id)
 	switch {
 	case p.def.Properties.StopAllResources:

@@ -190,10 +190,8 @@ type ResourceMoved struct {
 func (*ResourceMoved) name() string { return "resource.moved/1" }
 
 func (c *ResourceMoved) apply(t *tx) error {
-	_, isResource := t.s.Definition.Resource(c.Resource)
-	_, isGroup := t.s.Definition.Group(c.Resource)
-	if !isResource && !isGroup {
-		return t.noResource(c.Resource)
+	if err := t.checkPlaced(c.Resource); err != nil {
+		return err
 	}
 	for _, node := range []resources.NodeName{c.To, c.From} {
 		if _, found := t.s.Nodes[node]; node != "" && !found {

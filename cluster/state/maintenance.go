@@ -74,6 +74,23 @@ type ScopedMaintenance struct {
 	*Maintenance
 }
 
+// Words says in one line what is left alone, by whom, why and until when.
+func (m *ScopedMaintenance) Words() string {
+	kind, name := m.Scope.Parts()
+	what := map[string]string{"cluster": "the cluster", "node": "node " + name, "agent": "agent " + name}[kind]
+	if what == "" {
+		what = name
+	}
+	text := what + " is in maintenance by " + m.Whose()
+	if m.Reason != "" {
+		text += " (" + m.Reason + ")"
+	}
+	if !m.Until.IsZero() {
+		text += " until " + m.Until.UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
 // Maintenances returns every maintenance that is known, also expired ones, by
 // scope.
 func (s *State) Maintenances() []ScopedMaintenance {
@@ -232,10 +249,8 @@ func (t *tx) checkScope(scope Scope) error {
 		}
 		return nil // bounded by the nodes
 	case kind == "resource":
-		_, isResource := t.s.Definition.Resource(id)
-		_, isGroup := t.s.Definition.Group(id)
-		if !isResource && !isGroup {
-			return t.noResource(id)
+		if err := t.checkPlaced(id); err != nil {
+			return err
 		}
 	case kind == "agent":
 		if _, err := path.Match(name, ""); err != nil || name == "" {

@@ -43,5 +43,24 @@ func (t *tx) noResource(id resources.ResourceID) error {
 	for _, g := range t.s.Definition.Groups {
 		ids = append(ids, g.ID)
 	}
+	for _, b := range t.s.Definition.Bundles {
+		ids = append(ids, b.ID)
+	}
 	return noneSuch(ReasonUnknownResource, "resource %q is not defined", id, ids)
+}
+
+// checkPlaced refuses a name that is none of a resource, a group or a bundle. The
+// parts of a bundle have no place of their own.
+func (t *tx) checkPlaced(id resources.ResourceID) error {
+	d := t.s.Definition
+	if b, part := d.PartOf(id); part {
+		return reject(Invalid, "%s is a part of bundle %s: name the bundle", id, b.ID)
+	}
+	_, isResource := d.Resource(id)
+	_, isGroup := d.Group(id)
+	_, isBundle := d.Bundle(id)
+	if !isResource && !isGroup && !isBundle {
+		return t.noResource(id)
+	}
+	return nil
 }

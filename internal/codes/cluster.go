@@ -122,6 +122,14 @@ var clusterCodes = []Entry{
 		Example: "keystone has failed 3 times and may not run here",
 	},
 	{
+		Code: "held_back", Family: Cluster,
+		Short:   "something would be done, and is not because it is left alone",
+		Cause:   "The resource, its node, its agent or the cluster is in maintenance, or the definition has it unmanaged. The text says who asked for that, why and until when.",
+		Cure:    "End it, or wait for its end: what is held back follows at once.",
+		Next:    "belayctl maintenance list",
+		Example: "vip on controller-1 is not restarted: vip is in maintenance by alice (new disks) until 2026-11-22T04:00:00Z",
+	},
+	{
 		Code: "multiple_active", Family: Cluster,
 		Short:   "a resource that may run once is active on several nodes",
 		Cause:   "Somebody or something started it beside the cluster: a unit that is enabled, a person. What is done about it is multiple_active's to say.",
@@ -167,7 +175,7 @@ var clusterCodes = []Entry{
 		Cause:   "The resource or its node is in maintenance, is unmanaged, or is blocked: it is left as it is. The restart follows as soon as that ends.",
 		Cure:    "End the maintenance, or ask again later.",
 		Next:    "belayctl maintenance list",
-		Example: "web on controller-1 is not restarted: web is in maintenance",
+		Example: "web on controller-1 is not restarted: web is in maintenance by alice (new disks)",
 	},
 	{
 		Code: "standby_on_fail", Family: Cluster,

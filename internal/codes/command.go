@@ -122,6 +122,14 @@ var commandCodes = []Entry{
 		Example: "belayctl resource disable vip --wait=20",
 	},
 	{
+		Code: "audit_tampered", Family: Command, Exit: 1,
+		Short:   "the audit is not what was recorded",
+		Cause:   "The hash of a record does not fit what the record says or the one before, or a record that an earlier export holds is another now, or gone: somebody has changed the log or the file, or the cluster was set back to an older state.",
+		Cure:    "Keep both the file and the members' data directories. Verify the exports that you have kept elsewhere, the newest first: the first that fits says since when.",
+		Next:    "belayctl audit export",
+		Example: "belayctl audit verify tampered.json --offline",
+	},
+	{
 		Code: "interrupted", Family: Command, Exit: 1,
 		Short:   "belayctl was interrupted",
 		Cause:   "It was sent SIGINT or SIGTERM. A change that was sent before goes on.",
