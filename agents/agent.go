@@ -107,6 +107,10 @@ type Spec struct {
 	MonitorInterval time.Duration
 	// Monitors, when not empty, replace the single default monitor.
 	Monitors []resources.Operation
+	// Renews names the parameter, a time, for which something lasts that each monitor
+	// renews and that vanishes then; 0 is for ever. It is monitored often enough for
+	// that, whatever the definition says.
+	Renews string
 }
 
 // Kind is a parameter's type.

@@ -104,6 +104,7 @@ func (a *Agent) Spec() agents.Spec {
 			resources.OpProbe:   5 * time.Second,
 		},
 		MonitorInterval: 2 * time.Second,
+		Renews:          "lft",
 	}
 }
 

@@ -212,8 +212,8 @@ func (c *Core) monitorTasks() []monitorTask {
 	return tasks
 }
 
-// operations returns the resource's monitors: the definition's, else the
-// agent's.
+// operations returns the resource's monitors: the definition's, or the agent's where
+// the definition names none of what runs; those that are disabled are left out.
 func (c *Core) operations(i *state.Instance) []resources.Operation {
 	resource := i.Config // nil of what is stopped
 	if defined, found := c.s.ResourceOn(c.config.Self, i.ID.Resource(), c.now); found {
@@ -229,7 +229,7 @@ func (c *Core) operations(i *state.Instance) []resources.Operation {
 	spec := agent.Spec()
 	var operations []resources.Operation
 	for _, operation := range resource.Ops {
-		if operation.Name == resources.OpMonitor && resources.Or(operation.Enabled, true) {
+		if operation.Name == resources.OpMonitor {
 			operations = append(operations, operation)
 		}
 	}
@@ -240,13 +240,53 @@ func (c *Core) operations(i *state.Instance) []resources.Operation {
 		}
 		operations = append(operations, running...)
 	}
-	for n := range operations {
-		o := &operations[n]
+	enabled := operations[:0]
+	for _, o := range operations {
 		byDefault := c.s.Definition.OpDefaults(resource.Agent, resources.OpMonitor, o.Interval, c.now)
-		fill(&o.Interval, resources.Duration(spec.MonitorInterval), resources.Duration(10*time.Second))
-		fill(&o.Timeout, byDefault.Timeout, resources.Duration(spec.Timeouts[resources.OpMonitor]), resources.Duration(20*time.Second))
+		if !resources.Or(o.Enabled, resources.Or(byDefault.Enabled, true)) {
+			continue
+		}
+		fill(&o.Interval, byDefault.Interval, resources.Duration(spec.MonitorInterval), resources.Duration(10*time.Second))
+		fill(&o.Timeout, byDefault.Timeout)
+		enabled = append(enabled, o)
 	}
-	return operations
+	enabled = renewing(enabled, &spec, resource.Params)
+	for n := range enabled {
+		fill(&enabled[n].Timeout, resources.Duration(spec.Timeouts[resources.OpMonitor]), resources.Duration(20*time.Second))
+	}
+	return enabled
+}
+
+// renewals is how many monitors there are in the time for which one renews what
+// vanishes by itself.
+const renewals = 4
+
+// renewing adds a monitor where those that there are would let something vanish that
+// only monitors renew, because they are too rare, begin too late or are disabled.
+func renewing(operations []resources.Operation, spec *agents.Spec, params resources.Params) []resources.Operation {
+	if spec.Renews == "" {
+		return operations
+	}
+	text := params[spec.Renews]
+	for _, p := range spec.Params {
+		if p.Name == spec.Renews && text == "" {
+			text = p.Default
+		}
+	}
+	lasts, err := resources.ParseDuration(text)
+	if err != nil || lasts <= 0 {
+		return operations // for ever, or refused by the agent
+	}
+	own := resources.Operation{Name: resources.OpMonitor, Interval: resources.Duration(spec.MonitorInterval)}
+	if own.Interval <= 0 || own.Interval > lasts/renewals {
+		own.Interval = lasts / renewals
+	}
+	if slices.ContainsFunc(operations, func(o resources.Operation) bool {
+		return o.Role != resources.RoleStopped && o.Role != resources.RolePromoted && o.Interval > 0 && max(o.Interval, o.StartDelay) <= lasts/renewals
+	}) {
+		return operations
+	}
+	return append(operations, own)
 }
 
 func fill(value *resources.Duration, defaults ...resources.Duration) {

@@ -172,6 +172,81 @@ func TestMonitorsOfTheDefinition(t *testing.T) {
 	}
 }
 
+// TestMonitorsByDefault: what the defaults say holds for monitors that say nothing,
+// also the agent's own; what a monitor says itself is stronger.
+func TestMonitorsByDefault(t *testing.T) {
+	yes, no := true, false
+	second := resources.Duration(time.Second)
+	for name, c := range map[string]struct {
+		defaults    resources.Operation
+		ops         []resources.Operation
+		least, most int // in a minute
+	}{
+		"nothing is said":             {resources.Operation{}, nil, 5, 7},
+		"an interval by default":      {resources.Operation{Interval: 20 * second}, nil, 2, 4},
+		"for one that says nothing":   {resources.Operation{Interval: 20 * second}, []resources.Operation{{Name: resources.OpMonitor}}, 2, 4},
+		"not for one that says its":   {resources.Operation{Interval: 20 * second}, []resources.Operation{{Name: resources.OpMonitor, Interval: 5 * second}}, 11, 13},
+		"disabled by default":         {resources.Operation{Enabled: &no}, nil, 0, 0},
+		"and enabled again":           {resources.Operation{Enabled: &no}, []resources.Operation{{Name: resources.OpMonitor, Interval: 5 * second, Enabled: &yes}}, 11, 13},
+		"disabled, and no other runs": {resources.Operation{}, []resources.Operation{{Name: resources.OpMonitor, Enabled: &no}}, 0, 0},
+	} {
+		r := newRig(t)
+		r.define(func(d *resources.Definition) {
+			d.Defaults.Op, d.Resources[0].Ops = c.defaults, c.ops
+			d.Resources[0].Clone = &resources.Clone{}
+		})
+		r.running("vip")
+		r.run(time.Minute)
+		if n := r.count(KindMonitor); n < c.least || n > c.most {
+			t.Errorf("%s: %d monitors in a minute", name, n)
+		}
+	}
+}
+
+// TestWhatMonitorsRenewIsRenewed: an address that the kernel drops is not lost because
+// its monitors are rare, late or disabled.
+func TestWhatMonitorsRenewIsRenewed(t *testing.T) {
+	second := resources.Duration(time.Second)
+	spec := agents.Spec{Name: "vip", Renews: "lft", MonitorInterval: 2 * time.Second, Params: []agents.Param{{Name: "lft", Default: "10s"}}}
+	monitor := resources.Operation{Name: resources.OpMonitor}
+	with := func(change func(*resources.Operation)) []resources.Operation {
+		o := monitor
+		change(&o)
+		return []resources.Operation{o}
+	}
+	for name, c := range map[string]struct {
+		operations []resources.Operation
+		lft        string
+		want       resources.Duration // of the added one; 0: none
+	}{
+		"none is left":      {nil, "", 2 * second},
+		"rare":              {with(func(o *resources.Operation) { o.Interval = 10 * second }), "", 2 * second},
+		"often enough":      {with(func(o *resources.Operation) { o.Interval = 2 * second }), "", 0},
+		"of one role":       {with(func(o *resources.Operation) { o.Interval, o.Role = second, resources.RolePromoted }), "", 2 * second},
+		"late":              {with(func(o *resources.Operation) { o.Interval, o.StartDelay = second, 60*second }), "", 2 * second},
+		"it lasts longer":   {with(func(o *resources.Operation) { o.Interval = 10 * second }), "40s", 0},
+		"it lasts shorter":  {with(func(o *resources.Operation) { o.Interval = 2 * second }), "4s", second},
+		"it lasts for ever": {nil, "0", 0},
+		"nobody knows":      {nil, "soon", 0},
+	} {
+		params := resources.Params{}
+		if c.lft != "" {
+			params["lft"] = c.lft
+		}
+		got := renewing(c.operations, &spec, params)
+		added := resources.Duration(0)
+		if len(got) > len(c.operations) {
+			added = got[len(got)-1].Interval
+		}
+		if added != c.want {
+			t.Errorf("%s: added %s, want %s", name, added, c.want)
+		}
+	}
+	if got := renewing(nil, &agents.Spec{Name: "web"}, nil); got != nil {
+		t.Errorf("an agent that renews nothing: %v", got)
+	}
+}
+
 // What an earlier run of the daemon believed says nothing of what runs now.
 func TestNothingIsDoneAboutAnEarlierRunsBeliefs(t *testing.T) {
 	r := newRig(t)
