@@ -33,7 +33,8 @@ func (v *validator) bundles() {
 		}
 		oneOf(v, path+".launcher", b.Launcher, LauncherPodman, LauncherDocker)
 		oneOf(v, path+".pull", b.Pull, PullNever, PullMissing)
-		if _, known := v.agents.Find(string(b.Launches())); !known {
+		// One that is no launcher at all is told of above.
+		if _, known := v.agents.Find(string(b.Launches())); !known && (b.Launches() == LauncherPodman || b.Launches() == LauncherDocker) {
 			v.planOnly(path+".launcher", `leave launcher out: podman runs the same images`, "no agent of Belay's runs containers by %s", b.Launches())
 		}
 		v.meta(path+".meta", b.Meta)

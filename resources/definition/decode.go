@@ -46,7 +46,7 @@ type Source struct {
 
 // Read decodes files as Decode does, and validates nothing.
 func Read(files ...File) *Source {
-	d := &decoder{def: &resources.Definition{}, places: map[string]place{}, broken: map[string]bool{}}
+	d := &decoder{def: &resources.Definition{}, places: map[string]place{}, broken: map[string]bool{}, tooLarge: map[place]bool{}}
 	for _, file := range files {
 		d.file(file)
 	}
@@ -104,6 +104,13 @@ func (s *Source) holds(path string) bool {
 }
 
 func (s *Source) failed(problems []Problem) error {
+	seen := map[place]bool{}
+	problems = slices.DeleteFunc(problems, func(p Problem) bool {
+		at := place{file: p.File, Position: Position{p.Line, p.Col}}
+		told := seen[at]
+		seen[at] = s.read.tooLarge[at]
+		return told
+	})
 	if len(problems) == 0 {
 		return nil
 	}
@@ -128,6 +135,9 @@ type decoder struct {
 	broken   map[string]bool
 	syntax   bool
 	problems []Problem
+	// tooLarge are the places of numbers that count as 0 (values): what else is wrong
+	// there follows from that.
+	tooLarge map[place]bool
 }
 
 func (d *decoder) add(at Position, code resources.ProblemCode, path, text, suggestion string) {
@@ -148,8 +158,8 @@ func (d *decoder) file(f File) {
 		d.add(at, ProblemSyntax, "", problem, "")
 		return
 	}
-	var values map[string]any
-	if _, err := toml.Decode(text, &values); err != nil {
+	values, err := d.values(text)
+	if err != nil {
 		d.syntax = true
 		var parse toml.ParseError
 		if errors.As(err, &parse) {

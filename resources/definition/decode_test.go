@@ -346,3 +346,40 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestNumbersThatAreTooLarge hide nothing else that is wrong with a file.
+func TestNumbersThatAreTooLarge(t *testing.T) {
+	file := File{Name: "f", Text: []byte(`[cluster]
+name = "c"
+[[node]]
+name = "a"
+[[resource]]
+id = "web"
+agent = "systemd:web"
+meta = { migration_threshold = 99999999999999999999, priorty = 5 }
+[[bundle]]
+id = "box"
+image = "i"
+replicas = 9_223_372_036_854_775_808
+launcher = "rkt"
+[[order]]
+first = "web"
+then = "wbe"
+`)}
+	_, err := Decode(resources.AgentTable{}, resources.FenceTable{}, file)
+	want := `f:8:32: 99999999999999999999 does not fit into 64 bits
+f:8:54: resource[web].meta: unknown key "priorty" (did you mean "priority"?)
+f:12:12: 9_223_372_036_854_775_808 does not fit into 64 bits
+f:13:12: bundle[box].launcher: "rkt" is not one of podman, docker
+f:16:8: order[order-web-wbe].then: no resource or group is called "wbe" (did you mean "web"?)`
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+	many := File{Name: "f", Text: []byte(strings.Repeat("[[resource]]\nmeta = { migration_threshold = 99999999999999999999 }\n", maxTooLarge+1))}
+	if err := Read(many).Faults(); err == nil || !strings.Contains(err.Error(), "more numbers") {
+		t.Errorf("got %v", err)
+	}
+}
