@@ -77,6 +77,10 @@ type importer struct {
 	ruleParams bool
 	ruleMeta   func(name string) (string, bool)
 
+	// life is the rule by which the location at hand holds for a time only, "" for
+	// always.
+	life string
+
 	// unpromotable says that what is being taken is never promoted.
 	unpromotable bool
 

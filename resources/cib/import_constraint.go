@@ -46,9 +46,21 @@ func (m *importer) lifetime(kind, id string, rule *policy.Rule) bool {
 	return false
 }
 
+// lifetimeOf writes the time for which a location holds as a rule; "" for always.
+func (m *importer) lifetimeOf(c *policy.LocationConfig) (string, bool) {
+	if c.Lifetime == nil {
+		return "", true
+	}
+	if d := strings.ToLower(c.Discovery); d != "" && d != "always" || m.asksMeta(c) {
+		return "", m.lifetime("location", c.ID, c.Lifetime) // a rule that does not hold would say something
+	}
+	return m.whenText(&block{id: c.ID, rule: c.Lifetime}, resources.RuleAsks{})
+}
+
 // location takes a location: one for each resource and rule.
 func (m *importer) location(c *policy.LocationConfig) {
-	if !m.lifetime("location", c.ID, c.Lifetime) {
+	var ok bool
+	if m.life, ok = m.lifetimeOf(c); !ok {
 		return
 	}
 	if m.asksMeta(c) {
@@ -149,6 +161,9 @@ func (m *importer) locateFor(l resources.Location, c *policy.LocationConfig, rol
 			return
 		}
 		l.Node = node
+		if m.life != "" {
+			l.Node, l.Rule = "", fmt.Sprintf("#uname == %q and (%s)", node, m.life)
+		}
 		m.addLocation(l, c.ID, c.ID, score, role)
 		return
 	}
@@ -177,6 +192,9 @@ func (m *importer) locateByRule(l resources.Location, c *policy.LocationConfig, 
 		return
 	}
 	l.Rule = text
+	if m.life != "" {
+		l.Rule = fmt.Sprintf("(%s) and (%s)", text, m.life)
+	}
 	m.addLocation(l, c.ID, otherwise(rule.Rule.ID, c.ID), score, rule.Role)
 }
 

@@ -166,6 +166,15 @@ func propertySetters(p *resources.Properties) map[string]setter {
 	}
 }
 
+// MetaNames returns the names of all meta-attributes, with underscores.
+func MetaNames() []string { return slices.Sorted(maps.Keys(metaSetters(&resources.Meta{}))) }
+
+// OpNames returns the names of what an operation has, with underscores.
+func OpNames() []string { return slices.Sorted(maps.Keys(opSetters(&resources.Operation{}))) }
+
+// CloneNames returns the names of what a clone has, with underscores.
+func CloneNames() []string { return slices.Sorted(maps.Keys(cloneSetters(&resources.Clone{}))) }
+
 // PropertyNames returns the names of all properties, with underscores.
 func PropertyNames() []string {
 	return slices.Sorted(maps.Keys(propertySetters(&resources.Properties{})))

@@ -224,6 +224,9 @@ func (c *converter) pcs(at Position, words []word) {
 	case v.note != "":
 		c.note(at, "%s", v.note)
 		return
+	case v.tells != nil:
+		c.note(at, "%s", v.tells(rest))
+		return
 	case v.do == nil:
 		why := v.refuse
 		if why == "" {

@@ -102,6 +102,24 @@ func TestSetsTicketsTags(t *testing.T) {
 	}
 }
 
+// TestMoves: a move is noted with the command that does the same.
+func TestMoves(t *testing.T) {
+	found := Convert(resources.AgentTable{}, resources.FenceTable{}, File{"m.sh", []byte(
+		"pcs resource create web systemd:web\npcs resource move web node-1 lifetime=PT1H30M --wait\npcs resource ban web $node lifetime=P1M\npcs resource move web\n")})
+	want := `m.sh:2:1: a move is no part of a definition, and ends by itself: belayctl resource move web node-1 --for 1h30m
+m.sh:3:1: a ban is no part of a definition, and ends by itself: belayctl resource ban web $node --for TIME (lifetime=P1M); for good: a location with avoids
+m.sh:4:1: a move is no part of a definition, and ends by itself: belayctl resource move web`
+	var got []string
+	for _, n := range found.Notes {
+		if n.Line > 1 {
+			got = append(got, n.String())
+		}
+	}
+	if diff := cmp.Diff(want, strings.Join(got, "\n")); diff != "" || len(found.Left) > 0 {
+		t.Errorf("left %v, notes (-want +got):\n%s", found.Left, diff)
+	}
+}
+
 // TestWords: words come out as a shell would pass them on.
 func TestWords(t *testing.T) {
 	cases := []struct {

@@ -5,8 +5,8 @@ import (
 	"github.com/belay-ha/belay/resources/edit"
 )
 
-// verb is what one pcs command means for a definition: one of do, ignore, note
-// and refuse.
+// verb is what one pcs command means for a definition: one of do, ignore, note,
+// tells and refuse.
 type verb struct {
 	// do returns the changed definition; at is where the command stands, words are
 	// those after the verb's own.
@@ -16,6 +16,8 @@ type verb struct {
 	// note is what an operator should know or do instead; refuse why it cannot be
 	// converted.
 	note, refuse string
+	// tells is note where that depends on the words.
+	tells func(words []word) string
 	// refers: it names resources that may be created later.
 	refers bool
 	// creates: others name what it makes, so that it is carried out even where a
@@ -135,8 +137,8 @@ func makeVerbs() map[string]verb {
 		"resource op add": {do: onFirst(func(def *resources.Definition, id string, words []string) (*resources.Definition, error) {
 			return edit.UpdateResource(def, append([]string{id, "op"}, words...))
 		})},
-		"resource move": {note: "a move is no part of a definition: belayctl resource move ID NODE"},
-		"resource ban":  {note: "a ban is no part of a definition: belayctl resource ban ID NODE; for good: a location with avoids"},
+		"resource move": {tells: moving("move", "")},
+		"resource ban":  {tells: moving("ban", "; for good: a location with avoids")},
 		"resource":      refuse("this command of resources cannot be converted"),
 
 		"constraint order": order, "constraint order add": order, "constraint colocation add": colocation, "constraint location": location,
