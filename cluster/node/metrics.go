@@ -94,7 +94,7 @@ func (n *Node) work(s *state.State) metrics.Work {
 		return metrics.Work{}
 	}
 	work := metrics.Work{Leading: true, Problems: map[metrics.Problem]int{}}
-	for _, p := range api.BuildStatus(s, n.Live(), n.config.Name, false).Problems {
+	for _, p := range api.BuildStatus(s, n.Live(), n.config.Name, false, time.Now()).Problems {
 		work.Problems[metrics.Problem{Code: p.Code, Severity: p.Severity}]++
 	}
 	work.InFlight, work.Waiting = inFlight(&view.transition)

@@ -194,29 +194,44 @@ type keptThing struct {
 
 // changedMeanwhile says what has changed since a revision.
 func (a *app) changedMeanwhile(ctx context.Context, c Cluster, since uint64, base *resources.Definition) error {
+	now, lines, err := a.changesSince(ctx, c, since, base)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("the definition has changed since revision %d: it is at %d now; nothing was applied", since, now)
+	for _, line := range lines {
+		text += "\n  " + line
+	}
+	return &api.Error{Code: api.CodeConflict, Reason: string(state.ReasonDefinitionChanged), Text: text + "\nlook again: belayctl plan -f FILE"}
+}
+
+// changesSince returns the present revision, and lines about what has changed since
+// another: who changed it, and which things. base is the definition of that revision,
+// nil to look for it.
+func (a *app) changesSince(ctx context.Context, c Cluster, since uint64, base *resources.Definition) (uint64, []string, error) {
 	fresh, err := call(ctx, c.Definition)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
-	text := fmt.Sprintf("the definition has changed since revision %d: it is at %d now; nothing was applied", since, fresh.Revision)
 	answer, err := call(ctx, func(ctx context.Context) (api.RevisionsAnswer, error) { return c.Revisions(ctx, "") })
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
+	var lines []string
 	for _, r := range answer.Revisions {
 		if r.Index == since {
 			base = r.Definition
 		}
 		if r.Index > since {
-			text += "\n  " + revisionLine(r)
+			lines = append(lines, revisionLine(r))
 		}
 	}
 	if base != nil {
 		for _, change := range definition.Diff(base, fresh.Definition) {
-			text += fmt.Sprintf("\n  %s %s", change.Path, change.Kind)
+			lines = append(lines, fmt.Sprintf("%s %s", change.Path, change.Kind))
 		}
 	}
-	return &api.Error{Code: api.CodeConflict, Reason: string(state.ReasonDefinitionChanged), Text: text + "\nlook again: belayctl plan -f FILE"}
+	return fresh.Revision, lines, nil
 }
 
 // isConflict reports whether somebody changed the definition in between.

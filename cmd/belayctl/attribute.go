@@ -78,17 +78,17 @@ func (a *app) setTransient(cmd *cobra.Command, flags *changeFlags, node string, 
 			return usage("unexpected %q: write NAME=VALUE", word)
 		}
 	}
+	var commands []state.Command
+	var done []string
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
-		set, done := &state.NodeAttribute{Node: resources.NodeName(node), Key: name, Value: &value}, "is set"
+		set, what := &state.NodeAttribute{Node: resources.NodeName(node), Key: name, Value: &value}, "is set"
 		if value == "" {
-			set.Value, done = nil, "is removed"
+			set.Value, what = nil, "is removed"
 		}
-		if err := a.command(cmd.Context(), flags, set, fmt.Sprintf("%s: %s %s", node, name, done)); err != nil {
-			return err
-		}
+		commands, done = append(commands, set), append(done, fmt.Sprintf("%s: %s %s", node, name, what))
 	}
-	return nil
+	return a.commit(cmd.Context(), flags, strings.Join(done, "\n"), nil, commands...)
 }
 
 func (a *app) attributeListCommand() *cobra.Command {
@@ -145,16 +145,20 @@ func (a *app) showAttributes(cmd *cobra.Command, node, name string, pairs bool) 
 	if node != "" && !slices.Contains(known, node) {
 		return unknownName("node", node, known)
 	}
-	list := []attributeValue{}
+	list, names := []attributeValue{}, []string{}
 	for _, of := range known {
 		if node != "" && of != node {
 			continue
 		}
 		for _, key := range slices.Sorted(maps.Keys(values[resources.NodeName(of)])) {
+			names = append(names, key)
 			if name == "" || key == name {
 				list = append(list, values[resources.NodeName(of)][key])
 			}
 		}
+	}
+	if name != "" && len(list) == 0 {
+		fmt.Fprintf(a.errOut, "note: nothing has an attribute %q: %s\n", name, hint(name, slices.Compact(slices.Sorted(slices.Values(names)))))
 	}
 	if pairs {
 		return a.printPairs(list)

@@ -74,16 +74,16 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 func readAudit(path string) (*api.AuditAnswer, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, usage("%v", err)
+		return nil, bad(codeUnreadable, "%v", err)
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxAuditFile+1))
 	if err != nil || len(data) > maxAuditFile {
-		return nil, usage("%s: cannot be read, or is longer than %d bytes", path, maxAuditFile)
+		return nil, bad(codeUnreadable, "%s: cannot be read, or is longer than %d bytes", path, maxAuditFile)
 	}
 	answer := &api.AuditAnswer{}
 	if err := json.Unmarshal(data, answer); err != nil {
-		return nil, usage("%s is no export of the audit: %v", path, err)
+		return nil, bad(codeBadFile, "%s is no export of the audit: %v", path, err)
 	}
 	return answer, nil
 }
@@ -100,7 +100,7 @@ func verify(export, present *api.AuditAnswer) (verified, error) {
 			continue
 		}
 		if err := chain.answer.Verify(); err != nil {
-			return found, fmt.Errorf("%s was tampered with: %w", chain.what, err)
+			return found, tampered("%s was tampered with: %v", chain.what, err)
 		}
 		head, hash := chain.answer.Head()
 		found = verified{Intact: true, Records: len(chain.answer.Records), Dropped: chain.answer.Dropped, Head: head, Hash: hash}
@@ -109,7 +109,7 @@ func verify(export, present *api.AuditAnswer) (verified, error) {
 		return found, nil
 	}
 	if export.ID != present.ID {
-		return found, usage("the file is of cluster %s (%s), this is %s (%s)", export.Cluster, export.ID, present.Cluster, present.ID)
+		return found, bad(codeOtherCluster, "the file is of cluster %s (%s), this is %s (%s)", export.Cluster, export.ID, present.Cluster, present.ID)
 	}
 	compared, err := compareAudits(&export.Audit, &present.Audit)
 	found.Compared = compared
@@ -128,9 +128,9 @@ func compareAudits(before, now *state.Audit) (int, error) {
 		hash, known := now.HashOf(r.Number)
 		switch {
 		case !known:
-			return compared, fmt.Errorf("the cluster was tampered with, or set back: it ends with record %d, the file holds record %d", last, r.Number)
+			return compared, tampered("the cluster was tampered with, or set back: it ends with record %d, the file holds record %d", last, r.Number)
 		case hash != r.Hash:
-			return compared, fmt.Errorf("the cluster was tampered with: record %d is %.12s… there, and %.12s… in the file (%s by %s)", r.Number, hash, r.Hash, r.Command, r.By)
+			return compared, tampered("the cluster was tampered with: record %d is %.12s… there, and %.12s… in the file (%s by %s)", r.Number, hash, r.Hash, r.Command, r.By)
 		}
 		compared++
 	}

@@ -69,7 +69,7 @@ func TestBadUsage(t *testing.T) {
 		{"help errors no_qorum", `no error code is called "no_qorum": did you mean "no_quorum"?`},
 		{"resource creat x vip", `belayctl resource has no command "creat": did you mean "create"?`},
 		{"fence level ad 1 n d", `belayctl fence level has no command "ad": did you mean "add"?`},
-		{"fence histroy", `no node is called "histroy": did you mean "history"?`},
+		{"fence histroy", "no node is called \"histroy\", and fence has no such command: did you mean `belayctl fence history`?"},
 		{"status --wach", "unknown flag: --wach: did you mean --watch?; see: belayctl status --help [unknown_flag]"},
 		{"status x", "write: belayctl status"},
 		{"status -o yaml", `output "yaml": write text or json`},

@@ -84,26 +84,39 @@ type edition func(*resources.Definition) (*resources.Definition, error)
 const concurrent = 5
 
 // edit changes the definition: it reads it, edits it, checks the result and
-// commits it. concerns are the resources that --wait looks at; none: all.
-func (a *app) edit(ctx context.Context, flags *changeFlags, change edition, concerns ...resources.ResourceID) error {
+// commits it. concerns name the resources that --wait looks at; none: all.
+func (a *app) edit(ctx context.Context, flags *changeFlags, change edition, concerns ...string) error {
 	c, err := a.cluster()
 	if err != nil {
 		return err
 	}
 	for attempt := 1; ; attempt++ {
-		err := a.editOnce(ctx, c, flags, change, concerns)
-		var wire *api.Error
-		if attempt == concurrent || !errors.As(err, &wire) || wire.Code != api.CodeConflict {
+		current, err := call(ctx, c.Definition)
+		if err != nil {
 			return err
 		}
+		err = a.editOnce(ctx, c, current, flags, change, concerns)
+		if attempt == concurrent || !isConflict(err) {
+			return err
+		}
+		a.noteMeanwhile(ctx, c, current)
 	}
 }
 
-func (a *app) editOnce(ctx context.Context, c Cluster, flags *changeFlags, change edition, concerns []resources.ResourceID) error {
-	current, err := call(ctx, c.Definition)
+// noteMeanwhile tells what somebody else has changed since the definition was read:
+// the change is then made on top of that. That it cannot be told ends nothing.
+func (a *app) noteMeanwhile(ctx context.Context, c Cluster, seen api.DefinitionAnswer) {
+	now, lines, err := a.changesSince(ctx, c, seen.Revision, seen.Definition)
 	if err != nil {
-		return err
+		return
 	}
+	fmt.Fprintf(a.errOut, "note: the definition was changed meanwhile, from revision %d to %d; your change is made on top of that:\n", seen.Revision, now)
+	for _, line := range lines {
+		fmt.Fprintf(a.errOut, "  %s\n", line)
+	}
+}
+
+func (a *app) editOnce(ctx context.Context, c Cluster, current api.DefinitionAnswer, flags *changeFlags, change edition, concerns []string) error {
 	wanted, err := change(current.Definition)
 	if err != nil {
 		return err
@@ -134,7 +147,9 @@ func (a *app) editOnce(ctx context.Context, c Cluster, flags *changeFlags, chang
 			return err
 		}
 	}
-	return a.settle(ctx, c, flags, max(answer.Index, current.Revision), concerns)
+	return a.settle(ctx, c, flags, api.WaitRequest{
+		Index: max(answer.Index, current.Revision), Resources: concerned(concerns, current.Definition, wanted), Holding: leavesAlone(current.Definition, wanted),
+	})
 }
 
 // noteOwned says which of the changed things a set of files will set back.
@@ -175,11 +190,11 @@ func (a *app) printChanged(w io.Writer, answer changeAnswer, diff bool) {
 }
 
 // showForeseen ends a dry run.
-func (a *app) showForeseen(ctx context.Context, c Cluster, answer changeAnswer, command state.Command) error {
+func (a *app) showForeseen(ctx context.Context, c Cluster, answer changeAnswer, commands ...state.Command) error {
 	var found foreseen
 	if answer.Changed {
 		var err error
-		if found, err = a.foresee(ctx, c, command); err != nil {
+		if found, err = a.foresee(ctx, c, commands...); err != nil {
 			return err
 		}
 	}
@@ -194,81 +209,46 @@ func (a *app) showForeseen(ctx context.Context, c Cluster, answer changeAnswer, 
 	})
 }
 
-// command commits a command that is no change of the definition.
+// command commits a command that is no change of the definition. concerns are the
+// resources that --wait looks at; none: all.
 func (a *app) command(ctx context.Context, flags *changeFlags, command state.Command, done string, concerns ...resources.ResourceID) error {
+	return a.commit(ctx, flags, done, concerns, command)
+}
+
+// commit commits commands that are no changes of the definition, one after the
+// other. concerns are the resources that --wait looks at; none: all.
+func (a *app) commit(ctx context.Context, flags *changeFlags, done string, concerns []resources.ResourceID, commands ...state.Command) error {
 	c, err := a.cluster()
 	if err != nil {
 		return err
 	}
+	answer := changeAnswer{Changed: true, DryRun: flags.dryRun}
 	if flags.dryRun {
-		return a.showForeseen(ctx, c, changeAnswer{Changed: true, DryRun: true}, command)
+		return a.showForeseen(ctx, c, answer, commands...)
 	}
-	committed, err := call(ctx, func(ctx context.Context) (api.CommandAnswer, error) { return c.Command(ctx, command) })
-	if err != nil {
-		return err
+	request := api.WaitRequest{Resources: concerns}
+	for _, command := range commands {
+		committed, err := call(ctx, func(ctx context.Context) (api.CommandAnswer, error) { return c.Command(ctx, command) })
+		if err != nil {
+			return err
+		}
+		answer.Index, answer.Fence = committed.Index, committed.Fence
+		request.Holding = request.Holding || beginsMaintenance(command)
 	}
-	answer := changeAnswer{Changed: true, Index: committed.Index, Fence: committed.Fence}
 	if err := a.print(answer, func(w io.Writer) { fmt.Fprintln(w, done) }); err != nil {
 		return err
 	}
-	return a.settle(ctx, c, flags, committed.Index, concerns)
+	request.Index = answer.Index
+	return a.settle(ctx, c, flags, request)
 }
 
-// settle waits, with --wait, until the change at index is true.
-func (a *app) settle(ctx context.Context, c Cluster, flags *changeFlags, index uint64, concerns []resources.ResourceID) error {
-	if flags.wait.time == 0 {
-		return nil
+// beginsMaintenance reports whether a command begins a maintenance.
+func beginsMaintenance(command state.Command) bool {
+	switch c := command.(type) {
+	case *state.MaintenanceSet:
+		return true
+	case *state.NodeMaintenance:
+		return c.On
 	}
-	return a.waitSettled(ctx, c, index, flags.wait.time, concerns)
-}
-
-// waitStep is how often progress is looked at while waiting.
-const waitStep = 2 * time.Second
-
-// maxSilence is for how long a wait bears that nobody leads: an election, and the
-// return of a member, take less.
-const maxSilence = 15 * time.Second
-
-// silencePause is how long to wait before a cluster that nobody leads is asked
-// again.
-const silencePause = 500 * time.Millisecond
-
-// waitSettled waits until the change at index is true; index 0 is none. A cluster
-// that nobody leads for a moment is asked again.
-func (a *app) waitSettled(ctx context.Context, c Cluster, index uint64, limit resources.Duration, concerns []resources.ResourceID) error {
-	deadline := a.now().Add(limit.Std())
-	shown := a.newProgress()
-	defer shown.end()
-	var answer api.WaitAnswer
-	var silent time.Time // since when nobody leads; zero while somebody does
-	for {
-		now := a.now()
-		left := deadline.Sub(now)
-		if left <= 0 {
-			return &timedOutError{after: limit, actions: answer.Actions}
-		}
-		var err error
-		answer, err = waitOnce(ctx, c, api.WaitRequest{Index: index, Resources: concerns, Timeout: resources.Duration(min(left, waitStep))})
-		if err != nil && silent.IsZero() {
-			silent = now
-		}
-		switch {
-		case err != nil && exitCode(err) == exitNoQuorum && now.Sub(silent) < maxSilence && ctx.Err() == nil:
-			a.pause(ctx, silencePause)
-			continue
-		case err != nil && index > 0:
-			return fmt.Errorf("the change is made, but nobody could be asked what came of it: %w", err)
-		case err != nil:
-			return err
-		case answer.Settled && answer.AsAsked:
-			return nil
-		case answer.Settled:
-			return &notAsAskedError{answer.Problems}
-		}
-		silent = time.Time{}
-		// What it tells is a comfort: that it cannot be had ends no wait.
-		if status, err := call(ctx, func(ctx context.Context) (api.Status, error) { return c.Status(ctx, false) }); err == nil {
-			shown.show(status)
-		}
-	}
+	return false
 }

@@ -103,7 +103,7 @@ func (a *app) carryOut(ctx context.Context, c Cluster, current api.DefinitionAns
 			return err
 		}
 	}
-	return a.settle(ctx, c, flags, max(answer.Index, current.Revision), nil)
+	return a.settle(ctx, c, flags, api.WaitRequest{Index: max(answer.Index, current.Revision), Holding: leavesAlone(current.Definition, next.definition)})
 }
 
 // adoption counts the things whose owner changes.

@@ -34,7 +34,8 @@ func golden(t *testing.T, name, got string) {
 
 // badFiles are what the examples of the catalogue read.
 var badFiles = map[string]string{
-	"broken.json": "{", "other.toml": "[cluster]\nname = \"other\"\n",
+	"tampered.json": `{"cluster_id": "id", "records": [{"number": 1, "by": "alice", "command": "node.standby/1", "hash": "another"}]}`,
+	"broken.json":   "{", "other.toml": "[cluster]\nname = \"other\"\n",
 	"dangling.sh": "pcs constraint order web-clone then webb-clone\n",
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	belay "github.com/belay-ha/belay/cluster/simulate"
+	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 	"github.com/belay-ha/belay/resources/edit"
 )
@@ -23,6 +25,7 @@ func (a *app) completeAll(cmd *cobra.Command) {
 	for _, child := range cmd.Commands() {
 		a.completeAll(child)
 	}
+	a.completeFlags(cmd)
 	if cmd.ValidArgsFunction != nil || len(cmd.ValidArgs) > 0 {
 		return
 	}
@@ -30,12 +33,19 @@ func (a *app) completeAll(cmd *cobra.Command) {
 	if len(kinds) == 0 {
 		return
 	}
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	raw := cmd.DisableFlagParsing
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if raw {
+			if found, done := a.wordsOfRaw(cmd, args, begun); done {
+				return found, cobra.ShellCompDirectiveNoFileComp
+			}
+			args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, "-") })
+		}
 		kind := kinds[min(len(args), len(kinds)-1)]
 		if len(args) >= len(kinds) && !strings.HasSuffix(kind, "...") {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		found, space := a.candidates(cmd, strings.TrimSuffix(kind, "..."))
+		found, space := a.candidates(cmd, strings.TrimSuffix(kind, "..."), args)
 		if space {
 			return found, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -55,9 +65,9 @@ func placeholders(cmd *cobra.Command) []string {
 			break
 		}
 		switch name {
-		case "ID", "NODE", "AGENT", "NAME", "NAME=VALUE", "DEVICE", "DEVICE,DEVICE", "GROUP", "LEVEL", "RESOURCE", "PEER", "PARAMETER", "REV", "SCOPE":
+		case "ID", "NODE", "AGENT", "NAME", "NAME=VALUE", "DEVICE", "DEVICE,DEVICE", "GROUP", "LEVEL", "RESOURCE", "SCOPE", "TICKET":
 			if strings.HasSuffix(word, "...") {
-				name += "..."
+				return append(kinds, name+"...") // what follows belongs to some of these words
 			}
 			kinds = append(kinds, name)
 		case "A":
@@ -67,50 +77,52 @@ func placeholders(cmd *cobra.Command) []string {
 	return kinds
 }
 
-// candidates are the names of a kind, and whether a space follows them.
-func (a *app) candidates(cmd *cobra.Command, kind string) (names []string, space bool) {
+// candidates are the names of a kind, after the words that are there already, and
+// whether a space follows them.
+func (a *app) candidates(cmd *cobra.Command, kind string, before []string) (names []string, space bool) {
 	parent := ""
 	if cmd.HasParent() {
 		parent = cmd.Parent().Name()
 	}
-	def := a.completionDefinition(cmd)
 	switch kind {
 	case "AGENT":
-		if parent == "fence" {
-			for _, spec := range a.fences.Specs() {
-				names = append(names, spec.Name)
-			}
-			return names, true
-		}
-		for _, spec := range a.agents.Specs() {
-			if spec.Suffix {
-				names = append(names, spec.Name+":")
-			} else {
-				names = append(names, spec.Name)
-			}
-		}
-		return names, true
+		return a.agentNames(parent == "fence"), true
 	case "SCOPE":
-		return a.scopes(def), true
-	case "NAME", "NAME=VALUE":
-		if parent != "property" {
-			return nil, true
-		}
-		names = edit.PropertyNames()
-		if kind == "NAME" {
-			return names, true
-		}
+		return a.scopes(a.completionDefinition(cmd)), true
+	case "TICKET":
+		return belay.Tickets(a.completionState(cmd)), true
+	case "NAME":
+		return a.settingNames(cmd, parent), true
+	case "NAME=VALUE":
+		names = a.assignable(cmd, parent, before)
 		for i := range names {
 			names[i] += "="
 		}
-		return names, false
+		return names, len(names) == 0
 	case "ID", "RESOURCE", "GROUP", "SENTENCE", "DEVICE", "DEVICE,DEVICE", "NODE":
-		if kind == "ID" && (parent == "fence" || cmd.Name() == "remove" && parent == "constraint") {
-			kind = map[string]string{"fence": "DEVICE", "constraint": "CONSTRAINT"}[parent]
+		if of := map[string]string{"fence": "DEVICE", "constraint": "CONSTRAINT", "tag": "TAG"}[parent]; kind == "ID" && of != "" {
+			kind = of
 		}
-		return definedNames(def, kind), true
+		return definedNames(a.completionDefinition(cmd), kind), true
 	}
 	return nil, true
+}
+
+func (a *app) agentNames(fences bool) (names []string) {
+	if fences {
+		for _, spec := range a.fences.Specs() {
+			names = append(names, spec.Name)
+		}
+		return names
+	}
+	for _, spec := range a.agents.Specs() {
+		if spec.Suffix {
+			names = append(names, spec.Name+":")
+		} else {
+			names = append(names, spec.Name)
+		}
+	}
+	return names
 }
 
 // definedNames are the names of a kind that a definition holds.
@@ -132,6 +144,10 @@ func definedNames(def *resources.Definition, kind string) []string {
 	case "GROUP":
 		for _, g := range def.Groups {
 			set[string(g.ID)] = true
+		}
+	case "TAG":
+		for _, t := range def.Tags {
+			set[string(t.ID)] = true
 		}
 	default:
 		for _, r := range def.Resources {
@@ -170,4 +186,19 @@ func (a *app) completionDefinition(cmd *cobra.Command) *resources.Definition {
 		return &resources.Definition{}
 	}
 	return answer.Definition
+}
+
+// completionState is the cluster's state, or an empty one.
+func (a *app) completionState(cmd *cobra.Command) *state.State {
+	ctx := cmd.Context()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, cancel := context.WithTimeout(ctx, completeTimeout)
+	defer cancel()
+	s, err := a.state(ctx, false)
+	if err != nil {
+		return state.New()
+	}
+	return s
 }

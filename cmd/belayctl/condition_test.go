@@ -22,7 +22,7 @@ func conditionStatus(t *testing.T) api.Status {
 	c.fake.runs("controller-1", "haproxy", resources.RoleStarted).Failed = true
 	c.fake.state.Nodes["controller-1"].Standby = true
 	c.fake.state.Nodes["compute-7"].Liveness = state.LivenessDead
-	return api.BuildStatus(c.fake.state, api.Live{}, "controller-0", false)
+	return api.BuildStatus(c.fake.state, api.Live{}, "controller-0", false, epoch)
 }
 
 func TestConditions(t *testing.T) {
@@ -153,7 +153,7 @@ func TestProgress(t *testing.T) {
 	i.Action = "9.0"
 	c.fake.state.Operations["9.0"] = &state.Operation{ID: "9.0", Node: "controller-1", Instance: "galera", Op: resources.OpStart, StartedAt: epoch}
 	live := api.Live{Progress: map[resources.ActionID]agents.Progress{"9.0": {Text: "received 1.2 GiB of 4 GiB"}}}
-	busy := api.BuildStatus(c.fake.state, live, "controller-0", false)
+	busy := api.BuildStatus(c.fake.state, live, "controller-0", false, epoch)
 	idle := busy
 	idle.Resources = nil
 

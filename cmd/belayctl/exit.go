@@ -44,6 +44,7 @@ const (
 	codeFenceCheckFailed failureCode = "fence_check_failed"
 	codeTimedOut         failureCode = "timed_out"
 	codeInterrupted      failureCode = "interrupted"
+	codeTampered         failureCode = "audit_tampered"
 	codeLocalError       failureCode = "local_error"
 )
 

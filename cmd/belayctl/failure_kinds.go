@@ -53,6 +53,14 @@ func problemLine(p api.ProblemStatus) string {
 	return text
 }
 
+// tamperedError: records of the audit are not what was recorded.
+type tamperedError struct{ text string }
+
+func (e *tamperedError) Error() string     { return e.text }
+func (e *tamperedError) code() failureCode { return codeTampered }
+
+func tampered(format string, args ...any) error { return &tamperedError{fmt.Sprintf(format, args...)} }
+
 // cannotConvertError: a definition cannot say these things, which stand in the
 // files of another cluster manager.
 type cannotConvertError struct {

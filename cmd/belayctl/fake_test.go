@@ -168,7 +168,7 @@ func (f *fakeCluster) Status(_ context.Context, stale bool) (api.Status, error) 
 	if f.err != nil {
 		return api.Status{}, f.err
 	}
-	status := api.BuildStatus(f.state, api.Live{}, "controller-0", stale)
+	status := api.BuildStatus(f.state, api.Live{}, "controller-0", stale, epoch)
 	status.Member = "controller-0"
 	return status, nil
 }

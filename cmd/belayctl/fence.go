@@ -39,7 +39,7 @@ func (a *app) fenceCommand() *cobra.Command {
 		if len(args) > 1 {
 			return usage("write: %s", cmd.UseLine())
 		}
-		return a.fenceNode(cmd.Context(), &flags, args[0], off, reason)
+		return a.fenceNode(cmd, &flags, args[0], off, reason)
 	}
 	cmd.AddCommand(
 		a.fenceCheckCommand(), a.fenceTestCommand(), a.fenceConfirmCommand(), a.fenceReleaseCommand(), a.fenceUnfenceCommand(), a.fenceHistoryCommand(), a.fenceListCommand(), a.fenceAgentsCommand(),
@@ -65,7 +65,8 @@ func (a *app) fenceLevelCommand() *cobra.Command {
 	)
 }
 
-func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, off bool, reason string) error {
+func (a *app) fenceNode(cmd *cobra.Command, flags *changeFlags, node string, off bool, reason string) error {
+	ctx := cmd.Context()
 	c, err := a.cluster()
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, of
 		names = append(names, string(n.Name))
 	}
 	if !slices.Contains(names, node) {
-		return unknownName("node", node, append(names, "check", "test", "confirm", "release", "unfence", "history", "list", "create", "update", "delete", "level", "agents"))
+		return noNodeToFence(cmd, node, names)
 	}
 	request := &state.FenceRequested{Node: resources.NodeName(node), Action: resources.FencingReboot, Reason: reason}
 	if off {
@@ -108,6 +109,21 @@ func (a *app) fenceNode(ctx context.Context, flags *changeFlags, node string, of
 		})
 	}
 	return a.waitFenced(ctx, c, request.Node, committed.Fence, flags.wait.time)
+}
+
+// noNodeToFence refuses a word after fence that is no node's name: it may be meant
+// for one, or for one of fence's own commands.
+func noNodeToFence(cmd *cobra.Command, word string, nodes []string) error {
+	var verbs []string
+	for _, verb := range cmd.Commands() {
+		verbs = append(verbs, verb.Name())
+	}
+	if _, near := resources.Nearest(word, nodes); !near {
+		if verb, near := resources.Nearest(word, verbs); near {
+			return bad(codeUnknownCommand, "no node is called %q, and fence has no such command: did you mean `belayctl fence %s`?", word, verb)
+		}
+	}
+	return unknownName("node", word, nodes)
 }
 
 // fencePoll is the pause between looks at a fencing.
@@ -238,6 +254,10 @@ func (a *app) fenceHistoryCommand() *cobra.Command {
 			}
 		}
 		if len(args) == 1 {
+			known := nodesOnRecord(s, all)
+			if !slices.Contains(known, args[0]) {
+				return unknownName("node", args[0], known)
+			}
 			all = slices.DeleteFunc(all, func(f *state.Fencing) bool { return string(f.Node) != args[0] })
 		}
 		return a.print(orEmpty(all), func(w io.Writer) {
@@ -255,6 +275,20 @@ func (a *app) fenceHistoryCommand() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// nodesOnRecord are the names of members, and of those that are none any more and
+// were fenced.
+func nodesOnRecord(s *state.State, fencings []*state.Fencing) []string {
+	var names []string
+	for _, name := range s.NodeNames() {
+		names = append(names, string(name))
+	}
+	for _, f := range fencings {
+		names = append(names, string(f.Node))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // stepTime dates one step: the fencing's own time has the day.

@@ -105,13 +105,14 @@ func untilWord(m api.MaintenanceStatus) string {
 }
 
 // printMaintenance shows what is in maintenance but nodes, which say it in their
-// own lines, and everything that has expired.
+// own lines, and everything that has expired; then what the definition has left alone.
 func (a *app) printMaintenance(w io.Writer, s api.Status) {
 	shown := slices.DeleteFunc(slices.Clone(s.Maintenance), func(m api.MaintenanceStatus) bool {
 		kind, _ := m.Scope.Parts()
 		return kind == "node" && !m.Expired
 	})
-	if len(shown) == 0 {
+	alone := leftAlone(s)
+	if len(shown) == 0 && len(alone) == 0 {
 		return
 	}
 	fmt.Fprintln(w, a.paint(bold, "\nmaintenance"))
@@ -129,6 +130,27 @@ func (a *app) printMaintenance(w io.Writer, s api.Status) {
 		}
 		fmt.Fprintf(w, "  %s\n    next: belayctl maintenance end %s\n", a.paint(yellow, text), m.Scope.Typed())
 	}
+	for _, line := range alone {
+		fmt.Fprintf(w, "  %s\n    next: %s\n", a.paint(yellow, line[0]), line[1])
+	}
+}
+
+// leftAlone says what the definition has left alone, each with the next command.
+func leftAlone(s api.Status) [][2]string {
+	var list [][2]string
+	if s.MaintenanceMode {
+		list = append(list, [2]string{"cluster by the definition (maintenance_mode)", "belayctl property set maintenance_mode=false"})
+	}
+	var names []string
+	for _, d := range s.Defined {
+		if !d.Managed {
+			names = append(names, string(d.ID))
+		}
+	}
+	if len(names) > 0 {
+		list = append(list, [2]string{someNames(names) + " by the definition (unmanaged)", "belayctl explain " + names[0]})
+	}
+	return list
 }
 
 // scopes are those that can be completed.

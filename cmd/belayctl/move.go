@@ -21,7 +21,7 @@ func (a *app) resourceMoveCommand() *cobra.Command {
 		Long:    "Moves a resource to NODE or, without NODE, away from where it runs. A move is a wish\nthat ends by itself: it leaves no constraint behind.",
 		Example: "  belayctl resource move vip controller-1 --wait\n  belayctl resource move vip --for 30m\n  belayctl resource move vip --end",
 	}
-	a.moving(cmd, func(cmd *cobra.Command, args []string, move *state.ResourceMoved) (string, error) {
+	a.moving(cmd, func(cmd *cobra.Command, args []string, move *state.ResourceMoved, of target) (string, error) {
 		switch {
 		case end && len(args) > 1:
 			return "", usage("--end ends a move: leave out the node")
@@ -31,7 +31,7 @@ func (a *app) resourceMoveCommand() *cobra.Command {
 			move.To = resources.NodeName(args[1])
 			return fmt.Sprintf("%s moves to %s", move.Resource, move.To), nil
 		}
-		err := a.whereItRuns(cmd, move)
+		err := a.whereItRuns(cmd, move, of)
 		return fmt.Sprintf("%s moves away from %s", move.Resource, move.From), err
 	})
 	cmd.Flags().BoolVar(&end, "end", false, "end the move now")
@@ -44,12 +44,12 @@ func (a *app) resourceBanCommand() *cobra.Command {
 		Long:    "Keeps a resource off NODE or, without NODE, off the one that it runs on. It ends by\nitself, or with: belayctl resource clear ID. A resource has one move or ban at a time.",
 		Example: "  belayctl resource ban vip controller-1 --wait\n  belayctl resource ban vip --for 30m",
 	}
-	a.moving(cmd, func(cmd *cobra.Command, args []string, move *state.ResourceMoved) (string, error) {
+	a.moving(cmd, func(cmd *cobra.Command, args []string, move *state.ResourceMoved, of target) (string, error) {
 		var err error
 		if len(args) > 1 {
 			move.From = resources.NodeName(args[1])
 		} else {
-			err = a.whereItRuns(cmd, move)
+			err = a.whereItRuns(cmd, move, of)
 		}
 		return fmt.Sprintf("%s keeps off %s", move.Resource, move.From), err
 	})
@@ -63,22 +63,29 @@ func (a *app) resourceClearCommand() *cobra.Command {
 	}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		id := bare(args)[0]
-		return a.command(cmd.Context(), &flags, &state.ResourceMoved{Resource: id}, fmt.Sprintf("%s is neither moved nor banned", id), id)
+		of, err := a.target(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return a.command(cmd.Context(), &flags, &state.ResourceMoved{Resource: of.id}, fmt.Sprintf("%s is neither moved nor banned", of.id), of.parts...)
 	}
 	return cmd
 }
 
 // moving adds the flags of a move, and makes one of what fill says. A move
 // without a place ends the one that there is.
-func (a *app) moving(cmd *cobra.Command, fill func(*cobra.Command, []string, *state.ResourceMoved) (string, error)) {
+func (a *app) moving(cmd *cobra.Command, fill func(*cobra.Command, []string, *state.ResourceMoved, target) (string, error)) {
 	var flags changeFlags
 	var lifetime waitFlag
 	flags.add(cmd)
 	cmd.Flags().Var(&lifetime, "for", "how long it holds (default 1h)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		move := &state.ResourceMoved{Resource: bare(args)[0]}
-		done, err := fill(cmd, args, move)
+		of, err := a.target(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		move := &state.ResourceMoved{Resource: of.id}
+		done, err := fill(cmd, args, move, of)
 		if err != nil {
 			return err
 		}
@@ -89,29 +96,19 @@ func (a *app) moving(cmd *cobra.Command, fill func(*cobra.Command, []string, *st
 			move.Until = a.now().Add(lifetime.time.Std()).UTC()
 			done += " until " + move.Until.Format(time.RFC3339)
 		}
-		return a.command(cmd.Context(), &flags, move, done, move.Resource)
+		return a.command(cmd.Context(), &flags, move, done, of.parts...)
 	}
 }
 
-// whereItRuns fills in the one node that a resource, or group, runs on.
-func (a *app) whereItRuns(cmd *cobra.Command, move *state.ResourceMoved) error {
+// whereItRuns fills in the one node that a resource, group or bundle runs on.
+func (a *app) whereItRuns(cmd *cobra.Command, move *state.ResourceMoved, of target) error {
 	status, err := a.status(cmd.Context(), false)
 	if err != nil {
 		return err
 	}
-	def, err := a.definition(cmd.Context())
-	if err != nil {
-		return err
-	}
-	parts := []resources.ResourceID{move.Resource}
-	if g, isGroup := def.Group(move.Resource); isGroup {
-		parts = g.Members
-	} else if _, known := def.Resource(move.Resource); !known {
-		return unknownName("resource or group", string(move.Resource), movable(def))
-	}
 	var nodes []resources.NodeName
 	for _, r := range status.Resources {
-		if slices.Contains(parts, r.Resource) && r.Role.Active() && !slices.Contains(nodes, r.Node) {
+		if slices.Contains(of.parts, r.Resource) && r.Role.Active() && !slices.Contains(nodes, r.Node) {
 			nodes = append(nodes, r.Node)
 		}
 	}
@@ -120,16 +117,4 @@ func (a *app) whereItRuns(cmd *cobra.Command, move *state.ResourceMoved) error {
 	}
 	move.From = nodes[0]
 	return nil
-}
-
-// movable are the names of everything that can be moved.
-func movable(def *resources.Definition) []string {
-	var names []string
-	for _, r := range def.Resources {
-		names = append(names, string(r.ID))
-	}
-	for _, g := range def.Groups {
-		names = append(names, string(g.ID))
-	}
-	return names
 }

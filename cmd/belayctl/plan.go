@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/cluster/node"
@@ -26,28 +27,31 @@ type foreseen struct {
 	Problems    []api.ProblemStatus `json:"problems,omitempty"`
 }
 
-// foresee carries a command out on a copy of the cluster's state, and simulates
+// foresee carries commands out on a copy of the cluster's state, and simulates
 // what follows. Changes of the definition are filled in by the caller.
-func (a *app) foresee(ctx context.Context, c Cluster, command state.Command) (foreseen, error) {
+func (a *app) foresee(ctx context.Context, c Cluster, commands ...state.Command) (foreseen, error) {
 	current, err := call(ctx, func(ctx context.Context) (*state.State, error) { return c.State(ctx, false) })
 	if err != nil {
 		return foreseen{}, err
 	}
-	return a.foreseeFrom(current, command)
+	return a.foreseeFrom(current, commands...)
 }
 
-func (a *app) foreseeFrom(current *state.State, command state.Command) (foreseen, error) {
-	if err := api.TooNew(current, command); err != nil {
-		return foreseen{}, err
-	}
-	now := a.now()
-	changed, result := state.ApplyCommand(current, current.Index+1, current.Term, now, "dry run", command)
-	if result.Err != nil {
-		var rejection *state.Rejection
-		if errors.As(result.Err, &rejection) {
-			return foreseen{}, api.FromRejection(rejection)
+func (a *app) foreseeFrom(current *state.State, commands ...state.Command) (foreseen, error) {
+	now, changed := a.now(), current
+	for _, command := range commands {
+		if err := api.TooNew(changed, command); err != nil {
+			return foreseen{}, err
 		}
-		return foreseen{}, result.Err
+		next, result := state.ApplyCommand(changed, changed.Index+1, changed.Term, now, "dry run", command)
+		if result.Err != nil {
+			var rejection *state.Rejection
+			if errors.As(result.Err, &rejection) {
+				return foreseen{}, api.FromRejection(rejection)
+			}
+			return foreseen{}, result.Err
+		}
+		changed = next
 	}
 	opts := simulate.Options{Now: now, Planner: scheduler.Options{Quorum: true, Agents: node.AgentFacts(a.agents)}}
 	after, anyway := simulate.Run(changed, opts), simulate.Run(current, opts)
@@ -60,12 +64,26 @@ func (a *app) foreseeFrom(current *state.State, command state.Command) (foreseen
 		found.Actions = append(found.Actions, action)
 	}
 	for _, p := range after.Plan.Problems {
-		found.Problems = append(found.Problems, api.ProblemStatus{Code: p.Code, Severity: p.Severity.String(), Node: p.Node, Resource: p.Resource, Text: p.Text, Next: p.Next})
+		found.Problems = append(found.Problems, api.ProblemOf(p))
 	}
+	found.Problems = append(found.Problems, heldBack(after, anyway, opts.Planner)...)
 	if after.Endless != "" {
 		found.Problems = append(found.Problems, api.ProblemStatus{Code: "endless", Severity: "critical", Text: after.Endless + " would come again and again"})
 	}
 	return found, nil
+}
+
+// heldBack tells what would not be done because it is left alone, and is not held
+// back already.
+func heldBack(after, anyway *simulate.Result, opts scheduler.Options) []api.ProblemStatus {
+	before := scheduler.HeldBack(anyway.After, anyway.Now, opts)
+	var list []api.ProblemStatus
+	for _, held := range scheduler.HeldBack(after.After, after.Now, opts) {
+		if !slices.Contains(before, held) {
+			list = append(list, api.ProblemOf(held.Problem()))
+		}
+	}
+	return list
 }
 
 func (a *app) printForeseen(w io.Writer, f foreseen) {

@@ -29,7 +29,7 @@ func TestQuarantine(t *testing.T) {
 	status := func() string {
 		plan := scheduler.Plan(c.fake.state, epoch, scheduler.Options{Quorum: true})
 		var out strings.Builder
-		c.app.printStatus(&out, api.BuildStatus(c.fake.state, api.Live{Transition: plan}, "controller-0", false), false)
+		c.app.printStatus(&out, api.BuildStatus(c.fake.state, api.Live{Transition: plan}, "controller-0", false, epoch), false)
 		return out.String()
 	}
 	for _, line := range []string{"warning: node " + says + ": nothing is started there before\n", "next: belayctl fence release controller-1\n"} {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -17,7 +16,7 @@ import (
 )
 
 // editing makes a command that edits the definition by pcs' words.
-func (a *app) editing(use, short, example string, change func(*resources.Definition, []string) (*resources.Definition, error), concerns func([]string) []resources.ResourceID) *cobra.Command {
+func (a *app) editing(use, short, example string, change func(*resources.Definition, []string) (*resources.Definition, error), concerns func([]string) []string) *cobra.Command {
 	var flags changeFlags
 	cmd := &cobra.Command{Use: use, Short: short, Example: example}
 	flags.add(cmd)
@@ -27,24 +26,10 @@ func (a *app) editing(use, short, example string, change func(*resources.Definit
 }
 
 // all waits for every resource.
-func all([]string) []resources.ResourceID { return nil }
+func all([]string) []string { return nil }
 
 // firstWord waits for the resource that the first word names.
-func firstWord(words []string) []resources.ResourceID {
-	if len(words) == 0 {
-		return nil
-	}
-	return bare(words[:1])
-}
-
-// bare are the names of resources without the suffixes of pcs' wrappers.
-func bare(words []string) []resources.ResourceID {
-	ids := make([]resources.ResourceID, len(words))
-	for i, word := range words {
-		ids[i] = resources.ResourceID(strings.TrimSuffix(strings.TrimSuffix(word, "-clone"), "-master"))
-	}
-	return ids
-}
+func firstWord(words []string) []string { return words[:min(1, len(words))] }
 
 func (a *app) resourceCommand() *cobra.Command {
 	return a.parent("resource", "Services under the cluster's control", "  belayctl resource list\n  belayctl resource create vip-web vip address=192.0.2.8/24 --wait",
@@ -123,7 +108,7 @@ func (a *app) resourceDeleteCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
 			return edit.DeleteResource(def, args[0], cascade || force)
-		}, bare(args)...)
+		}, args...)
 	}
 	return cmd
 }
@@ -136,7 +121,7 @@ func (a *app) targetCommand(verb, short string, change func(*resources.Definitio
 	}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) { return change(def, args) }, bare(args)...)
+		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) { return change(def, args) }, args...)
 	}
 	return cmd
 }
@@ -163,10 +148,36 @@ func (a *app) resourceRestartCommand() *cobra.Command {
 	}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		restart := &state.ResourceRestart{Resource: bare(args)[0], Node: resources.NodeName(append(args, "")[1])}
-		return a.command(cmd.Context(), &flags, restart, fmt.Sprintf("%s restarts", restart.Resource), restart.Resource)
+		of, err := a.target(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		commands, err := a.restarts(cmd.Context(), of, resources.NodeName(append(args, "")[1]))
+		if err != nil {
+			return err
+		}
+		return a.commit(cmd.Context(), &flags, fmt.Sprintf("%s restarts", of.id), of.parts, commands...)
 	}
 	return cmd
+}
+
+// restarts are the commands that restart what runs of something on a node, or ""
+// for all. Where nothing runs the one command is refused with that.
+func (a *app) restarts(ctx context.Context, of target, on resources.NodeName) ([]state.Command, error) {
+	status, err := a.status(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	var commands []state.Command
+	for _, id := range of.parts {
+		if slices.ContainsFunc(status.Resources, func(r instance) bool { return r.Resource == id && r.Role.Active() && (on == "" || r.Node == on) }) {
+			commands = append(commands, &state.ResourceRestart{Resource: id, Node: on})
+		}
+	}
+	if len(commands) == 0 {
+		commands = []state.Command{&state.ResourceRestart{Resource: of.id, Node: on}}
+	}
+	return commands, nil
 }
 
 func (a *app) resourceRetryCommand() *cobra.Command {
@@ -177,15 +188,18 @@ func (a *app) resourceRetryCommand() *cobra.Command {
 	}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		words := append(args, "", "")
-		cleared := &state.FailuresCleared{Resource: bare(words)[0], Node: resources.NodeName(words[1])}
-		done := "failures of every resource are forgotten"
-		var concerns []resources.ResourceID
-		if cleared.Resource != "" {
-			done = fmt.Sprintf("failures of %s are forgotten", cleared.Resource)
-			concerns = append(concerns, cleared.Resource)
+		if len(args) == 0 {
+			return a.command(cmd.Context(), &flags, &state.FailuresCleared{}, "failures of every resource are forgotten")
 		}
-		return a.command(cmd.Context(), &flags, cleared, done, concerns...)
+		of, err := a.target(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		var commands []state.Command
+		for _, id := range of.parts {
+			commands = append(commands, &state.FailuresCleared{Resource: id, Node: resources.NodeName(append(args, "")[1])})
+		}
+		return a.commit(cmd.Context(), &flags, fmt.Sprintf("failures of %s are forgotten", of.id), of.parts, commands...)
 	}
 	return cmd
 }

@@ -92,7 +92,7 @@ func (a *app) managingCommand(verb, short, word string, change func(*resources.D
 				}
 			}
 			return def, nil
-		}, bare(args)...)
+		}, args...)
 	}
 	return cmd
 }

@@ -319,10 +319,7 @@ func (s *simulation) known(ctx context.Context) (nodes, ids []string) {
 		if err != nil {
 			return nil, nil
 		}
-		for _, r := range current.Definition.Resources {
-			ids = append(ids, string(r.ID))
-		}
-		return belay.Nodes(current), ids
+		return belay.Nodes(current), definedNames(current.Definition, "ID")
 	}
 	in, err := s.read()
 	if err != nil {

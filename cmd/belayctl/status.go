@@ -261,12 +261,12 @@ func (a *app) printStopped(w io.Writer, s api.Status) {
 			continue
 		}
 		line := a.instanceLine(r, false)
-		if shapes[r.Resource].TargetRole == resources.RoleStopped {
-			enable := r.Resource
-			if whole := shapes[r.Resource].Bundle; whole != "" {
-				enable = whole
-			}
-			line += "  disabled; to start it: belayctl resource enable " + string(enable)
+		switch shape := shapes[r.Resource]; {
+		case shape.TargetRole != resources.RoleStopped:
+		case shape.Disabled == "":
+			line += "  disabled by a rule or the defaults; see: belayctl explain " + string(r.Resource)
+		default:
+			line += "  disabled; to start it: belayctl resource enable " + string(shape.Disabled)
 		}
 		lines = append(lines, "  "+line)
 	}

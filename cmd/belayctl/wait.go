@@ -55,7 +55,15 @@ line for each event.`,
 		if err != nil {
 			return err
 		}
-		if err := a.waitSettled(cmd.Context(), c, status.Index, limit.time, bare(args)); err != nil {
+		request := api.WaitRequest{Index: status.Index}
+		for _, word := range args {
+			of, err := a.target(cmd.Context(), word)
+			if err != nil {
+				return err
+			}
+			request.Resources = append(request.Resources, of.parts...)
+		}
+		if err := a.waitSettled(cmd.Context(), c, request, limit.time); err != nil {
 			return err
 		}
 		return a.print(waitedAnswer{Settled: true}, func(w io.Writer) { fmt.Fprintln(w, "settled, as asked") })
