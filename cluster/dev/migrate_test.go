@@ -21,7 +21,8 @@ type mover struct {
 	agents.Migrator
 	node  resources.NodeName
 	diary *diary
-	fails *atomic.Bool
+	// stays and strands say that it cannot leave, and that it cannot arrive.
+	stays, strands *atomic.Bool
 }
 
 func (m *mover) Start(ctx context.Context, r agents.Request) agents.Result {
@@ -36,7 +37,7 @@ func (m *mover) Stop(ctx context.Context, r agents.Request) agents.Result {
 
 func (m *mover) MigrateTo(ctx context.Context, r agents.Request) agents.Result {
 	m.diary.write("from %s to %s", m.node, r.Peer)
-	if m.fails.Load() {
+	if m.stays.Load() {
 		return agents.Result{Outcome: agents.OutcomeFailed, Reason: "the disk is not shared"}
 	}
 	return m.Migrator.MigrateTo(ctx, r)
@@ -44,18 +45,22 @@ func (m *mover) MigrateTo(ctx context.Context, r agents.Request) agents.Result {
 
 func (m *mover) MigrateFrom(ctx context.Context, r agents.Request) agents.Result {
 	m.diary.write("at %s from %s", m.node, r.Peer)
+	if m.strands.Load() {
+		return agents.Result{Outcome: agents.OutcomeFailed, Reason: "there is no room for it"}
+	}
 	return m.Migrator.MigrateFrom(ctx, r)
 }
 
 // TestMovesLive: a machine leaves a node that goes into standby without a stop;
-// where that fails, it is stopped and started, and that is all it costs.
+// where it cannot leave, or cannot arrive, it is stopped and started, and that is all
+// it costs.
 func TestMovesLive(t *testing.T) {
-	d, fails := &diary{}, &atomic.Bool{}
+	d, stays, strands := &diary{}, &atomic.Bool{}, &atomic.Bool{}
 	c := startWith(t, func(config *Config) {
 		config.Specs = append(config.Specs, agents.Spec{Name: "vm", Migrates: true, MonitorInterval: 100 * time.Millisecond, Timeouts: map[resources.Op]time.Duration{resources.OpMonitor: time.Second}})
 		config.Wrap = func(name resources.NodeName, agent agents.Agent) agents.Agent {
 			if agent.Spec().Name == "vm" {
-				return &mover{agent, agent.(agents.Migrator), name, d, fails}
+				return &mover{agent, agent.(agents.Migrator), name, d, stays, strands}
 			}
 			return agent
 		}
@@ -85,7 +90,7 @@ func TestMovesLive(t *testing.T) {
 	until(t, c, "it stays", soon, atRest)
 
 	_, mark = d.from(mark)
-	fails.Store(true)
+	stays.Store(true)
 	standby(target, true)
 	status := until(t, c, "it has moved all the same", soon, func(s api.Status) bool { return atRest(s) && holder(s, "vm") != target })
 	last := holder(status, "vm")
@@ -93,5 +98,25 @@ func TestMovesLive(t *testing.T) {
 	follows(t, lines, []string{"stop on " + string(target)}, []string{"start on " + string(last)})
 	if tries := strings.Count(strings.Join(lines, "\n"), "from "+string(target)); tries != 1 {
 		t.Errorf("%d tries to migrate, want 1: %q", tries, lines)
+	}
+
+	// It leaves, and arrives nowhere: it is started anew, once.
+	if _, err := c.Client().Command(t.Context(), &state.FailuresCleared{Resource: "vm"}); err != nil {
+		t.Fatal(err)
+	}
+	standby(target, false)
+	until(t, c, "it stays", soon, atRest)
+	_, mark = d.from(mark)
+	stays.Store(false)
+	strands.Store(true)
+	standby(last, true)
+	status = until(t, c, "it runs elsewhere", soon, func(s api.Status) bool { return atRest(s) && holder(s, "vm") != last })
+	lines, _ = d.from(mark)
+	next := holder(status, "vm")
+	if len(lines) < 3 || lines[0] != "from "+string(last)+" to "+string(next) || lines[1] != "at "+string(next)+" from "+string(last) || lines[len(lines)-1] != "start on "+string(next) {
+		t.Errorf("what was done: %q", lines)
+	}
+	if text := strings.Join(lines, "\n"); strings.Count(text, "start on ") != 1 || strings.Count(text, "from "+string(last)+" to") != 1 {
+		t.Errorf("it was started or moved more than once: %q", lines)
 	}
 }
