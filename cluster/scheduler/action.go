@@ -212,6 +212,8 @@ func (p *planner) reason(i *inst, op resources.Op) string {
 		return i.why
 	case op == resources.OpReload:
 		return "its parameters have changed"
+	case op == resources.OpStop && i.leftFor != "":
+		return movedReason(i.leftFor)
 	case op == resources.OpStop && q.stopped:
 		return q.stopWhy
 	case op == resources.OpStop || op == resources.OpDemote:
@@ -241,6 +243,8 @@ func (n *node) refusal() string {
 		return "is suspected"
 	case n.maintenance:
 		return "is in maintenance"
+	case n.standby && n.standbyRule != "":
+		return "is in standby by rule " + resources.QuoteRule(n.standbyRule)
 	case n.standby:
 		return "is in standby"
 	case !n.alive:

@@ -34,7 +34,7 @@ func (p *planner) unpackMigrations() {
 		case from < 0: // the definition has it no more, or the node is gone
 		case m.Phase == state.MigrationCut: // see holdTargets
 		case m.Phase == state.MigrationMoved:
-			p.insts[from].left = true // whatever became of the target since
+			p.insts[from].left, p.insts[from].leftFor = true, m.Target // whatever became of the target since
 		case to >= 0:
 			p.insts[from].left, p.insts[to].comes = true, true
 			p.underWay = append(p.underWay, migration{from, to, m.Phase})
@@ -215,8 +215,11 @@ func (p *planner) addMigration(m migration) {
 		p.acts[arrives].Peer, p.acts[arrives].Reason = source, "comes live from "+string(source)
 	}
 	stop := p.addStep(m.from, resources.OpStop, arrives)
-	p.acts[stop].Reason = "has moved live to " + string(p.nodes[p.insts[m.to].node].name)
+	p.acts[stop].Reason = movedReason(p.nodes[p.insts[m.to].node].name)
 }
+
+// movedReason says why what is left of an instance is stopped.
+func movedReason(target resources.NodeName) string { return "has moved live to " + string(target) }
 
 // migrationEdges gives what the arrival and the last stop of a migration wait for
 // to its beginning: nothing may be in the way once it has begun. Only the stop of

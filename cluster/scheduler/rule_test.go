@@ -157,4 +157,7 @@ func TestStandbyByRule(t *testing.T) {
 	if before.Targets["n1"]["a"] != resources.RoleStarted || !before.RecheckAt.Equal(epoch) || len(after.Targets["n1"]) > 0 {
 		t.Errorf("before it runs on %v (until %s), then on %v", before.Targets, before.RecheckAt, after.Targets)
 	}
+	if got, want := after.Actions[0].Reason, "node n1 is in standby by rule 'date >= "+epoch.Format(time.RFC3339)+"'"; got != want {
+		t.Errorf("it is moved because %s, want %s", got, want)
+	}
 }

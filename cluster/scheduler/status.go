@@ -29,9 +29,10 @@ type inst struct {
 
 	// left instances have been handed over by a live migration, or are being;
 	// comes is its target until it has arrived. moves says that the plan holds one,
-	// notLive why it holds none.
+	// notLive why it holds none. leftFor is where it has arrived.
 	left, comes, moves bool
 	notLive            string
+	leftFor            resources.NodeName
 
 	tgt                        resources.Role
 	restart, repromote, reload bool

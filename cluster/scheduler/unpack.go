@@ -26,6 +26,7 @@ type node struct {
 	// alive nodes take orders; suspect ones keep what they have.
 	alive, suspect       bool
 	standby, maintenance bool
+	standbyRule          string // by which it is in standby; empty if by hand
 	// wish is why the node has to be fenced although it is not lost; cause is the
 	// instance that it is fenced for, and the ticket that this lacks.
 	wish  string
@@ -76,7 +77,7 @@ func (p *planner) unpackNodes() {
 		}
 		n.standby = st.Standby
 		if defined, found := p.def.Node(name); found && !n.standby {
-			_, n.standby = defined.StandbyAt(p.now)
+			n.standbyRule, n.standby = defined.StandbyAt(p.now)
 		}
 		n.maintenance = p.maintenance || st.InMaintenance(p.now) && !p.opts.unheld
 		if st.InMaintenance(p.now) {

@@ -11,7 +11,8 @@ import (
 	"github.com/belay-ha/belay/resources"
 )
 
-// interruption is a service that would stop, restart, move or be demoted.
+// interruption is a service that would stop, restart, move or be demoted. What
+// moves live serves all the time.
 type interruption struct {
 	Resource resources.ResourceID `json:"resource"`
 	// What happens to its copies, a few words each: "restarts on controller-0".
@@ -58,6 +59,7 @@ func interruptions(before *state.State, after, anyway *simulate.Result) []interr
 		known[step.Key] = true
 	}
 	ended := map[instancePlace]transition.Kind{}
+	left := movedLive(after.Steps)
 	for _, step := range after.Steps {
 		n := before.Nodes[step.Node]
 		if known[step.Key] || n == nil {
@@ -73,7 +75,7 @@ func interruptions(before *state.State, after, anyway *simulate.Result) []interr
 		}
 		for _, id := range ids {
 			at := instancePlace{step.Node, id}
-			if i := n.Instances[id]; i != nil && i.Role.Active() && (ended[at] == "" || ended[at] == transition.KindDemote) {
+			if i := n.Instances[id]; i != nil && i.Role.Active() && !left[at] && (ended[at] == "" || ended[at] == transition.KindDemote) {
 				ended[at] = step.Kind
 			}
 		}
@@ -103,6 +105,22 @@ func interruptions(before *state.State, after, anyway *simulate.Result) []interr
 		list[i] = *byResource[id]
 	}
 	return list
+}
+
+// movedLive are the places that instances have left by a live migration: what is
+// stopped there is what is left of them.
+func movedLive(steps []simulate.Step) map[instancePlace]bool {
+	leaving, left := map[resources.InstanceID]resources.NodeName{}, map[instancePlace]bool{}
+	for _, step := range steps {
+		switch {
+		case step.Failed:
+		case step.Kind == transition.KindMigrateTo:
+			leaving[step.Instance] = step.Node
+		case step.Kind == transition.KindMigrateFrom:
+			left[instancePlace{leaving[step.Instance], step.Instance}] = true
+		}
+	}
+	return left
 }
 
 func sortedInstances(n *state.Node) []resources.InstanceID {
