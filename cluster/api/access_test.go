@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"go.uber.org/zap"
@@ -111,6 +112,15 @@ func TestEveryCommandHasARole(t *testing.T) {
 		}
 	}
 	m := newMember(t, "a")
+	for organisation, want := range map[string]string{"belay:viewer": "role bind cert:jo operator", "belay:operator": "role bind cert:jo admin"} {
+		request := command(t, &state.NodeStandby{Node: "a", Standby: true})
+		if organisation == "belay:operator" {
+			request = command(t, &state.MemberRemoved{Node: "a"})
+		}
+		if _, body := m.ask("jo", organisation, "POST", "/v1/commands", request); !strings.Contains(body, want) {
+			t.Errorf("%s is not told how to get the role: %s", organisation, body)
+		}
+	}
 	binding := command(t, &state.RoleBound{Subject: "user:jo", Role: "admin"})
 	for organisation, want := range map[string]int{"belay:viewer": http.StatusForbidden, "belay:operator": http.StatusForbidden, "belay:admin": http.StatusOK} {
 		if got, body := m.ask("jo", organisation, "POST", "/v1/commands", binding); got != want {

@@ -66,7 +66,7 @@ func commandOf(body []byte, who Identity, allowed map[string]Role) (state.Comman
 	}
 	kind, _, _ := strings.Cut(request.Name, "/")
 	if least, known := allowed[kind]; !known || who.Role < least {
-		return nil, &Error{Code: CodeForbidden, Text: fmt.Sprintf("command %q is not for %s, whose role is %s", request.Name, who.Name, who.Role)}
+		return nil, &Error{Code: CodeForbidden, Text: fmt.Sprintf("command %q is not for %s, whose role is %s%s", request.Name, who.Name, who.Role, who.raised(least))}
 	}
 	if len(request.Data) == 0 || string(request.Data) == "null" {
 		return nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("command %q comes without its data", request.Name)}

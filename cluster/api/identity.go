@@ -45,6 +45,15 @@ type Identity struct {
 	Subject state.Subject
 }
 
+// raised says how somebody gets a role that they lack; nothing for what no person
+// gets.
+func (who Identity) raised(to Role) string {
+	if who.Subject == "" || to <= RoleNone || to >= RolePeer {
+		return ""
+	}
+	return fmt.Sprintf("; an admin can give it: belayctl role bind %s %s", who.Subject, to)
+}
+
 // Headers that only members are believed in.
 const (
 	headerBy        = "Belay-By"

@@ -131,7 +131,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, leas
 	who := identify(r)
 	if who.Role < least {
 		s.log.Info("refused", zap.String("by", who.Name), zap.String("from", who.From), zap.Stringer("role", who.Role), zap.String("request", r.Method+" "+r.URL.Path))
-		writeError(w, &Error{Code: CodeForbidden, Text: fmt.Sprintf("%s has the role %s; %s %s needs %s", who.Name, who.Role, r.Method, r.URL.Path, least)})
+		writeError(w, &Error{Code: CodeForbidden, Text: fmt.Sprintf("%s has the role %s; %s %s needs %s%s", who.Name, who.Role, r.Method, r.URL.Path, least, who.raised(least))})
 		return
 	}
 	body, err := s.readBody(w, r, limit)

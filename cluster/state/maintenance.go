@@ -179,7 +179,11 @@ func (*MaintenanceEnded) name() string { return "maintenance.ended/1" }
 func (c *MaintenanceEnded) apply(t *tx) error {
 	old := t.s.maintenanceAt(c.Scope)
 	if old == nil {
-		return noneSuch("", "there is no maintenance of %s", c.Scope, keys(t.s.Maintenance))
+		var known []Scope
+		for _, m := range t.s.Maintenances() {
+			known = append(known, m.Scope)
+		}
+		return noneSuch("", "there is no maintenance of %s, see `belayctl maintenance list`", c.Scope, known)
 	}
 	if c.Expired {
 		if old.Until.IsZero() || t.at.Before(old.Until) || !old.ExpiredAt.IsZero() {

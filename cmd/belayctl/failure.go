@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"regexp"
 	"slices"
@@ -113,6 +114,10 @@ func (a *app) failureOf(err error) failure {
 	case f.Code == string(codeUnreachable) && errors.As(err, &web):
 		f.Text = requestLine.ReplaceAllString(strings.Replace(f.Text, web.Error(), fmt.Sprintf("no answer from %s: %v", a.reached, web.Err), 1), "")
 		f.Next = []string{"systemctl status belayd   # there; or ask another member: --addr https://HOST:7450"}
+		if errors.Is(err, fs.ErrPermission) {
+			f.Text += ": here only root and the socket's group may ask"
+			f.Next = []string{"sudo usermod -aG belay $USER   # and log in again; what you may do then: belayctl role whoami"}
+		}
 	case f.Code == string(codeInterrupted):
 		f.Text = "interrupted"
 	case errors.As(err, &notAsAsked):

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -29,7 +31,7 @@ func (a *app) maintenanceSetCommand() *cobra.Command {
 	var reason, owner string
 	cmd := &cobra.Command{
 		Use: "set SCOPE --reason TEXT [--for TIME] [--owner NAME]", Short: "Begin a maintenance, or replace that of the same scope", Args: arguments(1, 1),
-		Long: "What is in maintenance is not started, stopped, recovered or, a node, fenced. Monitors\ngo on and report. It holds over restarts of daemons and hosts and changes of the\nleader, until its time is over or it is ended; status shows it meanwhile, and for a\nday that it has expired.\n\n" + scopeHelp,
+		Long: "What is in maintenance is not started, stopped, recovered or, a node, fenced. Monitors\ngo on and report. It holds over restarts of daemons and hosts and changes of the\nleader, until its time is over or it is ended; status shows it meanwhile, and for a\nday that it has expired. What ends on a node in maintenance may be started elsewhere: to\nkeep it down, put the resource into maintenance, too.\n\n" + scopeHelp,
 		Example: "  belayctl maintenance set resource/galera --for 2h --reason 'new disks'\n" +
 			"  belayctl maintenance set 'agent/systemd:nova-*' --reason 'upgrade of Nova' --owner 'compute team'\n  belayctl maintenance set cluster --for 30m --reason 'switch replaced'",
 	}
@@ -41,6 +43,9 @@ func (a *app) maintenanceSetCommand() *cobra.Command {
 		if reason == "" {
 			return usage("say why with --reason: others will see it in status")
 		}
+		if err := a.checkScope(cmd.Context(), state.Scope(args[0])); err != nil {
+			return err
+		}
 		set := &state.MaintenanceSet{Scope: state.Scope(args[0]), Owner: owner, Reason: reason}
 		done := args[0] + " is in maintenance until it is ended"
 		if lifetime.time > 0 {
@@ -50,6 +55,45 @@ func (a *app) maintenanceSetCommand() *cobra.Command {
 		return a.command(cmd.Context(), &flags, set, done)
 	}
 	return cmd
+}
+
+// checkScope refuses what is no scope, with what was probably meant, and notes that a
+// pattern of agents chooses nothing. What it names, the cluster checks.
+func (a *app) checkScope(ctx context.Context, scope state.Scope) error {
+	kind, name := scope.Parts()
+	if scope == state.ScopeCluster || (kind == "node" || kind == "resource") && name != "" {
+		return nil
+	}
+	c, err := a.cluster()
+	if err != nil {
+		return err
+	}
+	current, err := call(ctx, c.Definition)
+	if err != nil {
+		return err
+	}
+	if kind == "agent" && name != "" {
+		var agents []string
+		for _, r := range current.Definition.Everything() {
+			if state.AgentMatches(name, r.Agent) {
+				return nil
+			}
+			if !slices.Contains(agents, r.Agent) {
+				agents = append(agents, r.Agent)
+			}
+		}
+		slices.Sort(agents)
+		fmt.Fprintf(a.errOut, "note: %s chooses none of the resources that are defined now; their agents are %s\n", scope, few(agents, 8))
+		return nil
+	}
+	text := fmt.Sprintf("%q is no scope: write cluster, node/NAME, resource/ID or agent/PATTERN", scope)
+	for _, meant := range a.scopes(current.Definition) {
+		if _, bare, _ := strings.Cut(meant, "/"); bare == string(scope) {
+			text += fmt.Sprintf("; did you mean %s?", meant)
+			break
+		}
+	}
+	return usage("%s", text)
 }
 
 func (a *app) maintenanceEndCommand() *cobra.Command {
@@ -98,7 +142,7 @@ func untilWord(m api.MaintenanceStatus) string {
 	case m.Expired:
 		return "expired " + until
 	case m.Until.IsZero():
-		return "ended"
+		return "it is ended"
 	default:
 		return until
 	}

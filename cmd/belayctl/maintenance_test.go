@@ -41,6 +41,33 @@ func TestMaintenanceVerbs(t *testing.T) {
 	}
 }
 
+// TestMaintenanceScopes: what is no scope is refused with what was meant, and a pattern
+// that chooses nothing is told of.
+func TestMaintenanceScopes(t *testing.T) {
+	c := newConsole(t)
+	for scope, want := range map[string]string{
+		"galera": "did you mean resource/galera?", "controller-1": "did you mean node/controller-1?", "web": "did you mean resource/web?", "nod/x": "is no scope: write cluster, node/NAME", "agent/": "is no scope",
+	} {
+		if code := c.run(t, "maintenance", "set", scope, "--reason", "x"); code != exitInput || !strings.Contains(c.err.String(), want) || len(c.fake.commands) > 0 {
+			t.Errorf("%s: exit %d, %s", scope, code, c.err.String())
+		}
+	}
+	c.must(t, "maintenance", "set", "agent/sytemd", "--reason", "x")
+	if said := c.err.String(); !strings.Contains(said, "note: agent/sytemd chooses none of the resources that are defined now; their agents are galera, haproxy, systemd:apache2") {
+		t.Errorf("said %s", said)
+	}
+	c.must(t, "maintenance", "set", "agent/systemd", "--reason", "x")
+	if said := c.err.String(); said != "" {
+		t.Errorf("said %s", said)
+	}
+	if out := c.must(t, "maintenance", "list"); !strings.Contains(out, "  it is ended  x") {
+		t.Errorf("listed:\n%s", out)
+	}
+	if code := c.run(t, "maintenance", "end", "resource/vip"); code != exitInput || !strings.Contains(c.err.String(), "see `belayctl maintenance list`") {
+		t.Errorf("exit %d, %s", code, c.err.String())
+	}
+}
+
 // TestExpiredMaintenanceIsTold: of what expired status says so, and treats the
 // node as it is.
 func TestExpiredMaintenanceIsTold(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/belay-ha/belay/cluster/api"
+	"github.com/belay-ha/belay/cluster/security"
+	"github.com/belay-ha/belay/cluster/state"
 )
 
 // maxSecret bounds a secret, in bytes.
@@ -42,7 +44,12 @@ func (a *app) secretRotateCommand() *cobra.Command {
 func (a *app) storing(cmd *cobra.Command, done string, rotate bool) *cobra.Command {
 	var file string
 	var dryRun bool
-	cmd.Args = arguments(1, 1)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usage("a secret is not taken from the command line, where others see it: write %s, and type it, or give it by < FILE or --file FILE", strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+		}
+		return arguments(1, 1)(cmd, args)
+	}
 	cmd.Flags().StringVar(&file, "file", "", "read it from this file")
 	addDryRun(cmd, &dryRun)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -104,6 +111,9 @@ func addDryRun(cmd *cobra.Command, dryRun *bool) {
 
 func (a *app) storeSecret(ctx context.Context, request api.SecretRequest, done string, dryRun bool) error {
 	if dryRun {
+		if err := a.checkSecret(ctx, request); err != nil {
+			return err
+		}
 		return a.print(secretAnswer{request.Secret, true}, func(w io.Writer) { fmt.Fprintf(w, "dry run: secret %s %s\n", request.Secret, done) })
 	}
 	c, err := a.cluster()
@@ -114,6 +124,24 @@ func (a *app) storeSecret(ctx context.Context, request api.SecretRequest, done s
 		return err
 	}
 	return a.print(secretAnswer{Secret: request.Secret}, func(w io.Writer) { fmt.Fprintf(w, "secret %s %s\n", request.Secret, done) })
+}
+
+// checkSecret refuses what the cluster would refuse.
+func (a *app) checkSecret(ctx context.Context, request api.SecretRequest) error {
+	if err := security.CheckSecretName(request.Secret); err != nil {
+		return usage("%v", err)
+	}
+	if request.Value != "" && !request.Rotate {
+		return nil
+	}
+	s, err := a.state(ctx, false)
+	if err != nil {
+		return err
+	}
+	if _, known := s.Secrets[request.Secret]; !known {
+		return &api.Error{Code: api.CodeNotFound, Reason: string(state.ReasonUnknownSecret), Text: fmt.Sprintf("there is no secret %q", request.Secret)}
+	}
+	return nil
 }
 
 func (a *app) secretDeleteCommand() *cobra.Command {

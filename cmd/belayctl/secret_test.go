@@ -44,6 +44,23 @@ func TestSecretListAndRotate(t *testing.T) {
 	c.must(t, "secret", "delete", "bmc-2", "--force")
 }
 
+// TestSecretDryRuns refuse what would be refused; and a secret among the arguments is
+// not repeated.
+func TestSecretDryRuns(t *testing.T) {
+	c := newConsole(t)
+	for words, want := range map[string]string{
+		"rotate bmc-9 --dry-run": "there is no secret \"bmc-9\"", "delete bmc-9 --dry-run": "there is no secret \"bmc-9\"", "set bmc!9 --dry-run": "bmc!9",
+		"set bmc-9 hunter2": "not taken from the command line", "rotate bmc-9 hunter2": "not taken from the command line",
+	} {
+		c.app.in = strings.NewReader("hunter3\n")
+		if code := c.run(t, append([]string{"secret"}, strings.Fields(words)...)...); code != exitInput || !strings.Contains(c.err.String(), want) || strings.Contains(c.err.String(), "hunter") || len(c.fake.secrets) > 0 {
+			t.Errorf("%s: exit %d, %s", words, code, c.err.String())
+		}
+	}
+	c.app.in = strings.NewReader("hunter3\n")
+	c.must(t, "secret", "set", "bmc-9", "--dry-run")
+}
+
 func TestRotateKey(t *testing.T) {
 	c := newConsole(t)
 	if out := c.must(t, "secret", "rotate-key", "--dry-run"); out != "dry run: 0 secrets and 0 join tokens would be sealed anew\n" {
