@@ -222,7 +222,7 @@ func (a *app) changesSince(ctx context.Context, c Cluster, since uint64, base *r
 		if r.Index == since {
 			base = r.Definition
 		}
-		if r.Index > since {
+		if r.Index > since && r.Index <= fresh.Revision {
 			lines = append(lines, revisionLine(r))
 		}
 	}

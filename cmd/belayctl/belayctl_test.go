@@ -199,6 +199,11 @@ func TestEditAgainAfterConflict(t *testing.T) {
 		f.state, _ = state.ApplyCommand(f.state, f.state.Index+1, 1, epoch, "somebody", &state.DefinitionSet{Base: f.state.Revision, Definition: other})
 	}
 	c.must(t, "resource", "create", "mine", "systemd:y")
+	for _, told := range []string{"from revision 7 to 8", "revision 8 by somebody", "resource[other-1] added", "from revision 8 to 10", "resource[other-2] added"} {
+		if !strings.Contains(c.err.String(), told) {
+			t.Errorf("no %q in: %s", told, c.err.String())
+		}
+	}
 	for _, id := range []resources.ResourceID{"other-1", "other-2", "mine"} {
 		if _, found := c.fake.state.Definition.Resource(id); !found {
 			t.Errorf("%s is lost", id)

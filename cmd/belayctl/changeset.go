@@ -63,7 +63,11 @@ func (a *app) carryOut(ctx context.Context, c Cluster, current api.DefinitionAns
 	}
 	var found foreseen
 	if answer.Changed {
-		if found, err = a.foresee(ctx, c, command); err != nil {
+		found, err = a.foresee(ctx, c, command)
+		if isConflict(err) { // the state is newer than the definition that was read
+			return a.changedMeanwhile(ctx, c, current.Revision, current.Definition)
+		}
+		if err != nil {
 			return err
 		}
 		answer.Actions, answer.Interrupted, answer.Problems = found.Actions, found.Interrupted, found.Problems
@@ -170,8 +174,8 @@ func (a *app) drift(ctx context.Context, c Cluster, current api.DefinitionAnswer
 	}
 	var list []drift
 	for _, change := range definition.Diff(revisions[last].Definition, current.Definition) {
-		if current.Owners[change.Path] != next.owner && !(change.Kind == definition.Removed || change.Path == "cluster" || change.Path == "defaults") {
-			continue
+		if current.Owners[change.Path] != next.owner && next.owners[change.Path] != next.owner && change.Path != "cluster" && change.Path != "defaults" {
+			continue // of others, then or now
 		}
 		d := drift{Path: change.Path, Kind: change.Kind, Since: revisions[last].Index}
 		for n := last + 1; n < len(revisions); n++ {

@@ -147,7 +147,7 @@ func (a *app) failureOf(err error) failure {
 var requestLine = regexp.MustCompile(`(GET|POST) /\S*: `)
 
 // quoted finds commands that a text names: in backquotes, or after a colon.
-var quoted = regexp.MustCompile("`(belayctl [^`]+)`|(?:write|see|with|again|next): (belayctl [^\n;]+)")
+var quoted = regexp.MustCompile("`(belayctl [^`]+)`|(?:write|see|use|with|again|next): (belayctl [^\n;]+)")
 
 func nextIn(text string) []string {
 	var found []string

@@ -51,7 +51,9 @@ type fakeCluster struct {
 	silent   []doctor.Silent
 	// before is called before each command, to change something in between.
 	before func(*fakeCluster)
-	err    error
+	// beforeState is called before the state is read.
+	beforeState func(*fakeCluster)
+	err         error
 }
 
 const baseFile = `
@@ -176,6 +178,9 @@ func (f *fakeCluster) Status(_ context.Context, stale bool) (api.Status, error) 
 func (f *fakeCluster) State(context.Context, bool) (*state.State, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.beforeState != nil {
+		f.beforeState(f)
+	}
 	return f.state, f.err
 }
 

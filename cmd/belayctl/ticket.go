@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/belay-ha/belay/cluster/simulate"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 )
@@ -36,9 +38,25 @@ func (a *app) ticketChange(verb, short, done string, set state.TicketSet) *cobra
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		command := set
 		command.Ticket = resources.TicketName(args[0])
+		if err := a.noteNeedless(cmd.Context(), args[0]); err != nil {
+			return err
+		}
 		return a.command(cmd.Context(), &flags, &command, "ticket "+args[0]+" is "+done)
 	}
 	return cmd
+}
+
+// noteNeedless says of a ticket that nothing needs it: it may be misspelt, or its
+// constraints are still to come.
+func (a *app) noteNeedless(ctx context.Context, name string) error {
+	s, err := a.state(ctx, false)
+	if err != nil {
+		return err
+	}
+	if known := simulate.Tickets(s); !slices.Contains(known, name) {
+		fmt.Fprintf(a.errOut, "note: nothing needs a ticket %q: %s\n", name, hint(name, known))
+	}
+	return nil
 }
 
 // ticketLine is one ticket as it is listed: what the state knows of it, and what

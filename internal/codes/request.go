@@ -6,7 +6,7 @@ var requestCodes = []Entry{
 		Short:   "the cluster cannot make sense of the request",
 		Cause:   "The request is not readable, or asks for something that can never be: mostly because this belayctl and the member are of different releases. Nothing was changed.",
 		Cure:    "Compare the versions. For a definition that was refused, each problem is listed.",
-		Next:    "belayctl version",
+		Next:    "belayctl help COMMAND",
 		Example: "belayctl: read the request: byte 7 of 12: invalid character 'x' [invalid]",
 	},
 	{

@@ -54,9 +54,9 @@ func TestBundles(t *testing.T) {
 		{"resource delete box", `"box" is used by order order-vip-box: remove them first, or add --cascade`},
 		{"resource clone box", `"box" is a bundle: give it replicas`},
 		{"resource unclone box", `"box" is a bundle, and no clone`},
-		{"resource update box image=y", `"box" is a bundle: use: resource meta, or edit what belayctl export writes and apply it`},
+		{"resource update box image=y", `"box" is a bundle: use belayctl resource meta, or edit what belayctl export writes and apply it`},
 		{"group add nova box", `"box" is a bundle`},
-		{"resource create box vip", `"box" is there already: use: resource update box`},
+		{"resource create box vip", `"box" is there already: use: belayctl resource update box`},
 	} {
 		if _, err := run(decode(t, base+bundled), words(tc.line)); err == nil || err.Error() != tc.want {
 			t.Errorf("%s: %v, want %s", tc.line, err, tc.want)

@@ -217,7 +217,13 @@ func apply(what string, setters map[string]setter, aliases map[string]string, pa
 		}
 		set, ok := setters[name]
 		if !ok {
-			return unknown(what, p.name, slices.Sorted(maps.Keys(setters)))
+			known := slices.Collect(maps.Keys(setters))
+			if _, near := resources.Nearest(p.name, known); !near {
+				if short, near := resources.Nearest(p.name, slices.Collect(maps.Keys(aliases))); near {
+					known = []string{short}
+				}
+			}
+			return unknown(what, p.name, known)
 		}
 		if err := set(p.value); err != nil {
 			return errorf("", "%s=%s: %v", p.name, p.value, err)

@@ -342,7 +342,7 @@ func TestVerbs(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	cases := []struct{ line, want string }{
 		{"resource create x", "a resource needs an id and an agent: write ID AGENT [NAME=VALUE...]"},
-		{"resource create vip vip", `"vip" is there already: use: resource update vip`},
+		{"resource create vip vip", `"vip" is there already: use: belayctl resource update vip`},
 		{"resource create x vip adress 192.0.2.1", `unexpected "adress": write NAME=VALUE`},
 		{"constraint order set set vip", "a set needs a resource: write set RESOURCE... [NAME=VALUE...]"},
 		{"constraint order set vip then=api", `no option of sets is called "then": there are action, require_all, role, score, sequential`},
@@ -366,12 +366,12 @@ func TestRefusals(t *testing.T) {
 		{"resource create x vip --clone clone-max=some", `clone-max=some: "some" is not a whole number`},
 		{"resource update vpi a=b", `no resource or group is called "vpi": did you mean "vip"?`},
 		{"resource update nova a=b", `the group "nova" has meta-attributes only: update its members`},
-		{"resource update vip --clone", "update changes settings only: use: resource group add, resource clone"},
+		{"resource update vip --clone", "update changes settings only: use: belayctl resource group add, or belayctl resource clone"},
 		{"resource delete vip", `"vip" is used by order order-vip-haproxy, colocation colocation-vip-haproxy, location location-vip-c0: remove them first, or add --cascade`},
 		{"resource delete api", `"api" is used by group nova: remove them first, or add --cascade`},
 		{"resource disable galera-slave", `no resource or group is called "galera-slave": did you mean "galera"?`},
 		{"resource unclone vip", `"vip" is no clone`},
-		{"group add nova haproxy", `"haproxy" is a clone, and members of a group have none of their own: use: resource unclone haproxy`},
+		{"group add nova haproxy", `"haproxy" is a clone, and members of a group have none of their own: use: belayctl resource unclone haproxy`},
 		{"group add nova", "a group needs a name and members: write GROUP ID..."},
 		{"group remove nva", `no group is called "nva": did you mean "nova"?`},
 		{"constraint order vip haproxy", "an order needs the word then: write [start|promote] A then [start|promote] B"},

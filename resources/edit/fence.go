@@ -23,7 +23,7 @@ func CreateFence(def *resources.Definition, words []string) (*resources.Definiti
 		return nil, errorf("write ID AGENT targets=NODE [NAME=VALUE...]", "a fence device needs an id and an agent")
 	}
 	if _, err := findFence(def, words[0]); err == nil {
-		return nil, errorf("use: fence update "+words[0], "%q is there already", words[0])
+		return nil, errorf("use: belayctl fence update "+words[0], "%q is there already", words[0])
 	}
 	f := resources.FenceDevice{ID: words[0], Agent: words[1]}
 	if err := fenceWords(&f, words[2:]); err != nil {

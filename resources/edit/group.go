@@ -43,7 +43,7 @@ func AddToGroup(def *resources.Definition, words []string) (*resources.Definitio
 			return nil, err
 		}
 		if r.Clone != nil {
-			return nil, errorf("use: resource unclone "+string(r.ID), "%q is a clone, and members of a group have none of their own", r.ID)
+			return nil, errorf("use: belayctl resource unclone "+string(r.ID), "%q is a clone, and members of a group have none of their own", r.ID)
 		}
 		members = append(members, r.ID)
 	}

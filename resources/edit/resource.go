@@ -29,7 +29,7 @@ func CreateResource(def *resources.Definition, words []string) (*resources.Defin
 	}
 	id := resources.ResourceID(words[0])
 	if slices.Contains(ids(def), words[0]) {
-		return nil, errorf("use: resource update "+words[0], "%q is there already", id)
+		return nil, errorf("use: belayctl resource update "+words[0], "%q is there already", id)
 	}
 	if s.cloned && s.group != "" {
 		return nil, errorf("clone the group instead", "a member of a group has no clone of its own")
@@ -178,13 +178,13 @@ func UpdateResource(def *resources.Definition, words []string) (*resources.Defin
 		return nil, err
 	}
 	if s.group != "" || s.cloned || s.before != "" || s.after != "" {
-		return nil, errorf("use: resource group add, resource clone", "update changes settings only")
+		return nil, errorf("use: belayctl resource group add, or belayctl resource clone", "update changes settings only")
 	}
 	if g, isGroup := changed.Group(id); isGroup {
 		return changed, s.intoGroup(g)
 	}
 	if _, isBundle := changed.Bundle(id); isBundle {
-		return nil, errorf("use: resource meta, or edit what belayctl export writes and apply it", "%q is a bundle", id)
+		return nil, errorf("use belayctl resource meta, or edit what belayctl export writes and apply it", "%q is a bundle", id)
 	}
 	r, _ := changed.Resource(id)
 	if err := s.into(r, false); err != nil {

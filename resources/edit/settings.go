@@ -134,7 +134,7 @@ var noProperty = map[string]string{
 	"batch_limit":                 "Belay starts every action that is ready",
 	"transition_delay":            "Belay has no transitions that others wait for",
 	"cluster_name":                "the name is given when the cluster is made",
-	"default_resource_stickiness": "use: resource defaults resource-stickiness=VALUE",
+	"default_resource_stickiness": "use: belayctl resource defaults resource-stickiness=VALUE",
 }
 
 func propertySetters(p *resources.Properties) map[string]setter {
