@@ -28,8 +28,8 @@ type Dumper interface {
 // Person is a device that stands for somebody who switches the power by hand. It
 // reads and switches nothing, and implements Device only to be found among them.
 type Person interface {
-	// Asks returns what that person has to do.
-	Asks() string
+	// Asks returns what that person has to do about a node.
+	Asks(node string) string
 }
 
 // Cycle has the node's power cycled, and returns OutcomeConfirmed when the device

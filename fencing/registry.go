@@ -62,6 +62,9 @@ type Spec struct {
 	// Dumps devices hear of crashed kernels only: their silence proves nothing, so
 	// they alone can fence nobody.
 	Dumps bool
+	// Person devices stand for somebody (see the interface Person): they do no better
+	// than a device that only takes long.
+	Person bool
 	// Cuts devices switch no power: they cut a node off from its storage or network,
 	// and it lives on. Those that Unfence have to let it in again whenever it has
 	// started.

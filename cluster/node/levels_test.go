@@ -86,6 +86,28 @@ func TestLevelTime(t *testing.T) {
 	})
 }
 
+// A person at the last level is told what to do, and takes nothing from the power
+// controller before: neither its patience nor its time.
+func TestManualLevelOnlyAsks(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		m := newMember(t)
+		m.define(func(d *resources.Definition) {
+			d.Fences = append(d.Fences, resources.FenceDevice{ID: "hands", Agent: "manual", Targets: []resources.NodeName{"b"}, Level: 2, Params: resources.Params{"note": "rack 12"}})
+		})
+		m.bmc.kinds = map[string]fencing.Kind{"plug-b": fencing.KindUnreachable}
+		began := time.Now()
+		answer, err := m.Fence(t.Context(), m.lose(resources.FencingOff))
+		if err != nil || answer.Proven || time.Since(began) < 50*time.Second {
+			t.Fatalf("after %s: %+v, %v", time.Since(began), answer, err)
+		}
+		last := answer.Steps[len(answer.Steps)-1]
+		want := "a person has to switch it off (rack 12), see that it is off, and say so: `belayctl fence confirm b --reason WHY`"
+		if last.Device != "hands" || last.Answer != want || !strings.Contains(answer.Error, "hands: "+want) {
+			t.Errorf("asked by %+v; error %q", last, answer.Error)
+		}
+	})
+}
+
 // Evidence keeps why the first level was given up.
 func TestSilentLevelIsInTheEvidence(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {

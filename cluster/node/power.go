@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,11 +33,11 @@ func (n *Node) fence(ctx context.Context, s *state.State, order api.FenceOrder) 
 	}
 	var answer api.FenceAnswer
 	for device, more := walk.Next(); more; device, more = walk.Next() {
-		left := len(walk.Left())
+		left, others := len(walk.Left()), n.doBetter(walk.Left()[1:])
 		inTime, cancel := n.levelContext(ctx, s, walk.Left(), order)
 		// The devices of one level share its time.
 		for more && len(walk.Left()) == left {
-			proof, steps, err := n.useDevice(inTime, s, device, order, left > 1)
+			proof, steps, err := n.useDevice(inTime, s, device, order, others)
 			answer.Steps = append(answer.Steps, steps...)
 			if walk.Took(proof, err); len(walk.Left()) == left {
 				device, more = walk.Next()
@@ -60,6 +61,20 @@ func (n *Node) levelContext(ctx context.Context, s *state.State, levels [][]reso
 	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("the next level gets what is left of the time after %s", limit.Round(time.Millisecond)))
 }
 
+// doBetter reports whether one of the levels may do better than a device that does not
+// answer: more than to ask a person.
+func (n *Node) doBetter(levels [][]resources.FenceDevice) bool {
+	return slices.ContainsFunc(levels, func(devices []resources.FenceDevice) bool {
+		return !slices.ContainsFunc(devices, func(f resources.FenceDevice) bool {
+			spec, _ := n.config.Fences.Find(f.Agent)
+			return spec.Person
+		})
+	})
+}
+
+// personTime is what a level is left that only says what a person has to do.
+const personTime = time.Second
+
 // watchdogSpare is what a watchdog's level is left beyond its own time.
 const watchdogSpare = time.Second
 
@@ -73,6 +88,9 @@ func (n *Node) levelTime(s *state.State, levels [][]resources.FenceDevice, node 
 			spec, _ := n.config.Fences.Find(f.Agent)
 			if target := s.Nodes[node]; spec.Watchdog && target != nil && target.Watchdog != nil {
 				most = max(most, target.Watchdog.Bound()+watchdogSpare)
+			}
+			if spec.Person {
+				most = max(most, personTime)
 			}
 			most = max(most, f.Timeout.Std())
 		}
@@ -131,6 +149,10 @@ func (n *Node) useDevice(ctx context.Context, s *state.State, defined resources.
 	if spec.Watchdog {
 		step, err := n.outwait(ctx, s, defined, order.Node)
 		return state.ProofWatchdog, append(steps, step), err
+	}
+	if person, asks := device.(fencing.Person); asks {
+		what := person.Asks(string(order.Node))
+		return "", append(steps, state.FenceStep{At: time.Now().UTC(), Executor: n.config.Name, Device: defined.ID, Step: "ask", Answer: what}), errors.New(what)
 	}
 	options := fencing.Options{Timeout: defined.Timeout.Std(), ConfirmInterval: confirmInterval, Others: others}
 	act, proof := fencing.Off, ""

@@ -18,6 +18,7 @@ import (
 	"github.com/belay-ha/belay/cluster/raftlog"
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/fencing"
+	"github.com/belay-ha/belay/fencing/manual"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -179,6 +180,7 @@ func (m *testMember) restart(runDir, bootID string) {
 		Name: "a", Address: "192.0.2.1:7450", BootID: bootID, DataDir: m.t.TempDir(), RunDir: runDir, Agents: agents.NewRegistry(m.agent),
 		Fences: fencing.NewRegistry([]fencing.Spec{{Name: "plug", Host: "outlet", Open: true, New: newPlug(m)},
 			{Name: "local", New: func(name string, _ fencing.Params) (fencing.Device, error) { return local{plug{m.bmc, name}}, nil }},
+			manual.Spec(),
 			{Name: "dumper", Passive: true, New: func(name string, _ fencing.Params) (fencing.Device, error) { return dumper{plug{m.bmc, name}}, nil }}}),
 		Raft: raftlog.Config{Transport: transport}, Fault: func(error) {}, Log: zap.NewNop(),
 		Gossip:  membership.Config{Key: make([]byte, membership.KeySize), Label: "test", Transport: memnet.New(1).Transport("192.0.2.1:7451"), BindAddr: "192.0.2.1", Port: 7451},

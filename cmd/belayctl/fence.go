@@ -304,7 +304,7 @@ func fencingTimes(f *state.Fencing) string {
 	if f.Attempts > 0 {
 		words = append(words, fmt.Sprintf("attempt %d", f.Attempts))
 	}
-	if !f.OffAt.IsZero() {
+	if !f.OffAt.IsZero() && f.Action != resources.FencingRelease { // which comes long after its proof
 		words = append(words, fmt.Sprintf("proven off after %s", f.OffAt.Sub(f.RequestedAt).Round(time.Millisecond)))
 	}
 	if !f.EndedAt.IsZero() {
@@ -334,14 +334,17 @@ func (a *app) printFencing(w io.Writer, f *state.Fencing, steps bool) {
 			if s.Executor != "" { // an operator's word has none
 				line += " by " + string(s.Executor)
 			}
-			line += ": " + s.Answer
+			var said []string
+			if s.Answer != "" {
+				said = append(said, s.Answer)
+			}
 			if s.Power != "" {
-				line += ", power " + s.Power
+				said = append(said, "power "+s.Power)
 			}
 			if s.Error != "" {
-				line += ", " + a.paint(red, s.Error)
+				said = append(said, a.paint(red, s.Error))
 			}
-			fmt.Fprintf(w, "%s (%s)\n", line, s.Took.Std().Round(100*time.Microsecond))
+			fmt.Fprintf(w, "%s: %s (%s)\n", line, strings.Join(said, ", "), s.Took.Std().Round(100*time.Microsecond))
 		}
 	}
 	if f.Error != "" {

@@ -8,6 +8,7 @@ package manual
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/belay-ha/belay/fencing"
@@ -25,6 +26,7 @@ func Spec() fencing.Spec {
 		Name:    Name,
 		Summary: "a person, who sees that the node is off and says so (fence confirm); switches nothing by itself",
 		Passive: true,
+		Person:  true,
 		Params: []fencing.ParamSpec{
 			{Name: "note", Type: fencing.TypeString, Max: maxNote, Description: "what the person should know, such as the rack and whom to call"},
 		},
@@ -50,12 +52,12 @@ func (d *device) Status(context.Context) (fencing.Power, fencing.Evidence, error
 
 // Off implements fencing.Device; it is never possible.
 func (d *device) Off(context.Context) (fencing.Evidence, error) {
-	return fencing.Evidence{}, d.unsupported(fencing.StepOff, d.Asks())
+	return fencing.Evidence{}, d.unsupported(fencing.StepOff, d.Asks("NODE"))
 }
 
 // Asks implements fencing.Person.
-func (d *device) Asks() string {
-	return "a person has to switch the node off, see that it is off, and say so: `belayctl fence confirm NODE --reason WHY`" + d.noted()
+func (d *device) Asks(node string) string {
+	return fmt.Sprintf("a person has to switch it off%s, see that it is off, and say so: `belayctl fence confirm %s --reason WHY`", d.noted(), node)
 }
 
 // On implements fencing.Device; it is never possible.
