@@ -11,20 +11,13 @@ func (e *engine) probe() {
 			if e.remoteLost(n) {
 				e.fenceNode(n, "the connection is unrecoverable", false)
 			}
-		case n.unclean || n.noProbes || n.waitsForProbes():
+		case n.unclean || n.noProbes:
 		default:
 			for _, r := range e.top {
 				e.probeOn(r, n)
 			}
 		}
 	}
-}
-
-// waitsForProbes reports whether an old cluster's manager says of the node that
-// it is about to be probed anew.
-func (n *node) waitsForProbes() bool {
-	done, ok := n.attrs["probe_complete"]
-	return ok && !isTrue(done)
 }
 
 // probeOn creates the probes of a resource on a node and reports whether there

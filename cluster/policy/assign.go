@@ -9,20 +9,20 @@ import (
 )
 
 // assign puts every resource on a node, or on none. Connections to remote nodes
-// go first, since only then is it known which of these nodes there will be.
+// go first, since only then is it known which of these nodes there will be. The
+// order that utilization calls for is kept for all that follows.
 func (e *engine) assign() {
-	order := e.top
 	if e.opt.strategy != placeDefault {
-		order = e.bySize(order)
+		e.top = e.bySize(e.top)
 	}
 	if e.haveRemotes {
-		for _, r := range order {
+		for _, r := range e.top {
 			if r.is(flagConnection) {
 				e.assignResource(r, r.migrateTo, false)
 			}
 		}
 	}
-	for _, r := range order {
+	for _, r := range e.top {
 		if !r.is(flagConnection) || !e.haveRemotes {
 			e.assignResource(r, nil, false)
 		}

@@ -120,7 +120,7 @@ func (e *engine) primariesOf(r *resource) []*colocation {
 		// so that the chain is broken, they must know themselves.
 		list := r.primaries
 		if brokenBefore(group, r) {
-			list = mergeColocations(list, mandatoryOnly(group.primaries), byPrimary)
+			list = joinColocations(list, mandatoryOnly(group.primaries), byPrimary)
 		}
 		return list
 	}
@@ -145,15 +145,15 @@ func (e *engine) inherited(r *resource, s *colocationSide) []*colocation {
 			if !s.heads(above, r) {
 				return list
 			}
-			list = mergeColocations(list, s.of(above), s.order)
+			list = e.mergeColocations(list, s.of(above), s.order)
 			list = memberColocations(list, above, r, s)
 		case above.variant == Bundle:
 			if e.bundleColocationsReach(above, r) {
-				list = mergeColocations(list, s.of(above), s.order)
+				list = e.mergeColocations(list, s.of(above), s.order)
 			}
 			return list
 		default:
-			list = mergeColocations(list, s.of(above), s.order)
+			list = e.mergeColocations(list, s.of(above), s.order)
 		}
 	}
 	return list
@@ -178,8 +178,18 @@ func memberColocations(list []*colocation, group, except *resource, s *colocatio
 	return list
 }
 
-// mergeColocations joins two sorted lists. One of them is nearly always empty.
-func mergeColocations(list, more []*colocation, order func(a, b *colocation) int) []*colocation {
+// mergeColocations joins the sorted list of a part with that of what it is a part of.
+// In Pacemaker, by accident, only the first of the latter then counts, where the part
+// has some itself: a bundle's container, which has its connection with it.
+func (e *engine) mergeColocations(list, more []*colocation, order func(a, b *colocation) int) []*colocation {
+	if !e.in.Own && len(list) > 0 && len(more) > 1 {
+		more = slices.Repeat(more[:1], len(more))
+	}
+	return joinColocations(list, more, order)
+}
+
+// joinColocations joins two sorted lists. One of them is nearly always empty.
+func joinColocations(list, more []*colocation, order func(a, b *colocation) int) []*colocation {
 	switch {
 	case len(more) == 0:
 		return list

@@ -6,6 +6,7 @@ func (e *engine) order() {
 	p := newPropagation(e)
 	for i := len(e.actions) - 1; i >= 0; i-- {
 		p.blockDependents(e.actions[i])
+		p.run() // so that probes see what the orders of what is blocked are about
 	}
 	e.orderProbes()
 	p.all()
