@@ -163,7 +163,7 @@ func (f *fuzzer) cluster(seed uint64) (*element, error) {
 	g := newGenerator(seed, f.pacemaker.old)
 	cluster := g.cib()
 	if f.wide && !f.pacemaker.old {
-		g.widen(seed, cluster)
+		g.widen(seed, cluster).more(seed, cluster)
 		place(cluster)
 	}
 	return cluster, nil
@@ -240,9 +240,13 @@ func (f *fuzzer) compare(ctx context.Context, cluster fmt.Stringer) (*simulate.A
 	if err != nil {
 		return &simulate.Agreement{On: map[string]bool{}, Differ: []string{err.Error()}}, nil
 	}
-	// crm_simulate does not say which guests it resets.
+	// crm_simulate does not say which guests it resets, nor that it fences without a
+	// reason.
 	got.GuestsReset = nil
+	got.Actions = slices.DeleteFunc(got.Actions, func(a simulate.ActionForm) bool { return a.Task == "fence" && a.Reason == "" })
 	hideLostCopies(want, got)
+	// Of what it does not list at all it does not say that numbers carry no meaning.
+	want.Anonymous = append(want.Anonymous, got.Anonymous...)
 	// Nor does it list copies of clones that it takes for inactive.
 	listed := map[string]bool{}
 	for id := range want.Final {
@@ -254,9 +258,9 @@ func (f *fuzzer) compare(ctx context.Context, cluster fmt.Stringer) (*simulate.A
 	return simulate.Compare(want, got), nil
 }
 
-// hideLostCopies takes copies of groups that nobody manages on nodes that are
-// lost out of what Belay says: crm_simulate counts them on their node and does
-// not list them.
+// hideLostCopies takes what crm_simulate does not list out of what Belay says: on
+// nodes that are gone, copies of groups that nobody manages, which it counts on
+// their node, and what is no longer configured, which it takes for inactive.
 func hideLostCopies(want, got *simulate.Form) {
 	listed := map[[2]string]bool{}
 	for id, places := range want.Final {
@@ -268,7 +272,11 @@ func hideLostCopies(want, got *simulate.Form) {
 	}
 	for id, places := range got.Final {
 		got.Final[id] = slices.DeleteFunc(places, func(at simulate.AtForm) bool {
-			return at.Node != nil && !at.Managed && got.Nodes[*at.Node].Unclean && !listed[[2]string{instanceNumber.ReplaceAllString(id, ""), *at.Node}]
+			if at.Node == nil || at.Managed && !at.Removed || listed[[2]string{instanceNumber.ReplaceAllString(id, ""), *at.Node}] {
+				return false
+			}
+			n := got.Nodes[*at.Node]
+			return n.Unclean || !n.Online
 		})
 	}
 }

@@ -151,7 +151,7 @@ func (m *mutator) change() {
 	}{
 		{8, m.option}, {3, m.quorum}, {10, m.metaAttribute}, {8, m.operation}, {10, m.result}, {4, m.forget}, {4, m.copyHistory},
 		{8, m.stateOfNode}, {8, m.attributeOfNode}, {10, m.newColocation}, {8, m.newOrder}, {7, m.newLocation}, {3, m.newTicket},
-		{8, m.editConstraint}, {4, m.dropConstraint}, {4, m.newSet}, {4, m.defaults}, {3, m.utilization}, {3, m.parameter},
+		{8, m.editConstraint}, {4, m.dropConstraint}, {4, m.newSet}, {4, m.defaults}, {3, m.utilization}, {3, m.parameter}, {5, m.instant}, {5, m.migration}, {3, m.unfencing}, {3, m.lock},
 	} {
 		if m.IntN(100) < c.weight {
 			c.do()

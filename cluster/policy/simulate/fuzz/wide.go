@@ -15,7 +15,7 @@ type widener struct {
 
 // widen changes a cluster in place. It has randomness of its own, so that a
 // seed's plain cluster is the same without it.
-func (g *generator) widen(seed uint64, cluster *element) {
+func (g *generator) widen(seed uint64, cluster *element) *widener {
 	w := &widener{generator: g, config: cluster.children[0], status: cluster.children[1]}
 	g.Rand = rand.New(rand.NewPCG(seed, 1))
 	for _, step := range []struct {
@@ -30,6 +30,7 @@ func (g *generator) widen(seed uint64, cluster *element) {
 			step.change()
 		}
 	}
+	return w
 }
 
 // each calls do with every element of a name, outermost first.

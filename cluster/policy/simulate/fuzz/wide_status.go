@@ -12,7 +12,9 @@ func (w *widener) lrms() []*element {
 	return all
 }
 
-func (w *widener) recordIn(lrm *element, id, kind string) *recorded {
+// recordIn begins a history of a primitive among those of a node, in the place of
+// what is there.
+func (g *generator) recordIn(lrm *element, id, kind string) *recorded {
 	for i, r := range lrm.children {
 		if r.get("id") == id {
 			lrm.children = append(lrm.children[:i], lrm.children[i+1:]...)
@@ -21,7 +23,7 @@ func (w *widener) recordIn(lrm *element, id, kind string) *recorded {
 	}
 	entry := el("lrm_resource", "id", id, "type", kind, "class", "ocf", "provider", "pacemaker")
 	lrm.add(entry)
-	return &recorded{entry: entry, id: id, generator: w.generator, calls: 20}
+	return &recorded{entry: entry, id: id, generator: g, calls: 20}
 }
 
 // migrations are moves that have not ended, or ended badly.
@@ -40,27 +42,7 @@ func (w *widener) migrations() {
 			from, to = 1, 0
 		}
 		source, target := w.recordIn(lrms[from], p.get("id"), "Dummy"), w.recordIn(lrms[to], p.get("id"), "Dummy")
-		move := func(r *recorded, task string, rc int) {
-			r.op(task, 0, rc, 0, "last_0")
-			r.entry.children[len(r.entry.children)-1].set("migrate_source", w.nodes[from]).set("migrate_target", w.nodes[to])
-		}
-		switch w.IntN(5) {
-		case 0: // arrived half
-			move(source, "migrate_to", 0)
-			target.op("monitor", 0, 7, 7, "last_0")
-		case 1: // arrived, not stopped yet
-			move(source, "migrate_to", 0)
-			move(target, "migrate_from", 0)
-		case 2:
-			move(source, "migrate_to", 1)
-			target.op("monitor", 0, 7, 7, "last_0")
-		case 3:
-			move(source, "migrate_to", 0)
-			move(target, "migrate_from", 1)
-		default:
-			source.op("stop", 0, 0, 0, "last_0")
-			move(target, "migrate_from", 0)
-		}
+		moveHalfWay(source, target, w.nodes[from], w.nodes[to])
 	})
 }
 
