@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/belay-ha/belay/cluster/metrics"
+	"github.com/belay-ha/belay/internal/durable"
 )
 
 func (a *app) metricsCommand() *cobra.Command {
@@ -38,7 +36,8 @@ as a whole. Where the daemon does not answer, the file says belay_up 0.`,
 		if err != nil {
 			text = metrics.Write(metrics.Down())
 		}
-		if failed := replaceFile(file, text); failed != nil {
+		// Who reads it at any time sees the old one or the new one, whole.
+		if failed := durable.Replace(file, []byte(text), 0o644); failed != nil {
 			return failed
 		}
 		return err
@@ -52,28 +51,4 @@ func (a *app) readMetrics(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return call(ctx, c.Metrics)
-}
-
-// replaceFile writes a file that others read at any time: they see the old one or
-// the new one, whole.
-func replaceFile(path, text string) error {
-	next, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(next.Name()) //nolint:errcheck // it is gone once it was renamed
-	_, err = next.WriteString(text)
-	if err == nil {
-		err = next.Chmod(0o644) // the collector is another user
-	}
-	if closed := next.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(next.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }
