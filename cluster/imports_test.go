@@ -57,7 +57,7 @@ var layers = []layer{
 		"what a leader decides, and what each member decides by itself: the daemon and simulations run the same code because it reaches nothing else"},
 	{"L2 simulation", []string{"cluster/policy/simulate", "cluster/simulate"},
 		"what a plan leads to, without a cluster: they carry plans out on paper, of Pacemaker's clusters and of Belay's, and know nothing of each other"},
-	{"shell support", []string{"agents/command", "agents/simulated", "agents/agenttest", "fencing/fencetest", "cluster/membership/memnet", "cluster/raftlog/raftnet"},
+	{"shell support", []string{"agents/command", "agents/reach", "agents/simulated", "agents/agenttest", "fencing/fencetest", "cluster/membership/memnet", "cluster/raftlog/raftnet"},
 		"what several agents, the development cluster and tests share; it stands on contracts alone"},
 	{"L3", []string{
 		"cluster/raftlog", "cluster/membership", "cluster/localexec", "cluster/api", "cluster/security", "cluster/examine",

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -139,37 +138,15 @@ func (c *call) tell(reason string) string {
 func (a *Agent) begin(req agents.Request) (*call, agents.Result, bool) {
 	settings, err := parse(req.Params)
 	if err != nil {
-		return nil, agents.Result{Outcome: agents.OutcomeMisconfigured, Reason: strings.ReplaceAll(err.Error(), "\n", "; ")}, false
+		return nil, agents.Misconfigured(err), false
 	}
 	return &call{Agent: a, settings: settings, req: req}, agents.Result{}, true
 }
 
-// bounded gives the context the operation's deadline when it has none.
-func bounded(ctx context.Context, req agents.Request, otherwise time.Duration) (context.Context, context.CancelFunc) {
-	if _, has := ctx.Deadline(); has {
-		return context.WithCancel(ctx)
-	}
-	if req.Timeout > 0 {
-		otherwise = req.Timeout
-	}
-	return context.WithTimeout(ctx, otherwise)
-}
-
-// failure turns an error into a result: what a deadline cut short is unknown,
-// and what the cluster cut short is cancelled.
+// failure turns an error into a result (agents.CallOutcome).
 func (c *call) failure(ctx context.Context, err error) agents.Result {
-	outcome := agents.UnitOutcome(err)
-	switch {
-	case errors.Is(err, agents.ErrNoProgram):
-		outcome = agents.OutcomeNotInstalled
-	case outcome != agents.OutcomeUnknown:
-	case ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded):
-		outcome = agents.OutcomeFailed
-	case errors.Is(context.Cause(ctx), context.Canceled):
-		outcome = agents.OutcomeCancelled
-	}
 	var unit *agents.UnitError
-	result := agents.Result{Outcome: outcome, Reason: c.reason(err)}
+	result := agents.Result{Outcome: agents.CallOutcome(ctx, err), Reason: c.reason(err)}
 	if errors.As(err, &unit) {
 		result.Output = c.output(unit.Journal)
 	}

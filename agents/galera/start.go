@@ -22,7 +22,7 @@ func (a *Agent) Start(ctx context.Context, req agents.Request) agents.Result {
 	if !ok {
 		return refused
 	}
-	ctx, cancel := bounded(ctx, req, 120*time.Second)
+	ctx, cancel := agents.Bounded(ctx, req, 120*time.Second)
 	defer cancel()
 	state, err := c.host.Units.State(ctx, c.unit)
 	if err != nil {

@@ -17,7 +17,7 @@ func (a *Agent) Stop(ctx context.Context, req agents.Request) agents.Result {
 	if !ok {
 		return refused
 	}
-	ctx, cancel := bounded(ctx, req, 180*time.Second)
+	ctx, cancel := agents.Bounded(ctx, req, 180*time.Second)
 	defer cancel()
 	if refused, ok := c.end(ctx); !ok {
 		return refused
@@ -39,7 +39,7 @@ func (a *Agent) Demote(ctx context.Context, req agents.Request) agents.Result {
 	if !ok {
 		return refused
 	}
-	ctx, cancel := bounded(ctx, req, 180*time.Second)
+	ctx, cancel := agents.Bounded(ctx, req, 180*time.Second)
 	defer cancel()
 	if refused, ok := c.end(ctx); !ok {
 		return refused

@@ -16,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -91,7 +90,7 @@ func (a *Agent) Watches(params resources.Params) []resources.ResourceID {
 func (a *Agent) Start(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	before, err := a.units.State(ctx, s.unit)
 	if err != nil {
@@ -187,7 +186,7 @@ func wants(s settings, view agents.View) map[string]want {
 func (a *Agent) Refresh(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	present, err := os.ReadFile(s.config)
 	if err != nil {
@@ -227,7 +226,7 @@ func (a *Agent) Refresh(ctx context.Context, req agents.Request) agents.Result {
 func (a *Agent) Stop(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	grace := 10 * time.Second
 	if req.Timeout > 0 {
@@ -255,7 +254,7 @@ func (a *Agent) Demote(context.Context, agents.Request) agents.Result { return u
 func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	state, err := a.units.State(ctx, s.unit)
 	if errors.Is(err, agents.ErrNoSystemd) && req.Op != resources.OpProbe {
@@ -268,7 +267,7 @@ func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 		result := agents.Result{Outcome: agents.OutcomeNotRunning, Role: resources.RoleStopped}
 		if req.Role.Active() {
 			result.Reason = state.String() + ": it ended by itself"
-			result.Output = tail(a.units.Journal(ctx, s.unit, 20))
+			result.Output = agents.Tail(a.units.Journal(ctx, s.unit, 20))
 		}
 		return result
 	}
@@ -305,14 +304,14 @@ func activeOf(s settings, view agents.View, present map[string]actual) map[strin
 }
 
 func failed(err error) agents.Result {
-	result := agents.Result{Outcome: agents.UnitOutcome(err), Reason: oneLine(err)}
+	result := agents.Result{Outcome: agents.UnitOutcome(err), Reason: agents.OneLine(err)}
 	var unit *agents.UnitError
 	var refused *checkError
 	switch {
 	case errors.As(err, &unit):
-		result.Output = tail(unit.Journal)
+		result.Output = agents.Tail(unit.Journal)
 	case errors.As(err, &refused):
-		result.Outcome, result.Output = agents.OutcomeFailed, tail(refused.output)
+		result.Outcome, result.Output = agents.OutcomeFailed, agents.Tail(refused.output)
 	case errors.Is(err, agents.ErrNoProgram):
 		result.Outcome = agents.OutcomeNotInstalled
 	case errors.Is(err, fs.ErrPermission):
@@ -323,21 +322,6 @@ func failed(err error) agents.Result {
 	return result
 }
 
-func misconfigured(err error) agents.Result {
-	return agents.Result{Outcome: agents.OutcomeMisconfigured, Reason: oneLine(err)}
-}
-
 func unsupported() agents.Result {
 	return agents.Result{Outcome: agents.OutcomeUnsupported, Reason: "a load balancer has no promoted role"}
-}
-
-// oneLine writes joined errors on one line.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-// tail returns the end of a text within agents.MaxOutput.
-func tail(text string) string {
-	if len(text) > agents.MaxOutput {
-		return strings.ToValidUTF8(text[len(text)-agents.MaxOutput:], "")
-	}
-	return text
 }

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -116,7 +115,7 @@ func (a *Agent) Spec() agents.Spec {
 func (a *Agent) Start(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	if missing := s.missing(); missing != "" {
 		return agents.Result{Outcome: agents.OutcomeNotInstalled, Reason: missing}
@@ -178,7 +177,7 @@ func (a *Agent) probe(ctx context.Context, s settings) error {
 func (a *Agent) Stop(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	if err := a.closeDoor(ctx, s); err != nil && !errors.Is(err, agents.ErrNoSystemd) {
 		return a.failed(ctx, s.doorUnit, err)
@@ -236,7 +235,7 @@ func (a *Agent) drain(ctx context.Context, req agents.Request, s settings) {
 func (a *Agent) Promote(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	if err := a.awaitHealth(ctx, s); err != nil {
 		return a.failed(ctx, s.unit, err)
@@ -251,7 +250,7 @@ func (a *Agent) Promote(ctx context.Context, req agents.Request) agents.Result {
 func (a *Agent) Demote(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	if err := a.closeDoor(ctx, s); err != nil {
 		return a.failed(ctx, s.doorUnit, err)
@@ -263,7 +262,7 @@ func (a *Agent) Demote(ctx context.Context, req agents.Request) agents.Result {
 func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	state, err := a.Units.State(ctx, s.unit)
 	if errors.Is(err, agents.ErrNoSystemd) && req.Op != resources.OpProbe {
@@ -280,7 +279,7 @@ func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 		result := agents.Result{Outcome: agents.OutcomeNotRunning, Role: resources.RoleStopped}
 		if req.Role.Active() {
 			result.Reason = state.String() + ": " + errExited.Error()
-			result.Output = tail(a.Units.Journal(ctx, s.unit, 20))
+			result.Output = agents.Tail(a.Units.Journal(ctx, s.unit, 20))
 		}
 		return result
 	}
@@ -325,7 +324,7 @@ func (a *Agent) unwell(ctx context.Context, s settings, state agents.UnitState, 
 
 // failed turns an error into a result; unit's last words are added.
 func (a *Agent) failed(ctx context.Context, unit string, err error) agents.Result {
-	result := agents.Result{Outcome: agents.UnitOutcome(err), Reason: oneLine(err)}
+	result := agents.Result{Outcome: agents.UnitOutcome(err), Reason: agents.OneLine(err)}
 	switch {
 	case ctx.Err() != nil && !errors.As(err, new(*agents.UnitError)):
 		result.Outcome = agents.OutcomeUnknown
@@ -333,22 +332,9 @@ func (a *Agent) failed(ctx context.Context, unit string, err error) agents.Resul
 		result.Outcome = agents.OutcomeFailed // a probe's own deadline, a file: what failed is known
 	}
 	if unit != "" && ctx.Err() == nil {
-		result.Output = tail(a.Units.Journal(ctx, unit, 20))
+		result.Output = agents.Tail(a.Units.Journal(ctx, unit, 20))
 	}
 	return result
-}
-
-func tail(text string) string {
-	if len(text) > agents.MaxOutput {
-		return strings.ToValidUTF8(text[len(text)-agents.MaxOutput:], "")
-	}
-	return text
-}
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-func misconfigured(err error) agents.Result {
-	return agents.Result{Outcome: agents.OutcomeMisconfigured, Reason: oneLine(err)}
 }
 
 // override is the instance's own configuration, read after the common one.

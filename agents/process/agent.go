@@ -112,7 +112,7 @@ func (a *Agent) on(req agents.Request) host {
 func (a *Agent) Start(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	h := a.on(req)
 	before, err := h.look(ctx)
@@ -171,7 +171,7 @@ func (a *Agent) serves(ctx context.Context, h host, s settings, wasUp bool) erro
 func (a *Agent) Stop(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	h := a.on(req)
 	if err := h.end(ctx, s); err != nil {
@@ -190,7 +190,7 @@ func (a *Agent) Demote(context.Context, agents.Request) agents.Result { return u
 func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	h := a.on(req)
 	now, err := h.look(ctx)
@@ -216,7 +216,7 @@ func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 }
 
 func (a *Agent) failed(ctx context.Context, h host, s settings, err error) agents.Result {
-	result := agents.Result{Outcome: agents.UnitOutcome(err), Reason: s.hide(oneLine(err))}
+	result := agents.Result{Outcome: agents.UnitOutcome(err), Reason: s.hide(agents.OneLine(err))}
 	var known *processError
 	switch {
 	case ctx.Err() != nil && !errors.As(err, &known) && !errors.As(err, new(*agents.UnitError)):
@@ -251,12 +251,6 @@ func (s settings) hide(text string) string {
 // secretLength is the length from which a value of the environment is taken
 // for a secret: shorter ones are words such as "true".
 const secretLength = 6
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-func misconfigured(err error) agents.Result {
-	return agents.Result{Outcome: agents.OutcomeMisconfigured, Reason: oneLine(err)}
-}
 
 func unsupported() agents.Result {
 	return agents.Result{Outcome: agents.OutcomeUnsupported, Reason: "a process has no promoted role"}

@@ -28,7 +28,7 @@ func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 	if !ok {
 		return refused
 	}
-	ctx, cancel := bounded(ctx, req, 40*time.Second)
+	ctx, cancel := agents.Bounded(ctx, req, 40*time.Second)
 	defer cancel()
 	state, err := c.host.Units.State(ctx, c.unit)
 	if errors.Is(err, agents.ErrNoSystemd) {

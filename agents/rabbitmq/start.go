@@ -24,7 +24,7 @@ func (a *Agent) Start(ctx context.Context, req agents.Request) agents.Result {
 	if !ok {
 		return refused
 	}
-	ctx, cancel := bounded(ctx, req, 360*time.Second)
+	ctx, cancel := agents.Bounded(ctx, req, 360*time.Second)
 	defer cancel()
 	state, err := c.host.Units.State(ctx, c.unit)
 	if err != nil {
@@ -197,7 +197,7 @@ func (a *Agent) Stop(ctx context.Context, req agents.Request) agents.Result {
 	if !ok {
 		return refused
 	}
-	ctx, cancel := bounded(ctx, req, 120*time.Second)
+	ctx, cancel := agents.Bounded(ctx, req, 120*time.Second)
 	defer cancel()
 	grace := c.grace(ctx)
 	if state, err := c.host.Units.State(ctx, c.unit); err == nil && state.Active == "activating" {

@@ -81,7 +81,7 @@ func (a *Agent) Start(ctx context.Context, req agents.Request) agents.Result {
 	unit := unitOf(req)
 	probe, _, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	before, err := a.units.State(ctx, unit)
 	if err != nil {
@@ -156,7 +156,7 @@ func (a *Agent) Stop(ctx context.Context, req agents.Request) agents.Result {
 	unit := unitOf(req)
 	_, grace, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	err = a.units.End(ctx, unit, grace)
 	if err != nil && !errors.Is(err, ErrNoSystemd) { // without systemd no unit runs
@@ -205,7 +205,7 @@ func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 	unit := unitOf(req)
 	probe, _, err := parse(req)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	state, err := a.settled(ctx, unit)
 	if errors.Is(err, ErrNoSystemd) && req.Op != resources.OpProbe {
@@ -277,19 +277,13 @@ func (a *Agent) journal(ctx context.Context, unit string) string {
 }
 
 func failed(err error) agents.Result {
-	result := agents.Result{Outcome: agents.UnitOutcome(err), Reason: oneLine(err)}
+	result := agents.Result{Outcome: agents.UnitOutcome(err), Reason: agents.OneLine(err)}
 	var unit *agents.UnitError
 	if errors.As(err, &unit) {
 		result.Output = tail([]byte(unit.Journal))
 	}
 	return result
 }
-
-func misconfigured(err error) agents.Result {
-	return agents.Result{Outcome: agents.OutcomeMisconfigured, Reason: oneLine(err)}
-}
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func unsupported() agents.Result {
 	return agents.Result{Outcome: agents.OutcomeUnsupported, Reason: "a systemd unit has no promoted role"}

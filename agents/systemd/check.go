@@ -2,16 +2,13 @@ package systemd
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
+	"github.com/belay-ha/belay/agents/reach"
 	"github.com/belay-ha/belay/resources"
 )
 
@@ -64,48 +61,12 @@ func checkSettings(params resources.Params) (check, error) {
 
 func (c check) wanted() bool { return c.target != nil }
 
-// run returns nil when the target answers: a TCP connection, or an HTTP status
-// below 500 other than 404.
+// run returns nil when the target answers (reach.Answers).
 func (c check) run(ctx context.Context) error {
 	if !c.wanted() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	if c.target.Scheme == "tcp" {
-		return c.connect(ctx)
-	}
-	return c.get(ctx)
-}
-
-func (c check) connect(ctx context.Context) error {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", c.target.Host)
-	if err != nil {
-		return fmt.Errorf("check %s: %w", c.target.Redacted(), err)
-	}
-	return conn.Close()
-}
-
-func (c check) get(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.String(), nil)
-	if err != nil {
-		return fmt.Errorf("check %s: %w", c.target.Redacted(), err)
-	}
-	// A transport of its own: no proxy, no connection kept from a better time,
-	// and redirects are an answer.
-	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: !c.verifyTLS}} //nolint:gosec // the operator's choice for a check of this host
-	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(request)
-	if err != nil {
-		return fmt.Errorf("check %s: %w", c.target.Redacted(), err)
-	}
-	defer answer.Body.Close()
-	if _, err := io.CopyN(io.Discard, answer.Body, 64<<10); err != nil && err != io.EOF {
-		return fmt.Errorf("check %s: read the answer: %w", c.target.Redacted(), err)
-	}
-	if answer.StatusCode >= 500 || answer.StatusCode == http.StatusNotFound {
-		return fmt.Errorf("check %s: status %s", c.target.Redacted(), answer.Status)
-	}
-	return nil
+	return reach.Answers(ctx, c.target, c.verifyTLS)
 }

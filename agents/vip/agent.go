@@ -155,7 +155,7 @@ func parse(params resources.Params) (settings, error) {
 func (a *Agent) Start(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req.Params)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	held, links, err := a.look(ctx, s.prefix.Addr())
 	if err != nil {
@@ -200,7 +200,7 @@ func (a *Agent) Stop(ctx context.Context, req agents.Request) agents.Result {
 	a.hush(req.Instance)
 	s, err := parse(req.Params)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	held, _, err := a.look(ctx, s.prefix.Addr())
 	if err != nil {
@@ -237,7 +237,7 @@ func (a *Agent) Demote(context.Context, agents.Request) agents.Result {
 func (a *Agent) Monitor(ctx context.Context, req agents.Request) agents.Result {
 	s, err := parse(req.Params)
 	if err != nil {
-		return misconfigured(err)
+		return agents.Misconfigured(err)
 	}
 	held, links, err := a.look(ctx, s.prefix.Addr())
 	if err != nil {
@@ -340,10 +340,6 @@ func linkOf(links []link, index int) link {
 
 func result(outcome agents.Outcome, reason string) agents.Result {
 	return agents.Result{Outcome: outcome, Reason: reason}
-}
-
-func misconfigured(err error) agents.Result {
-	return result(agents.OutcomeMisconfigured, strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
 func failed(what string, err error) agents.Result {
