@@ -52,14 +52,14 @@ type HistoryOp struct {
 	// CallID orders what one executor ran; -1 is pending. (It and what is above
 	// is all that most entries are asked for: they stand side by side.)
 	CallID int
-	// Transition key and magic as recorded, for what only compares them.
-	Key, Magic string
-	// Changed is when the result was first had, Ran when the operation last
-	// began; zero if unknown.
-	Changed, Ran time.Time
+	// Transition is the number of the transition that the operation was part of,
+	// Controller the engine that planned it; "" where they are unknown.
+	Transition int
+	Controller string
+	// Changed is when the result was first had; zero if unknown.
+	Changed time.Time
 	// OnNode is where a pending or migrating operation was recorded for.
-	OnNode     string
-	ExitReason string
+	OnNode string
 	// Digests of parameters: see act_digest.go.
 	Digest, RestartDigest, SecureDigest string
 	RestartParams, SecureParams         string

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -74,35 +73,18 @@ func compareChanges(a, b *HistoryOp) int {
 // comparePending compares operations of which one is pending. A transition
 // without a number is a shutdown, which comes last.
 func comparePending(a, b *HistoryOp) int {
-	fromA, numberA, okA := transitionOf(a)
-	fromB, numberB, okB := transitionOf(b)
 	switch {
-	case !okA || !okB:
+	case a.Controller == "" || b.Controller == "":
 		return 0
-	case fromA != fromB || numberA == numberB:
+	case a.Controller != b.Controller || a.Transition == b.Transition:
 		// Of another engine: the pending one is the later.
 		if b.CallID < 0 {
 			return -1
 		}
 		return 1
-	case numberA >= 0 && numberA < numberB, numberB < 0:
+	case a.Transition >= 0 && a.Transition < b.Transition, b.Transition < 0:
 		return -1
 	default:
 		return 1
 	}
-}
-
-// transitionOf reads an operation's transition key: action, transition, expected
-// result and the engine that made it. The magic has it behind the result.
-func transitionOf(op *HistoryOp) (engine string, number int, ok bool) {
-	key := op.Key
-	if _, rest, found := strings.Cut(op.Magic, ";"); found {
-		key = rest
-	}
-	parts := strings.SplitN(key, ":", 4)
-	if len(parts) != 4 {
-		return "", 0, false
-	}
-	number, err := strconv.Atoi(parts[1])
-	return parts[3], number, err == nil
 }

@@ -66,12 +66,12 @@ func TestNodeStates(t *testing.T) {
 func ran(call int, op string, interval time.Duration, rc, expected int) HistoryOp {
 	return HistoryOp{
 		ID: fmt.Sprintf("r_%s_%d", op, interval.Milliseconds()), Op: op, Interval: interval, CallID: call,
-		RC: rc, Expected: expected, Key: "1:1:0:x", Changed: statusNow.Add(time.Duration(call-100) * time.Minute),
+		RC: rc, Expected: expected, Transition: 1, Controller: "x", Changed: statusNow.Add(time.Duration(call-100) * time.Minute),
 	}
 }
 
 func pendingOp(op string) HistoryOp {
-	return HistoryOp{ID: "r_" + op + "_0", Op: op, CallID: -1, Status: ExecPending, RC: 193, Expected: 0, Key: "1:2:0:x", Changed: statusNow}
+	return HistoryOp{ID: "r_" + op + "_0", Op: op, CallID: -1, Status: ExecPending, RC: 193, Expected: 0, Transition: 2, Controller: "x", Changed: statusNow}
 }
 
 func TestHistories(t *testing.T) {

@@ -3,7 +3,6 @@ package cib
 import (
 	"bytes"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/belay-ha/belay/cluster/policy"
@@ -101,8 +100,8 @@ func (r *reader) historyOp(op, before *policy.HistoryOp, node string) bool {
 		before = &noOp
 	}
 	op.Status, op.RC, op.Expected, op.CallID = policy.ExecUnknown, -1, -1, -1
-	var have [3]bool // status, code, key
-	var oldKey *rawAttr
+	var key, magic *rawAttr
+	var haveStatus, haveCode bool
 	for i := range r.scan.attrs {
 		a := &r.scan.attrs[i]
 		switch a.key {
@@ -115,22 +114,17 @@ func (r *reader) historyOp(op, before *policy.HistoryOp, node string) bool {
 		case keyCallID:
 			op.CallID = r.number(a)
 		case keyStatus:
-			op.Status, have[0] = policy.ExecStatus(min(max(r.number(a), -2), 127)), true
+			op.Status, haveStatus = policy.ExecStatus(min(max(r.number(a), -2), 127)), true
 		case keyCode:
-			op.RC, have[1] = r.number(a), true
+			op.RC, haveCode = r.number(a), true
 		case keyTransition:
-			oldKey = a
-			have[2] = true
+			key = a
 		case keyMagic:
-			op.Magic = r.rareText(a)
+			magic = a
 		case keyChanged:
 			op.Changed = r.when(a)
-		case keyRan:
-			op.Ran = r.when(a)
 		case keyOnNode:
 			op.OnNode = r.again(a, node)
-		case keyExitReason:
-			op.ExitReason = r.text(a)
 		case keyDigest:
 			op.Digest = r.again(a, before.Digest)
 		case keyRestartDigest:
@@ -147,50 +141,52 @@ func (r *reader) historyOp(op, before *policy.HistoryOp, node string) bool {
 			op.MigrateTarget = r.text(a)
 		}
 	}
-	r.transition(op, oldKey, have)
+	r.transition(op, key, magic, haveStatus, haveCode)
 	return op.ID != "" && op.Op != ""
 }
 
-// transition takes what the transition's key and magic say. The magic is
-// STATUS:CODE;KEY, the key ACTION:TRANSITION:EXPECTED:CONTROLLER. The key is
-// nearly always the end of the magic, and then is not kept twice.
-func (r *reader) transition(op *policy.HistoryOp, key *rawAttr, have [3]bool) {
-	front, end, found := strings.Cut(op.Magic, ";")
-	switch {
-	case key == nil:
-		op.Key = end
-	case found && len(end) == len(key.value) && string(key.value) == end:
-		op.Key = end
-	default:
-		op.Key = r.rareText(key)
-	}
-	if found && (!have[0] || !have[1]) {
-		status, code, _ := strings.Cut(front, ":")
-		if n, err := strconv.Atoi(status); err == nil && !have[0] {
+// transition takes what the transition's key and magic say, of which either may be
+// missing. The magic is STATUS:CODE;KEY, the key ACTION:TRANSITION:EXPECTED:CONTROLLER.
+func (r *reader) transition(op *policy.HistoryOp, key, magic *rawAttr, haveStatus, haveCode bool) {
+	front, whole, found := bytes.Cut(r.bytes(magic), []byte(";"))
+	if found && (!haveStatus || !haveCode) {
+		status, code, _ := bytes.Cut(front, []byte(":"))
+		if n, err := strconv.Atoi(string(status)); err == nil && !haveStatus {
 			op.Status = policy.ExecStatus(min(max(n, -2), 127))
 		}
-		if n, err := strconv.Atoi(code); err == nil && !have[1] {
+		if n, err := strconv.Atoi(string(code)); err == nil && !haveCode {
 			op.RC = n
 		}
 	}
-	op.Expected = expected(op.Key)
+	own := whole
+	if key != nil {
+		own = r.bytes(key)
+	}
+	if !found {
+		whole = own
+	}
+	_, expected, _ := splitKey(own)
+	if n, err := strconv.Atoi(string(expected)); err == nil {
+		op.Expected = n
+	}
+	number, _, controller := splitKey(whole)
+	if n, err := strconv.Atoi(string(number)); err == nil && len(controller) > 0 {
+		op.Transition = n
+		if string(controller) != r.controller {
+			r.controller = string(controller)
+		}
+		op.Controller = r.controller
+	}
 }
 
-// expected returns the third field of a transition key, -1 if it has none.
-func expected(key string) int {
-	for range 2 {
-		_, rest, found := strings.Cut(key, ":")
-		if !found {
-			return -1
-		}
-		key = rest
-	}
-	field, _, _ := strings.Cut(key, ":")
-	n, err := strconv.Atoi(field)
-	if err != nil {
-		return -1
-	}
-	return n
+// splitKey returns all but the first field of a transition's key; what is missing
+// is empty.
+func splitKey(key []byte) (number, expected, controller []byte) {
+	colon := []byte(":")
+	_, key, _ = bytes.Cut(key, colon)
+	number, key, _ = bytes.Cut(key, colon)
+	expected, controller, _ = bytes.Cut(key, colon)
+	return number, expected, controller
 }
 
 // number reads a whole number of the current tag; nothing is 0.

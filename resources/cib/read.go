@@ -36,8 +36,9 @@ type reader struct {
 	opBlock []policy.HistoryOp
 	// before is the history of the node before, place where in it the next resource
 	// is expected.
-	before []policy.ResourceHistory
-	place  int
+	before     []policy.ResourceHistory
+	place      int
+	controller string // that planned the last operation
 	// escaped: some text that again has returned was written otherwise. What is
 	// written in one way then may mean another text.
 	escaped bool

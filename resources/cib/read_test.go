@@ -139,12 +139,12 @@ func TestStatus(t *testing.T) {
 		History: []policy.ResourceHistory{{
 			Resource: "db", Class: "ocf", Provider: "x", Type: "y", Container: "box", ShutdownLock: time.Unix(1700000001, 0).UTC(),
 			Ops: []policy.HistoryOp{{
-				ID: "db_last_0", Op: "start", CallID: 7, Key: "4:5:0:u", Magic: "0:0;4:5:0:u", OnNode: "n1", ExitReason: "it's",
-				Changed: time.Unix(1700000000, 0).UTC(), Ran: time.Unix(1700000002, 0).UTC(),
-				Digest: "d", RestartDigest: "e", RestartParams: " a ",
+				ID: "db_last_0", Op: "start", CallID: 7, Transition: 5, Controller: "u", OnNode: "n1",
+				Changed: time.Unix(1700000000, 0).UTC(),
+				Digest:  "d", RestartDigest: "e", RestartParams: " a ",
 			}, {
 				ID: "db_monitor_9", Op: "monitor", Interval: 9 * time.Second, CallID: -1, Status: policy.ExecError, RC: 1, Expected: 8,
-				Key: "6:5:8:u", Magic: "4:1;6:5:8:u",
+				Transition: 5, Controller: "u",
 			}},
 		}},
 	}

@@ -20,9 +20,7 @@ const (
 	keyTransition
 	keyMagic
 	keyChanged
-	keyRan
 	keyOnNode
-	keyExitReason
 	keyDigest
 	keyRestartDigest
 	keySecureDigest
@@ -62,12 +60,8 @@ func keyOf(name []byte) attrKey {
 		return keyMagic
 	case "last-rc-change", "last_rc_change":
 		return keyChanged
-	case "last-run", "last_run":
-		return keyRan
 	case "on_node":
 		return keyOnNode
-	case "exit-reason":
-		return keyExitReason
 	case "op-digest":
 		return keyDigest
 	case "op-restart-digest":

@@ -38,9 +38,15 @@ func (r *reader) again(a *rawAttr, before string) string {
 	return text
 }
 
-// rareText is text for values that hardly repeat.
-func (r *reader) rareText(a *rawAttr) string {
-	text, err := r.texts.once(a.value)
+// bytes is text for values of which only parts are kept; nil where there is none.
+func (r *reader) bytes(a *rawAttr) []byte {
+	switch {
+	case a == nil:
+		return nil
+	case plain(a.value):
+		return a.value
+	}
+	text, err := decode(nil, a.value)
 	r.badText(a, err)
 	return text
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -95,14 +94,7 @@ const (
 type texts struct {
 	known   map[string]string
 	scratch []byte
-	// row holds texts one behind the other, as allocating each costs more.
-	row strings.Builder
 }
-
-const (
-	rowLeast = 4 << 10
-	rowMost  = 64 << 10
-)
 
 func newTexts() *texts { return &texts{known: make(map[string]string, 1024)} }
 
@@ -125,28 +117,12 @@ func (t *texts) of(value []byte) (string, error) {
 	return text, err
 }
 
-// once returns the text of a value that hardly comes again.
+// once returns the text of a value that is not known yet.
 func (t *texts) once(value []byte) (string, error) {
 	if plain(value) {
-		return t.keep(value), nil
+		return string(value), nil
 	}
 	var err error
 	t.scratch, err = decode(t.scratch[:0], value)
-	return t.keep(t.scratch), err
-}
-
-// keep makes a string of its own of a text.
-func (t *texts) keep(text []byte) string {
-	from := t.row.Len()
-	if from+len(text) > t.row.Cap() {
-		if len(text) > internLength {
-			return string(text)
-		}
-		size := min(max(2*t.row.Cap(), rowLeast), rowMost)
-		t.row.Reset()
-		t.row.Grow(size)
-		from = 0
-	}
-	t.row.Write(text)
-	return t.row.String()[from:]
+	return string(t.scratch), err
 }

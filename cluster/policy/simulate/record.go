@@ -225,7 +225,7 @@ func (r *record) result(step *policy.Step, rc int) {
 	h := r.history(step)
 	op := policy.HistoryOp{
 		Op: step.Task, Interval: step.Interval, CallID: 1, Status: policy.ExecDone, RC: rc, Expected: step.Expected,
-		Changed: r.in.Now, Ran: r.in.Now, Digest: step.Digest, RestartDigest: step.RestartDigest,
+		Transition: -1, Controller: "simulated", Changed: r.in.Now, Digest: step.Digest, RestartDigest: step.RestartDigest,
 	}
 	failed := rc != step.Expected
 	if step.Task == taskReload {
@@ -238,13 +238,11 @@ func (r *record) result(step *policy.Step, rc int) {
 	if step.Task == taskMigrateTo || step.Task == taskMigrateFrom {
 		op.MigrateSource, op.MigrateTarget = step.MigrateSource, step.MigrateTarget
 	}
-	op.Key = "0:-1:" + strconv.Itoa(step.Expected) + ":simulated"
-	op.Magic = "0:" + strconv.Itoa(rc) + ";" + op.Key
 	for _, earlier := range h.Ops {
 		op.CallID = max(op.CallID, earlier.CallID+1)
 		// The instant of judgement may lie before what is recorded.
 		if earlier.Changed.After(op.Changed) {
-			op.Changed, op.Ran = earlier.Changed, earlier.Changed
+			op.Changed = earlier.Changed
 		}
 	}
 	for _, id := range historyIDs(h.Resource, op, failed) {
