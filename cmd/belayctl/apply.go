@@ -126,7 +126,8 @@ func (p *application) run(ctx context.Context, verb string) error {
 func (p *application) next(current api.DefinitionAnswer, source *definition.Source) (*changeSet, error) {
 	wanted := source.Definition()
 	if wanted.Name != "" && current.Definition.Name != "" && wanted.Name != current.Definition.Name {
-		return nil, bad(codeOtherCluster, "the files are for cluster %q, and this is %q", wanted.Name, current.Definition.Name)
+		other := bad(codeOtherCluster, "the files are for cluster %q, and this is %q", wanted.Name, current.Definition.Name)
+		return nil, cmp.Or(source.Faults(), other)
 	}
 	keepsOwners := current.CommandSet >= state.VersionMore
 	if p.prune == "owned" && !keepsOwners {

@@ -271,6 +271,9 @@ func TestApply(t *testing.T) {
 	if code := c.run(t, "apply", "-f", write("other.toml", "[cluster]\nname = \"other\"\n")); code != exitInput || !strings.Contains(c.err.String(), `for cluster "other"`) {
 		t.Errorf("exit %d: %s", code, c.err.String())
 	}
+	if code := c.run(t, "apply", "-f", write("wrong.toml", "[cluster]\nname = \"other\"\nnonsense = 1\n")); code != exitInput || !strings.Contains(c.err.String(), "wrong.toml:3:1: ") {
+		t.Errorf("a wrong file of another cluster: exit %d, %s", code, c.err.String())
+	}
 	bad := write("bad.toml", "[[resource]]\nid = \"x\"\nagnt = \"vip\"\n[[order]]\nfirst = \"x\"\nthen = \"y\"\n")
 	for _, verb := range [][]string{{"apply", "-f", bad}, {"validate", bad}} {
 		want := fmt.Sprintf("%s:3:1: resource[x]: unknown key \"agnt\" (did you mean \"agent\"?) [unknown_key]\n%s:6:8: order[order-x-y].then: no resource or group is called \"y\" [unknown_name]\nbelayctl: 2 problems; nothing was changed [unknown_key]\nnext: belayctl help errors unknown_key\n", bad, bad)

@@ -77,10 +77,8 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) error {
 	fmt.Fprintf(out, "forming a cluster of %d members under %s\n", o.nodes, o.dataDir)
 	var demoErr error
 	err = cluster.Run(ctx, func() {
-		if !o.empty {
-			if err := defineDev(ctx, cluster); err != nil {
-				log.Error("apply the development definition", zap.Error(err))
-			}
+		if err := defineDev(ctx, cluster, o.empty); err != nil {
+			log.Error("apply the development definition", zap.Error(err))
 		}
 		fmt.Fprintf(out, "ready: export BELAY_ADDR=unix://%s\n", filepath.Join(o.dataDir, "belayd.sock"))
 		if o.demo {
@@ -100,30 +98,48 @@ func simulatedSpecs() []agents.Spec { return catalog.Agents(zap.NewNop()).Specs(
 
 // defineDev applies a small definition, unless the cluster has one from an
 // earlier run; the BMCs of this run replace those of the last.
-func defineDev(ctx context.Context, cluster *dev.Cluster) error {
+func defineDev(ctx context.Context, cluster *dev.Cluster, empty bool) error {
 	client := cluster.Client()
-	if err := client.SetSecret(ctx, api.SecretRequest{Secret: "bmc", Value: dev.BMCPassword}); err != nil {
-		return err
+	if !empty {
+		if err := client.SetSecret(ctx, api.SecretRequest{Secret: "bmc", Value: dev.BMCPassword}); err != nil {
+			return err
+		}
 	}
 	answer, err := client.Definition(ctx)
 	if err != nil {
 		return err
 	}
-	definition := answer.Definition.Clone()
-	definition.Fences = cluster.Fences()
-	if len(definition.Resources) == 0 {
-		definition.Nodes = nil
-		for _, h := range cluster.Hosts() {
-			definition.Nodes = append(definition.Nodes, resources.Node{Name: h.Name(), Attributes: map[string]string{"osprole": "controller"}})
-		}
-		definition.Resources = []resources.Resource{
-			{ID: "haproxy", Agent: "haproxy", Clone: &resources.Clone{Interleave: true}},
-			{ID: "vip", Agent: "vip", Params: resources.Params{"address": "192.0.2.201/24"}},
-			{ID: "keystone", Agent: "systemd:keystone", Clone: &resources.Clone{Interleave: true}},
-		}
-		definition.Colocations = []resources.Colocation{{ID: "vip-with-haproxy", Resource: "vip", With: "haproxy", Score: resources.Infinity}}
-		definition.Orders = []resources.Order{{ID: "haproxy-then-vip", First: "haproxy", Then: "vip", Kind: resources.OrderOptional}}
+	var nodes []resources.Node
+	for _, h := range cluster.Hosts() {
+		nodes = append(nodes, resources.Node{Name: h.Name(), Attributes: map[string]string{"osprole": "controller"}})
 	}
+	definition := devDefinition(answer.Definition, nodes, cluster.Fences(), empty)
 	_, err = client.Command(ctx, &state.DefinitionSet{Base: answer.Revision, Definition: definition})
 	return err
+}
+
+// devDefinition is what a development cluster begins with. It has no name before a
+// file gives it one: files are written for other clusters, and tried here.
+func devDefinition(present *resources.Definition, nodes []resources.Node, fences []resources.FenceDevice, empty bool) *resources.Definition {
+	definition := present.Clone()
+	fresh := len(definition.Resources) == 0
+	if fresh && len(definition.Nodes) == 0 {
+		definition.Name = ""
+	}
+	if empty {
+		return definition
+	}
+	definition.Fences = fences
+	if !fresh {
+		return definition
+	}
+	definition.Nodes = nodes
+	definition.Resources = []resources.Resource{
+		{ID: "haproxy", Agent: "haproxy", Clone: &resources.Clone{Interleave: true}},
+		{ID: "vip", Agent: "vip", Params: resources.Params{"address": "192.0.2.201/24"}},
+		{ID: "keystone", Agent: "systemd:keystone", Clone: &resources.Clone{Interleave: true}},
+	}
+	definition.Colocations = []resources.Colocation{{ID: "vip-with-haproxy", Resource: "vip", With: "haproxy", Score: resources.Infinity}}
+	definition.Orders = []resources.Order{{ID: "haproxy-then-vip", First: "haproxy", Then: "vip", Kind: resources.OrderOptional}}
+	return definition
 }
