@@ -1,12 +1,15 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/belay-ha/belay/cluster/state"
 )
@@ -112,13 +115,10 @@ func TestEveryCommandHasARole(t *testing.T) {
 		}
 	}
 	m := newMember(t, "a")
-	for organisation, want := range map[string]string{"belay:viewer": "role bind cert:jo operator", "belay:operator": "role bind cert:jo admin"} {
-		request := command(t, &state.NodeStandby{Node: "a", Standby: true})
-		if organisation == "belay:operator" {
-			request = command(t, &state.MemberRemoved{Node: "a"})
-		}
-		if _, body := m.ask("jo", organisation, "POST", "/v1/commands", request); !strings.Contains(body, want) {
-			t.Errorf("%s is not told how to get the role: %s", organisation, body)
+	standby, removal := command(t, &state.NodeStandby{Node: "a", Standby: true}), command(t, &state.MemberRemoved{Node: "a"})
+	for _, c := range []struct{ organisation, request, role string }{{"belay:viewer", standby, "operator"}, {"belay:viewer", removal, "admin"}, {"belay:operator", removal, "admin"}} {
+		if code, body := m.ask("jo", c.organisation, "POST", "/v1/commands", c.request); code != http.StatusForbidden || !strings.Contains(body, "needs "+c.role+"; an admin can give it: belayctl role bind cert:jo "+c.role) {
+			t.Errorf("%s is not told how to get the role: %d %s", c.organisation, code, body)
 		}
 	}
 	binding := command(t, &state.RoleBound{Subject: "user:jo", Role: "admin"})
@@ -126,5 +126,26 @@ func TestEveryCommandHasARole(t *testing.T) {
 		if got, body := m.ask("jo", organisation, "POST", "/v1/commands", binding); got != want {
 			t.Errorf("%s binds a role: %d, want %d: %s", organisation, got, want, body)
 		}
+	}
+}
+
+// TestRefusalsAreLogged, with who asked, from where, and for what: those of a route and
+// those of a command, at the member that decides.
+func TestRefusalsAreLogged(t *testing.T) {
+	core, lines := observer.New(zap.InfoLevel)
+	m := newMember(t, "a")
+	m.server.Close()
+	m.server = httptest.NewServer(NewServer(m, m, zap.New(core)).Handler(asHeaderSays))
+	t.Cleanup(m.server.Close)
+	m.ask("jo", "belay:viewer", "POST", "/v1/secrets", "{}")
+	m.ask("jo", "belay:operator", "POST", "/v1/commands", command(t, &state.MemberRemoved{Node: "a"}))
+	m.ask("jo", "belay:operator", "POST", "/v1/commands", command(t, &state.NodeStandby{Node: "a"}))
+	var got []string
+	for _, line := range lines.FilterMessage("refused").All() {
+		f := line.ContextMap()
+		got = append(got, fmt.Sprint(f["by"], " ", f["role"], " ", f["request"], " ", f["from"] != ""))
+	}
+	if want := []string{"jo viewer POST /v1/secrets true", "jo operator POST /v1/commands true"}; !slices.Equal(got, want) {
+		t.Errorf("logged %q, want %q", got, want)
 	}
 }

@@ -65,8 +65,11 @@ func commandOf(body []byte, who Identity, allowed map[string]Role) (state.Comman
 		return nil, err
 	}
 	kind, _, _ := strings.Cut(request.Name, "/")
-	if least, known := allowed[kind]; !known || who.Role < least {
-		return nil, &Error{Code: CodeForbidden, Text: fmt.Sprintf("command %q is not for %s, whose role is %s%s", request.Name, who.Name, who.Role, who.raised(least))}
+	switch least, known := allowed[kind]; {
+	case !known:
+		return nil, &Error{Code: CodeForbidden, Text: fmt.Sprintf("command %q is not for %s, whose role is %s", request.Name, who.Name, who.Role)}
+	case who.Role < least:
+		return nil, &Error{Code: CodeForbidden, Text: fmt.Sprintf("%s has the role %s; the command %s needs %s%s", who.Name, who.Role, kind, least, who.raised(least))}
 	}
 	if len(request.Data) == 0 || string(request.Data) == "null" {
 		return nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("command %q comes without its data", request.Name)}

@@ -130,7 +130,7 @@ func (s *Server) join(r *http.Request, body []byte, _ Identity) (any, error) {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, least Role, identify func(*http.Request) Identity, h func(*http.Request, []byte, Identity) (any, error)) {
 	who := identify(r)
 	if who.Role < least {
-		s.log.Info("refused", zap.String("by", who.Name), zap.String("from", who.From), zap.Stringer("role", who.Role), zap.String("request", r.Method+" "+r.URL.Path))
+		s.refused(r, who, "")
 		writeError(w, &Error{Code: CodeForbidden, Text: fmt.Sprintf("%s has the role %s; %s %s needs %s%s", who.Name, who.Role, r.Method, r.URL.Path, least, who.raised(least))})
 		return
 	}
@@ -147,6 +147,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, leas
 		w.WriteHeader(relayed.status)
 		w.Write(relayed.body)
 	case err != nil:
+		if wire := asError(err); wire.Code == CodeForbidden {
+			s.refused(r, who, wire.Text)
+		}
 		writeError(w, err)
 	default:
 		if text, isPage := answer.(page); isPage {
@@ -160,6 +163,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, leas
 
 // page is an answer that is no JSON: metrics.
 type page string
+
+// refused logs who may not do what they have asked for.
+func (s *Server) refused(r *http.Request, who Identity, why string) {
+	s.log.Info("refused", zap.String("by", who.Name), zap.String("from", who.From), zap.Stringer("role", who.Role), zap.String("request", r.Method+" "+r.URL.Path), zap.String("why", why))
+}
 
 // readBody reads a request's body within its bounds: who asks may stall half way,
 // and would hold a connection for ever.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/belay-ha/belay/agents"
 	"github.com/belay-ha/belay/cluster/api"
 	"github.com/belay-ha/belay/resources"
+	"github.com/belay-ha/belay/resources/definition"
 )
 
 // planted is a secret that can be searched for.
@@ -142,6 +144,38 @@ func TestNoSecretComesOut(t *testing.T) {
 	ask(answer("live"), func() (any, error) { return client.Live(ctx) })
 	ask(answer("audit"), func() (any, error) { return client.Audit(ctx, false) })
 	ask(answer("explanation"), func() (any, error) { return client.Explain(ctx, "web", "") })
+	ask(answer("doctor"), func() (any, error) { return client.Doctor(ctx) })
+	for _, h := range c.Hosts() { // what a support archive is made of
+		ask(answer("report of "+string(h.Name())), func() (any, error) { return client.Report(ctx, h.Name(), true) })
+	}
+	after, err := client.Definition(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	searched["export"] = definition.Encode(after.Definition)
+	searched["difference"] = asJSON(t, definition.Diff(&resources.Definition{}, after.Definition), nil)
+	if !bytes.Contains(searched["export"], []byte("secret://planted")) || !bytes.Contains(searched["difference"], []byte("secret://planted")) {
+		t.Errorf("no reference in the export or the difference: the search proves nothing\n%s", searched["export"])
+	}
+	// Refusals name what is wrong, and hold nothing of it.
+	for what, refused := range map[string]error{
+		"a name that cannot be": client.SetSecret(ctx, api.SecretRequest{Secret: "no name", Value: planted}),
+		"nothing to rotate":     client.SetSecret(ctx, api.SecretRequest{Secret: "absent", Value: planted, Rotate: true}),
+		"too long":              client.SetSecret(ctx, api.SecretRequest{Secret: "long", Value: strings.Repeat(planted, 4000)}),
+	} {
+		if refused == nil {
+			t.Errorf("%s is taken", what)
+		} else {
+			searched[what] = []byte(fmt.Sprintf("%+v", refused))
+		}
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || len(processes) == 0 {
+		t.Fatalf("no processes: %v", err)
+	}
+	for _, path := range processes {
+		searched[path], _ = os.ReadFile(path) // it may have ended
+	}
 	if !bytes.Contains(searched["status"], []byte("[secret planted]")) {
 		t.Errorf("the agent's words are not in the status: the search proves nothing\n%s", searched["status"])
 	}

@@ -39,7 +39,7 @@ var requestCodes = []Entry{
 		Cause:   "The role of this user or certificate is too small for the request, or a join token is wrong, used or expired.",
 		Cure:    "Ask somebody with the role that the message names, or root on a member; for joining make a new token.",
 		Next:    "belayctl role whoami",
-		Example: "belayctl: ops has the role viewer; POST /v1/commands needs operator; an admin can give it: belayctl role bind user:ops operator [forbidden]",
+		Example: "belayctl: ops has the role viewer; the command node.standby needs operator; an admin can give it: belayctl role bind user:ops operator [forbidden]",
 	},
 	{
 		Code: "no_quorum", Family: Request, Exit: 3,
