@@ -261,7 +261,7 @@ func (p *planner) unmanaged(q *prim) *Held {
 	case whole != nil:
 		of, says = u.id, "group "+string(u.id)
 	default:
-		says = "the defaults"
+		says = "what it takes by default"
 	}
 	held := &Held{Why: fmt.Sprintf("%s has %s", says, setting), Next: fmt.Sprintf(end, of), Defined: true}
 	return p.orRule(held, q, "meta."+name)

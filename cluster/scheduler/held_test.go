@@ -42,6 +42,7 @@ func TestHeldBack(t *testing.T) {
 		{"a restart that was asked for is told by the plan", "rsc a\nis a@n1 started digest=" + state.RestartDigest, "", "resource/a"},
 		{"unmanaged", "rsc a managed=false\nis a@n1 started " + other, "a on n1 is not restarted: a has managed = false; belayctl resource manage a", ""},
 		{"unmanaged by its group", "group g a managed=false\nis a@n1 started " + other, "a on n1 is not restarted: group g has managed = false; belayctl resource manage g", ""},
+		{"unmanaged by default", "defaults managed=false\nrsc a", "a on n1 is not started: what it takes by default has managed = false; belayctl resource manage a", ""},
 		{"in maintenance by the definition", "property maintenance_mode=true\nrsc a", "a on n1 is not started: maintenance_mode is set; belayctl property set maintenance_mode=false", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -54,8 +54,8 @@ func (a *app) resourceCommand() *cobra.Command {
 		}, firstWord),
 		a.resourceGroupCommand(), a.resourceBundleCommand(), a.resourceMoveCommand(), a.resourceBanCommand(), a.resourceClearCommand(), a.resourceRestartCommand(), a.resourceRetryCommand(),
 		a.resourceMetaCommand(), a.resourceTakeOverCommand(), a.resourceUtilizationCommand(),
-		a.managingCommand("manage", "Let the cluster start and stop resources again", "managed=", edit.SetMeta),
-		a.managingCommand("unmanage", "Leave resources as they are: neither start nor stop them", "managed=false", edit.SetMeta),
+		a.managingCommand("manage", "Let the cluster start and stop resources again", edit.Manage),
+		a.managingCommand("unmanage", "Leave resources as they are: neither start nor stop them", edit.Unmanage),
 		a.resourceShowCommand(), a.resourceListCommand(), a.resourceAgentsCommand(), a.resourceDescribeCommand(), a.resourceDefaultsCommand(),
 	)
 }

@@ -78,21 +78,13 @@ func onFirst(use string, change func(*resources.Definition, string, []string) (*
 	}
 }
 
-// managingCommand sets one meta-attribute of several resources.
-func (a *app) managingCommand(verb, short, word string, change func(*resources.Definition, string, []string) (*resources.Definition, error)) *cobra.Command {
+// managingCommand changes whether the cluster manages several resources.
+func (a *app) managingCommand(verb, short string, change func(*resources.Definition, []string) (*resources.Definition, error)) *cobra.Command {
 	var flags changeFlags
 	cmd := &cobra.Command{Use: verb + " ID...", Short: short, Args: arguments(1, -1), Example: fmt.Sprintf("  belayctl resource %s vip haproxy", verb)}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) {
-			for _, id := range args {
-				var err error
-				if def, err = change(def, id, []string{word}); err != nil {
-					return nil, err
-				}
-			}
-			return def, nil
-		}, args...)
+		return a.edit(cmd.Context(), &flags, func(def *resources.Definition) (*resources.Definition, error) { return change(def, args) }, args...)
 	}
 	return cmd
 }

@@ -227,7 +227,7 @@ func RemoveOrder(def *resources.Definition, first, then string) (*resources.Defi
 	}
 	changed.Orders = slices.DeleteFunc(changed.Orders, func(o resources.Order) bool { return o.First == a && o.Then == b })
 	if len(changed.Orders) == len(def.Orders) {
-		return nil, errorf("see: constraint list", "there is no order of %q and %q", a, b)
+		return nil, errorf("see: belayctl constraint list", "there is no order of %q and %q", a, b)
 	}
 	return changed, nil
 }
@@ -241,7 +241,7 @@ func RemoveColocation(def *resources.Definition, resource, with string) (*resour
 	}
 	changed.Colocations = slices.DeleteFunc(changed.Colocations, func(c resources.Colocation) bool { return c.Resource == a && c.With == b })
 	if len(changed.Colocations) == len(def.Colocations) {
-		return nil, errorf("see: constraint list", "there is no colocation of %q with %q", a, b)
+		return nil, errorf("see: belayctl constraint list", "there is no colocation of %q with %q", a, b)
 	}
 	return changed, nil
 }

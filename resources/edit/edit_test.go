@@ -347,7 +347,7 @@ func TestRefusals(t *testing.T) {
 		{"constraint order set set vip", "a set needs a resource: write set RESOURCE... [NAME=VALUE...]"},
 		{"constraint order set vip then=api", `no option of sets is called "then": there are action, require_all, role, score, sequential`},
 		{"constraint ticket geo", "a ticket needs its name and a resource: write TICKET [ROLE] RESOURCE"},
-		{"constraint ticket remove geo vip", `"vip" is not bound to ticket "geo": see: constraint list`},
+		{"constraint ticket remove geo vip", `"vip" is not bound to ticket "geo": see: belayctl constraint list`},
 		{"tag create edge", "a tag needs a name and resources: write ID RESOURCE..."},
 		{"tag delete edge", `no tag is called "edge"`},
 		{"resource create x vip --clon", `unexpected "--clon": did you mean --clone?`},
@@ -378,13 +378,14 @@ func TestRefusals(t *testing.T) {
 		{"constraint order strat vip then haproxy", `no action is called "strat": did you mean "start"?`},
 		{"constraint order vip then", `"" is no action and resource: write [start|promote|stop|demote] RESOURCE`},
 		{"constraint order vip then haproxy knd=Optional", `no option of orders is called "knd": did you mean "kind"?`},
-		{"constraint order remove haproxy vip", `there is no order of "haproxy" and "vip": see: constraint list`},
+		{"constraint order remove haproxy vip", `there is no order of "haproxy" and "vip": see: belayctl constraint list`},
 		{"constraint colocation add vip haproxy", "a colocation needs the word with: write A with B [SCORE]"},
 		{"constraint colocation add vip with mster galera", `unknown role "mster": use stopped, started, unpromoted or promoted`},
 		{"constraint location vip likes c0", `no kind of location is called "likes": there are avoids, prefers, rule`},
 		{"constraint location vip prefers c9=5", `no node is called "c9": did you mean "c0"?`},
 		{"constraint location vip prefers c1=much", `c1=much: score "much" is neither an integer nor INFINITY or -INFINITY`},
 		{"constraint location vip rule score=0 osprole = compute", `rule, column 9: unexpected "=": did you mean "=="?, in "osprole = compute"`},
+		{"resource meta vip stickines=3", `no meta-attribute is called "stickines": did you mean "stickiness"?`},
 		{"constraint remove order-vip-haprox", `no constraint is called "order-vip-haprox": did you mean "order-vip-haproxy"?`},
 		{"property set cluster-recheck-interval=1min", `there is no property "cluster-recheck-interval": Belay plans again on every change and needs no interval`},
 		{"property set stonith-enabled", `unexpected "stonith-enabled": write NAME=VALUE`},
@@ -397,7 +398,7 @@ func TestRefusals(t *testing.T) {
 		{"fence update bmc-c1 a=b", `no fence device is called "bmc-c1": did you mean "bmc-c0"?`},
 		{"fence level add 2 c0 nova", `"nova" has level 1 for c1 too: make a device of its own for each level`},
 		{"fence level add 0 c0 nova", `the level "0" is not from 1 to 9`},
-		{"fence level remove 2 c0", `no device fences "c0" at level 2: see: fence list`},
+		{"fence level remove 2 c0", `no device fences "c0" at level 2: see: belayctl fence list`},
 	}
 	for _, c := range cases {
 		t.Run(c.line, func(t *testing.T) {

@@ -203,7 +203,7 @@ func RemoveFenceLevel(def *resources.Definition, words []string) (*resources.Def
 		found = true
 	}
 	if !found {
-		return nil, errorf("see: fence list", "no device fences %q at level %d", words[1], level)
+		return nil, errorf("see: belayctl fence list", "no device fences %q at level %d", words[1], level)
 	}
 	return changed, nil
 }

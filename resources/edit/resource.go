@@ -228,31 +228,6 @@ func SetMeta(def *resources.Definition, id string, words []string) (*resources.D
 	return changed, nil
 }
 
-// Enable lets resources or groups run.
-func Enable(def *resources.Definition, names []string) (*resources.Definition, error) {
-	return setTargets(def, names, nil)
-}
-
-// Disable stops resources or groups and keeps them stopped.
-func Disable(def *resources.Definition, names []string) (*resources.Definition, error) {
-	return setTargets(def, names, stopped())
-}
-
-func setTargets(def *resources.Definition, names []string, role *resources.Role) (*resources.Definition, error) {
-	if len(names) == 0 {
-		return nil, errorf("name a resource or a group", "nothing to change")
-	}
-	changed := def.Clone()
-	for _, name := range names {
-		m, err := meta(changed, name)
-		if err != nil {
-			return nil, err
-		}
-		m.TargetRole = role
-	}
-	return changed, nil
-}
-
 // CloneResource makes a resource or group run on several nodes, or changes the
 // options of its clone: ID and then NAME=VALUE.
 func CloneResource(def *resources.Definition, words []string, promotable bool) (*resources.Definition, error) {

@@ -156,7 +156,7 @@ func RemoveTicket(def *resources.Definition, ticket, resource string) (*resource
 	}
 	changed.Tickets = slices.DeleteFunc(changed.Tickets, func(t resources.TicketUse) bool { return string(t.Ticket) == ticket && t.Resource == id })
 	if len(changed.Tickets) == len(def.Tickets) {
-		return nil, errorf("see: constraint list", "%q is not bound to ticket %q", id, ticket)
+		return nil, errorf("see: belayctl constraint list", "%q is not bound to ticket %q", id, ticket)
 	}
 	return changed, nil
 }

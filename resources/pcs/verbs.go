@@ -55,18 +55,6 @@ func onFirst(change func(*resources.Definition, string, []string) (*resources.De
 	})
 }
 
-func each(change func(*resources.Definition, string, []string) (*resources.Definition, error), pair string) func(*converter, Position, []word) (*resources.Definition, error) {
-	return editing(func(def *resources.Definition, words []string) (*resources.Definition, error) {
-		for _, id := range words {
-			var err error
-			if def, err = change(def, id, []string{pair}); err != nil {
-				return nil, err
-			}
-		}
-		return def, nil
-	})
-}
-
 // withSets gives the word set back that chose the verb.
 func withSets(change func(*resources.Definition, []string) (*resources.Definition, error)) func(*converter, Position, []word) (*resources.Definition, error) {
 	return editing(func(def *resources.Definition, words []string) (*resources.Definition, error) {
@@ -119,8 +107,8 @@ func makeVerbs() map[string]verb {
 		"resource enable":      {do: target(edit.Enable), refers: true},
 		"resource disable":     {do: target(edit.Disable), refers: true},
 		"resource meta":        {do: onFirst(edit.SetMeta), refers: true},
-		"resource manage":      {do: each(edit.SetMeta, "managed="), refers: true},
-		"resource unmanage":    {do: each(edit.SetMeta, "managed=false"), refers: true},
+		"resource manage":      {do: target(edit.Manage), refers: true},
+		"resource unmanage":    {do: target(edit.Unmanage), refers: true},
 		"resource utilization": {do: onFirst(edit.SetUtilization)},
 		"resource clone":       {do: cloning(false)},
 		"resource promotable":  {do: cloning(true)},
