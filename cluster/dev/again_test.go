@@ -35,6 +35,25 @@ func TestRunAgainFromTheSameDirectory(t *testing.T) {
 	})
 }
 
+// A cluster that was killed while it was formed is formed by the next run: the log may
+// name a member whose host does not know of it.
+func TestFormedByTwoRuns(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	same := func(config *Config) { config.DataDir = dir }
+	_, stop := startAndStop(t, same)
+	stop()
+	for _, left := range []string{"tls", "raft", "raft.made", "belayd.toml"} {
+		if err := os.RemoveAll(filepath.Join(dir, "controller-2", left)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := startWith(t, same)
+	until(t, again, "all members take part", outage, func(s api.Status) bool {
+		return len(s.Nodes) == 3 && s.Nodes[0].Online && s.Nodes[1].Online && s.Nodes[2].Online
+	})
+}
+
 // A second cluster in a directory must leave the first one alone.
 func TestOneClusterADirectory(t *testing.T) {
 	t.Parallel()

@@ -21,20 +21,38 @@ import (
 	"github.com/belay-ha/belay/cluster/examine"
 	"github.com/belay-ha/belay/cluster/node"
 	"github.com/belay-ha/belay/cluster/raftlog"
+	"github.com/belay-ha/belay/cluster/state"
 )
 
 // enroll founds the cluster on the first host and joins it on the others.
 func (h *Host) enroll(ctx context.Context, c *Cluster) error {
-	configFile := filepath.Join(h.Settings.DataDir, "belayd.toml")
 	first := c.hosts[0]
 	if h == first {
-		return enroll.Found(h.Settings, "dev", configFile, time.Now())
+		return enroll.Found(h.Settings, "dev", filepath.Join(h.Settings.DataDir, "belayd.toml"), time.Now())
 	}
-	token, err := api.NewLocalClient(first.Settings.Socket).CreateToken(ctx, time.Hour)
+	client := api.NewLocalClient(first.Settings.Socket)
+	err := h.join(ctx, client, first.Settings.Address)
+	var refused *api.Error
+	if errors.As(err, &refused) && refused.Reason == string(state.ReasonAlreadyMember) {
+		// An earlier run was killed after the cluster had taken the host in and before
+		// the host knew.
+		if _, err := client.Command(ctx, &state.MemberRemoved{Node: h.Settings.Node, Force: true}); err != nil {
+			return fmt.Errorf("let %s join again: %w", h.Settings.Node, err)
+		}
+		err = h.join(ctx, client, first.Settings.Address)
+	}
+	return err
+}
+
+// join makes the host a member of the cluster at peer, by a token of client's.
+func (h *Host) join(ctx context.Context, client *api.Client, peer string) error {
+	token, err := client.CreateToken(ctx, time.Hour)
 	if err != nil {
 		return fmt.Errorf("make a token for %s: %w", h.Settings.Node, err)
 	}
-	_, err = enroll.Join(ctx, h.Settings, first.Settings.Address, token.Token, configFile, h.cluster.config.Witness && h == c.hosts[len(c.hosts)-1])
+	c := h.cluster
+	witness := c.config.Witness && h == c.hosts[len(c.hosts)-1]
+	_, err = enroll.Join(ctx, h.Settings, peer, token.Token, filepath.Join(h.Settings.DataDir, "belayd.toml"), witness)
 	return err
 }
 
