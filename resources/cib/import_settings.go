@@ -38,7 +38,11 @@ var fixed = map[string]string{
 func (m *importer) properties() {
 	p := &m.def.Properties
 	m.propertyWhens()
+	placing := placing{&p.StartFailureIsFatal, &p.PlacementStrategy, &p.NodeHealthStrategy, &p.NodeHealthBase, &p.NodeHealthGreen, &p.NodeHealthYellow, &p.NodeHealthRed}
 	for _, s := range m.settings(m.in.Options, "cib-bootstrap-options") {
+		if m.placingOption(s, placing) {
+			continue
+		}
 		switch s.name {
 		case "cluster-name":
 			m.def.Name = s.value
@@ -49,8 +53,6 @@ func (m *importer) properties() {
 			p.SymmetricCluster = m.truth(s)
 		case "stonith-enabled", "fencing-enabled":
 			p.FencingEnabled = m.truth(s)
-		case "start-failure-is-fatal":
-			p.StartFailureIsFatal = m.truth(s)
 		case "stop-orphan-resources", "stop-removed-resources":
 			p.StopRemovedResources = m.truth(s)
 		case "maintenance-mode":
@@ -61,25 +63,44 @@ func (m *importer) properties() {
 			p.FencingTimeout = resources.Or(m.length(s), 0)
 		case "priority-fencing-delay":
 			p.PriorityFencingDelay = resources.Or(m.length(s), 0)
-		case "placement-strategy":
-			p.PlacementStrategy = resources.Or(word(m, s, resources.PlacementStrategies...), "")
-		case "node-health-strategy":
-			s.value = strings.ReplaceAll(s.value, "-", "_")
-			p.NodeHealthStrategy = resources.Or(word(m, s, resources.NodeHealthStrategies...), "")
-		case "node-health-base":
-			p.NodeHealthBase = m.score(s)
-		case "node-health-green":
-			p.NodeHealthGreen = m.score(s)
-		case "node-health-yellow":
-			p.NodeHealthYellow = m.score(s)
-		case "node-health-red":
-			p.NodeHealthRed = m.score(s)
 		case "stonith-action", "fencing-action":
 			p.FencingAction = m.fencingAction(s)
 		default:
 			m.otherOption(s)
 		}
 	}
+}
+
+// placing are the options by which instances are placed, without a rule or by one.
+type placing struct {
+	fatal                    **bool
+	strategy                 *resources.PlacementStrategy
+	health                   *resources.NodeHealthStrategy
+	base, green, yellow, red **resources.Score
+}
+
+// placingOption takes such an option, and reports whether it is one.
+func (m *importer) placingOption(s setting, to placing) bool {
+	switch s.name {
+	case "start-failure-is-fatal":
+		*to.fatal = m.truth(s)
+	case "placement-strategy":
+		*to.strategy = resources.Or(word(m, s, resources.PlacementStrategies...), "")
+	case "node-health-strategy":
+		s.value = strings.ReplaceAll(s.value, "-", "_")
+		*to.health = resources.Or(word(m, s, resources.NodeHealthStrategies...), "")
+	case "node-health-base":
+		*to.base = m.score(s)
+	case "node-health-green":
+		*to.green = m.score(s)
+	case "node-health-yellow":
+		*to.yellow = m.score(s)
+	case "node-health-red":
+		*to.red = m.score(s)
+	default:
+		return false
+	}
+	return true
 }
 
 func (m *importer) otherOption(s setting) {

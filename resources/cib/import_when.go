@@ -72,7 +72,7 @@ func (m *importer) whenText(b *block, may resources.RuleAsks) (string, bool) {
 	return text, true
 }
 
-// timely are the cluster options that may hold by a rule.
+// propertyWhens takes the cluster options that hold by a rule.
 func (m *importer) propertyWhens() {
 	for _, b := range m.blocks(m.in.Options, "cib-bootstrap-options") {
 		text, ok := m.whenText(&b, resources.RuleAsks{})
@@ -91,26 +91,14 @@ func (m *importer) propertyWhens() {
 }
 
 func (m *importer) propertyWhen(w *resources.PropertiesWhen, s setting) {
+	if m.placingOption(s, placing{&w.StartFailureIsFatal, &w.PlacementStrategy, &w.NodeHealthStrategy, &w.NodeHealthBase, &w.NodeHealthGreen, &w.NodeHealthYellow, &w.NodeHealthRed}) {
+		return
+	}
 	switch s.name {
 	case "maintenance-mode":
 		w.MaintenanceMode = m.truth(s)
 	case "stop-all-resources":
 		w.StopAllResources = m.truth(s)
-	case "start-failure-is-fatal":
-		w.StartFailureIsFatal = m.truth(s)
-	case "placement-strategy":
-		w.PlacementStrategy = resources.Or(word(m, s, resources.PlacementStrategies...), "")
-	case "node-health-strategy":
-		s.value = strings.ReplaceAll(s.value, "-", "_")
-		w.NodeHealthStrategy = resources.Or(word(m, s, resources.NodeHealthStrategies...), "")
-	case "node-health-base":
-		w.NodeHealthBase = m.score(s)
-	case "node-health-green":
-		w.NodeHealthGreen = m.score(s)
-	case "node-health-yellow":
-		w.NodeHealthYellow = m.score(s)
-	case "node-health-red":
-		w.NodeHealthRed = m.score(s)
 	default:
 		if !slices.Contains(tuning, s.name) && !slices.Contains(bookkeeping, s.name) {
 			m.lose(s.at, "cluster option %s by a rule cannot be represented: members go by it without a word from the leader", s.name)
