@@ -2,96 +2,18 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/belay-ha/belay/cluster/doctor"
 	"github.com/belay-ha/belay/cluster/metrics"
 	"github.com/belay-ha/belay/cluster/state"
-	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
 )
-
-// Cluster is what the server needs of this member's view of the cluster. All
-// methods are called concurrently from request goroutines.
-type Cluster interface {
-	// Self returns this member's name.
-	Self() resources.NodeName
-	// Local returns what this member has applied; never nil.
-	Local() *state.State
-	// Leader returns the leader's name and API address, "" when none is known,
-	// and whether it is this member.
-	Leader() (name resources.NodeName, address string, self bool)
-	// Electing reports whether no leader is known although a majority of the voters
-	// can be heard: another will lead within a second or so.
-	Electing() bool
-	// Read returns the leader's committed state, proven to be the newest. It
-	// fails with CodeNoQuorum when this member cannot prove that it leads.
-	Read(context.Context) (*state.State, error)
-	// Live returns what the leader knows beyond the state.
-	Live() Live
-	// Plan plans from a state now, with the scores and reasons.
-	Plan(*state.State) transition.Transition
-	// Propose commits a command. Errors are *Error or *state.Rejection.
-	Propose(ctx context.Context, who Identity, command state.Command) (state.Result, error)
-	// Wait answers as soon as the cluster has settled, or at the timeout.
-	Wait(context.Context, WaitRequest) (WaitAnswer, error)
-	// CreateToken and SetSecret commit what they make without showing it to the
-	// log.
-	CreateToken(ctx context.Context, who Identity, ttl time.Duration) (TokenAnswer, error)
-	SetSecret(ctx context.Context, who Identity, request SecretRequest) error
-	// RotateKey replaces the data key, and seals everything anew in one entry.
-	RotateKey(ctx context.Context, who Identity) (DataKeyAnswer, error)
-	// IssueCertificate signs a person's key, and commits that it did.
-	IssueCertificate(ctx context.Context, who Identity, request CertificateRequest) (CertificateAnswer, error)
-	// Units asks every member how units are on its host.
-	Units(ctx context.Context, units []string) []UnitFound
-	// CheckFences has members read fence devices now, changing nothing.
-	CheckFences(context.Context, FenceCheckRequest) (FenceCheckAnswer, error)
-	// Forward sends a request to the leader.
-	Forward(ctx context.Context, leader string, r *http.Request, body []byte, by Identity) (*http.Response, error)
-	// Doctor has every member examine itself; it needs no leader.
-	Doctor(context.Context) (DoctorAnswer, error)
-	// Report is a member's part of a support archive, without secrets; whole adds
-	// what this one knows of the whole cluster.
-	Report(ctx context.Context, node resources.NodeName, whole bool) (MemberReport, error)
-	// Metrics says how this member is and, by its own copy of the state, the cluster,
-	// in Prometheus' text format.
-	Metrics() string
-	// NoQuorum explains why there is no leader, as far as this member knows.
-	NoQuorum() string
-}
-
-// Member is what the server needs to serve other members.
-type Member interface {
-	Execute(context.Context, state.Order) (OrderAnswer, error)
-	Cancel(resources.ActionID)
-	Fence(context.Context, FenceOrder) (FenceAnswer, error)
-	ReadFence(context.Context, FenceCheckOrder) (state.FenceCheckResult, error)
-	Check(context.Context, resources.NodeName) CheckAnswer
-	// DataKey returns the data key of an id, in base64; LearnKey keeps one, durably.
-	// Both are between members.
-	DataKey(id string) (string, error)
-	LearnKey(key string) error
-	// OwnUnits looks how units are on this host.
-	OwnUnits(ctx context.Context, units []string) []UnitFound
-	// GrantLease lets a member feed its watchdog for a lease more, counted from when
-	// it asked. Only the leader may, once a majority has said that it still is.
-	GrantLease(ctx context.Context, node resources.NodeName, incarnation string) error
-	// Examine looks at this member, its host and its ways to the others.
-	Examine(context.Context) doctor.Examination
-	// Join admits a node. The request and the answer are between the joiner and
-	// the member's key store; the API only carries them.
-	Join(context.Context, json.RawMessage) (any, error)
-}
 
 // Server answers API requests.
 type Server struct {
@@ -177,94 +99,6 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 	// The answer may take longer: a deadline that passed would end the request.
 	defer connection.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-}
-
-// relayed carries the leader's answer through a handler.
-type relayed struct {
-	status int
-	body   []byte
-}
-
-func (*relayed) Error() string { return "answered by the leader" }
-
-// atLeader runs the handler if this member leads, and asks the leader if not.
-// A request is forwarded once at most.
-func (s *Server) atLeader(h func(*http.Request, []byte, Identity) (any, error)) func(*http.Request, []byte, Identity) (any, error) {
-	return func(r *http.Request, body []byte, who Identity) (any, error) {
-		name, address, self := s.awaitLeader(r)
-		if self {
-			return h(r, body, who)
-		}
-		if name == "" || address == "" || r.Header.Get(headerForwarded) != "" {
-			return nil, &Error{Code: CodeNoQuorum, Text: s.cluster.NoQuorum()}
-		}
-		answer, err := s.cluster.Forward(r.Context(), address, r, body, who)
-		if err != nil {
-			return nil, unanswered(r, name, err)
-		}
-		defer answer.Body.Close()
-		data, err := io.ReadAll(io.LimitReader(answer.Body, 64<<20))
-		if err != nil {
-			return nil, &Error{Code: CodeUnknown, Text: fmt.Sprintf("leader %s broke off: %v", name, err)}
-		}
-		return nil, &relayed{status: answer.StatusCode, body: data}
-	}
-}
-
-const (
-	// electionPatience is how long a request waits for the end of an election.
-	// Nothing was sent for it before.
-	electionPatience = 3 * time.Second
-	// electionTick is how often it looks.
-	electionTick = 50 * time.Millisecond
-)
-
-// awaitLeader returns who leads. During an election it waits for the outcome; a
-// member that is cut off says at once that there is no leader, and so does one
-// that was taken for the leader.
-func (s *Server) awaitLeader(r *http.Request) (name resources.NodeName, address string, self bool) {
-	patience := time.NewTimer(electionPatience)
-	defer patience.Stop()
-	for {
-		name, address, self = s.cluster.Leader()
-		if self || (name != "" && address != "") || r.Header.Get(headerForwarded) != "" || !s.cluster.Electing() {
-			return name, address, self
-		}
-		select {
-		case <-time.After(electionTick):
-		case <-patience.C:
-			return name, address, self
-		case <-r.Context().Done():
-			return name, address, self
-		}
-	}
-}
-
-// unanswered says what a lost answer of the leader means: nothing was done if it
-// could not even be reached; else a change may have been made.
-func unanswered(r *http.Request, leader resources.NodeName, err error) error {
-	var network *net.OpError
-	if r.Method == http.MethodGet || (errors.As(err, &network) && network.Op == "dial") {
-		return &Error{Code: CodeNoQuorum, Text: fmt.Sprintf("leader %s does not answer: %v; nothing was changed: try again, or see this member's own copy with `belayctl status --stale`", leader, err)}
-	}
-	return &Error{Code: CodeUnknown, Text: fmt.Sprintf("leader %s did not answer: %v; the change may or may not have been made: look with `belayctl status` before trying again", leader, err)}
-}
-
-// staleOrLeader reads this member's own copy with ?stale=1, else the leader's.
-func (s *Server) staleOrLeader(h func(*state.State, bool) any) func(*http.Request, []byte, Identity) (any, error) {
-	fresh := s.atLeader(func(r *http.Request, _ []byte, _ Identity) (any, error) {
-		current, err := s.cluster.Read(r.Context())
-		if err != nil {
-			return nil, err
-		}
-		return h(current, false), nil
-	})
-	return func(r *http.Request, body []byte, who Identity) (any, error) {
-		if stale, _ := strconv.ParseBool(r.URL.Query().Get("stale")); stale {
-			return h(s.cluster.Local(), true), nil
-		}
-		return fresh(r, body, who)
-	}
 }
 
 func (s *Server) status(current *state.State, stale bool) any {

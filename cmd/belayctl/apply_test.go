@@ -274,6 +274,31 @@ func TestApplyToAnOlderCluster(t *testing.T) {
 	}
 }
 
+// TestPlanForAnOlderCluster: what would be refused is said before anybody applies it,
+// with its place and whom to upgrade.
+func TestPlanForAnOlderCluster(t *testing.T) {
+	c := newConsole(t)
+	c.fake.state.Version = 4
+	for _, n := range c.fake.state.Nodes {
+		n.Software = state.Version
+	}
+	c.fake.state.Nodes["controller-1"].Software = 4
+	path := filepath.Join(t.TempDir(), "cluster.toml")
+	text := baseFile + "[[group]]\nid = \"pair\"\nmembers = [\"keystone\", \"nova-api\"]\nordered = false\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"plan", "apply"} {
+		code := c.run(t, verb, "-f", path)
+		if said := c.err.String(); code != exitError || !strings.Contains(said, "group[pair].ordered needs command set 5, and the cluster is at 4: upgrade belayd on controller-1 first [needs_upgrade]") {
+			t.Errorf("%s: exit %d: %s", verb, code, said)
+		}
+	}
+	if len(c.fake.commands) > 0 {
+		t.Errorf("it was sent: %v", c.fake.commands)
+	}
+}
+
 func TestConfigHistory(t *testing.T) {
 	c := newConsole(t)
 	if out := c.must(t, "config", "history"); out != "no revisions are kept yet\n" {
