@@ -164,31 +164,16 @@ func (a *app) printActual(w io.Writer, x *api.Explanation, on resources.NodeName
 
 // printProblems lists the problems; nodes that have the same one share a line.
 func (a *app) printProblems(w io.Writer, x *api.Explanation) {
-	type line struct{ severity, text string }
-	var order []line
-	nodes := map[line][]string{}
-	for _, p := range x.Problems {
-		l := line{p.Severity, p.Text}
-		if nodes[l] == nil {
-			order, nodes[l] = append(order, l), []string{}
-		}
-		if p.Node != "" && !strings.Contains(p.Text, string(p.Node)) {
-			nodes[l] = append(nodes[l], string(p.Node))
-		}
-	}
-	if len(order) > 0 {
+	groups := problemGroups(x.Problems)
+	if len(groups) > 0 {
 		fmt.Fprintln(w, a.paint(bold, "\nproblems"))
 	}
-	for _, l := range order {
-		code := map[string]string{"critical": red, "warning": yellow}[l.severity]
+	for _, g := range groups {
+		code := map[string]string{"critical": red, "warning": yellow}[g.severity]
 		if code == "" {
 			code = dim
 		}
-		text := l.text
-		if len(nodes[l]) > 0 {
-			text = strings.Join(short(nodes[l]), ", ") + ": " + text
-		}
-		fmt.Fprintf(w, "  %s: %s\n", a.paint(code, l.severity), text)
+		fmt.Fprintf(w, "  %s: %s\n", a.paint(code, g.severity), g.text)
 	}
 }
 

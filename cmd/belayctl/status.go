@@ -123,15 +123,15 @@ func (a *app) printWrong(w io.Writer, s api.Status) {
 	if len(s.Problems) > 0 {
 		fmt.Fprintln(w, a.paint(bold, "\nproblems"))
 	}
-	for _, p := range s.Problems {
-		code := map[string]string{"critical": red, "warning": yellow}[p.Severity]
-		word := p.Severity
+	for _, p := range problemGroups(s.Problems) {
+		code := map[string]string{"critical": red, "warning": yellow}[p.severity]
+		word := p.severity
 		if code != "" {
 			word = a.paint(code, word)
 		}
-		fmt.Fprintf(w, "  %s: %s\n", word, p.Text)
-		if p.Next != "" {
-			fmt.Fprintf(w, "    next: %s\n", p.Next)
+		fmt.Fprintf(w, "  %s: %s\n", word, p.text)
+		if p.next != "" {
+			fmt.Fprintf(w, "    next: %s\n", p.next)
 		}
 	}
 	if len(s.Fencing) > 0 {
