@@ -14,6 +14,7 @@ func (r *reader) history(s *policy.NodeStatus) error {
 		return r.skip()
 	}
 	var h policy.ResourceHistory
+	var none policy.HistoryOp
 	like := &policy.ResourceHistory{}
 	for i := range r.scan.attrs {
 		a := &r.scan.attrs[i]
@@ -37,7 +38,7 @@ func (r *reader) history(s *policy.NodeStatus) error {
 	err := r.each(func() error {
 		if string(r.scan.name) == "lrm_rsc_op" {
 			from = r.room(from)
-			var before *policy.HistoryOp
+			before := &none
 			if count < len(like.Ops) {
 				before = &like.Ops[count]
 			}
@@ -90,15 +91,10 @@ func (r *reader) room(from int) int {
 	return from
 }
 
-var noOp policy.HistoryOp
-
 // historyOp reads the operation whose start tag was just found into op, which is
 // empty, and reports whether it is one. Before is what the node before remembers
-// in its place, or nil; node is the name of this one.
+// in its place, if anything; node is the name of this one.
 func (r *reader) historyOp(op, before *policy.HistoryOp, node string) bool {
-	if before == nil {
-		before = &noOp
-	}
 	op.Status, op.RC, op.Expected, op.CallID = policy.ExecUnknown, -1, -1, -1
 	var key, magic *rawAttr
 	var haveStatus, haveCode bool
