@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,17 @@ import (
 // requests are those that carry a body.
 var requests = []string{
 	"/v1/commands", "/v1/wait", "/v1/secrets", "/v1/tokens", "/v1/fence/check", "/v1/peer/propose", "/v1/peer/order", "/v1/peer/cancel", "/v1/peer/fence", "/v1/peer/fence-check",
+	"/v1/data-key", "/v1/peer/data-key", "/v1/certificates", "/v1/peer/lease", "/v1/peer/echo", "/v1/join",
+}
+
+// TestEveryBodyIsFuzzed: no route that takes a body is left out of the list.
+func TestEveryBodyIsFuzzed(t *testing.T) {
+	m := newMember(t, "a")
+	for _, route := range NewServer(m, m, zap.NewNop()).routes() {
+		if method, path, _ := strings.Cut(route.pattern, " "); method != http.MethodGet && !slices.Contains(requests, path) {
+			t.Errorf("%s is not fuzzed", route.pattern)
+		}
+	}
 }
 
 // FuzzRequests: whatever a caller sends, the server answers in JSON, and says of
