@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"github.com/belay-ha/belay/cluster/state"
@@ -114,6 +115,11 @@ func (a Access) Certificate(r *http.Request) Identity {
 		who.Role = roleOf(bound.Role)
 	}
 	return who
+}
+
+// refused logs who may not do what they have asked for.
+func (s *Server) refused(r *http.Request, who Identity, why string) {
+	s.log.Info("refused", zap.String("by", who.Name), zap.String("from", who.From), zap.Stringer("role", who.Role), zap.String("request", r.Method+" "+r.URL.Path), zap.String("why", why))
 }
 
 // roleOf reads a role that is bound; what is unknown may do nothing.

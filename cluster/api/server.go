@@ -86,11 +86,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, limit int64, leas
 // page is an answer that is no JSON: metrics.
 type page string
 
-// refused logs who may not do what they have asked for.
-func (s *Server) refused(r *http.Request, who Identity, why string) {
-	s.log.Info("refused", zap.String("by", who.Name), zap.String("from", who.From), zap.Stringer("role", who.Role), zap.String("request", r.Method+" "+r.URL.Path), zap.String("why", why))
-}
-
 // readBody reads a request's body within its bounds: who asks may stall half way,
 // and would hold a connection for ever.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {

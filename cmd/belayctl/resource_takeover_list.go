@@ -103,7 +103,15 @@ func (a *app) listTaken(ctx context.Context) error {
 	}
 	lines := a.takenLines(ctx, c, s)
 	return a.print(lines, func(w io.Writer) {
-		if len(lines) == 0 {
+		switch {
+		case len(lines) == 0 && len(s.TakeOvers) > 0:
+			var ids []string
+			for _, id := range slices.Sorted(maps.Keys(s.TakeOvers)) {
+				ids = append(ids, string(id))
+			}
+			fmt.Fprintf(w, "the units of %s are taken over, and no member has one of them\n", few(ids, 8))
+			return
+		case len(lines) == 0:
 			fmt.Fprintln(w, "no units are taken over")
 			return
 		}

@@ -47,6 +47,9 @@ func TestTakeOverVerb(t *testing.T) {
 		t.Errorf("listed:\n%s", out)
 	}
 	c.must(t, "resource", "take-over", "keystone", "--mask-unit", "old-keystone")
+	if out := c.must(t, "resource", "take-over"); !strings.Contains(out, "the units of keystone are taken over, and no member has one of them") {
+		t.Errorf("listed:\n%s", out)
+	}
 	if taken := c.fake.state.TakeOvers["keystone"]; taken == nil || len(taken.Units) != 2 || taken.Units[1] != (state.OwnedUnit{Unit: "old-keystone.service", Mask: true}) {
 		t.Errorf("taken over: %+v", taken)
 	}

@@ -180,10 +180,7 @@ func (d *device) fail(kind fencing.Kind, op, text string, err error) *fencing.Er
 func (d *device) scrub(text string) string { return fencing.Scrub(text, d.secrets()...) }
 
 func (d *device) secrets() []string {
-	return []string{
-		d.password, url.QueryEscape(d.password), url.PathEscape(d.password), fmt.Sprintf("%q", d.password),
-		base64.StdEncoding.EncodeToString([]byte(d.username + ":" + d.password)),
-	}
+	return []string{d.password, base64.StdEncoding.EncodeToString([]byte(d.username + ":" + d.password))}
 }
 
 func joined(types []schemas.ResetType) string {
