@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -131,6 +132,14 @@ func TestDrift(t *testing.T) {
 	c.must(t, "resource", "create", "passing", "systemd:x") // of nobody's files, when they are applied
 	c.must(t, "apply", "-f", file)
 	c.must(t, "resource", "delete", "passing")
+	more := definitionFile(t, "[[resource]]\nid = \"reader\"", "[[resource]]\nid = \"once\"\nagent = \"systemd:once\"\n[[resource]]\nid = \"reader\"")
+	c.must(t, "apply", "-f", more, "--yes")
+	c.must(t, "resource", "delete", "once")
+	if out := c.must(t, "plan", "-f", file); strings.Contains(out, "once") { // the files hold it no more, either
+		t.Errorf("what is gone from both has drifted:\n%s", out)
+	}
+	c.must(t, "apply", "-f", file, "--yes")
+	revision := strconv.FormatUint(c.fake.state.Revision, 10)
 	c.must(t, "resource", "update", "vip", "address=192.0.2.11/24")
 	if !strings.Contains(c.err.String(), `note: resource[vip] is kept by the files of "files"`) {
 		t.Errorf("noted: %s", c.err.String())
@@ -138,12 +147,12 @@ func TestDrift(t *testing.T) {
 	c.must(t, "resource", "delete", "reader")
 	c.must(t, "resource", "create", "extra", "systemd:x")
 	out := c.must(t, "plan", "-f", file)
-	for _, want := range []string{"drift: resource[vip] was changed in the cluster after revision 9, by tester", "drift: resource[reader] was removed in the cluster after revision 9", "resource[reader] added", "left as it is, made by single commands: resource[extra]\n"} {
+	for _, want := range []string{"drift: resource[vip] was changed in the cluster after revision " + revision + ", by tester", "drift: resource[reader] was removed in the cluster after revision " + revision, "resource[reader] added", "left as it is, made by single commands: resource[extra]\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
 	}
-	if strings.Contains(out, "drift: resource[extra]") || strings.Contains(out, "passing") {
+	if strings.Contains(out, "drift: resource[extra]") || strings.Contains(out, "passing") || strings.Contains(out, "once") {
 		t.Errorf("what is not of these files has drifted:\n%s", out)
 	}
 	var answer planAnswer

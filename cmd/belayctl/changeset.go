@@ -174,8 +174,12 @@ func (a *app) drift(ctx context.Context, c Cluster, current api.DefinitionAnswer
 	}
 	var list []drift
 	for _, change := range definition.Diff(revisions[last].Definition, current.Definition) {
-		if current.Owners[change.Path] != next.owner && next.owners[change.Path] != next.owner && change.Path != "cluster" && change.Path != "defaults" {
-			continue // of others, then or now
+		owner := current.Owners[change.Path]
+		if change.Kind == definition.Removed {
+			owner = next.owners[change.Path] // the files still hold it, or nothing has drifted
+		}
+		if owner != next.owner && change.Path != "cluster" && change.Path != "defaults" {
+			continue
 		}
 		d := drift{Path: change.Path, Kind: change.Kind, Since: revisions[last].Index}
 		for n := last + 1; n < len(revisions); n++ {
