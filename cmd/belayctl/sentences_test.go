@@ -171,35 +171,22 @@ var refusals = map[string]string{
 }
 
 // TestAcceptance runs every pattern of the list of pcs commands that a real
-// installation of OpenStack uses, with values in the places of its names.
+// installation of OpenStack uses, with values in the places of its names. The list is
+// that of the how-to at github.com/beekhof/osp-ha-deploy, each pattern once.
 func TestAcceptance(t *testing.T) {
-	list := acceptanceList(t)
-	row := regexp.MustCompile("^\\| *[0-9]+ *\\| *[0-9]+ *\\| `pcs ([^`]*)`")
+	list, err := os.ReadFile(filepath.Join("testdata", "pcs-patterns.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	count := 0
-	for line := range strings.SplitSeq(list, "\n") {
-		match := row.FindStringSubmatch(line)
-		if match == nil {
-			continue
-		}
+	for pattern := range strings.Lines(string(list)) {
 		count++
-		pattern := strings.TrimSpace(strings.Split(match[1], "   (")[0])
+		pattern = strings.TrimSpace(pattern)
 		t.Run(pattern, func(t *testing.T) { runPattern(t, pattern) })
 	}
 	if count < 70 {
 		t.Errorf("found only %d patterns", count)
 	}
-}
-
-// acceptanceList reads the list, which is kept beside the repository.
-func acceptanceList(t *testing.T) string {
-	t.Helper()
-	for _, up := range []string{"../../../shared", "../../../../shared"} {
-		if text, err := os.ReadFile(filepath.Join(up, "cli-acceptance.md")); err == nil {
-			return string(text)
-		}
-	}
-	t.Skip("needs the list of patterns, cli-acceptance.md, in ../shared beside the repository")
-	return ""
 }
 
 // given is what patterns refer to.
