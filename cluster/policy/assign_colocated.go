@@ -136,8 +136,9 @@ func (e *engine) colocateWithInstance(c *colocation, dependent, instance *resour
 
 // compatibleInstance finds an instance of a collection where r will be, or for
 // an r without a node where it would like best to be, in a role if one is given.
+// What is in a container that will be nowhere has no node in the eyes of a bundle.
 func (e *engine) compatibleInstance(r, collection *resource, role Role) *resource {
-	if at := r.placeNext(); at != nil {
+	if at := r.placeNext(); at != nil && (collection.bndl == nil || at.hostOf() != nil) {
 		return instanceIn(collection, at, role)
 	}
 	if collection.bndl == nil {

@@ -109,8 +109,9 @@ func (e *engine) colocateKey(k *instanceKey) {
 	}
 	k.hasColocated = true
 	here := weight{in: true}
-	if !k.at.remote() && (!k.at.online || k.at.shutdown) {
-		here.score = -resources.Infinity // out of the question, as a standby is not
+	// Out of the question, as a standby is not; a bundle's node is so for all but one.
+	if k.at.ofBundle() || !k.at.remote() && (!k.at.online || k.at.shutdown) {
+		here.score = -resources.Infinity
 	}
 	k.colocated = here.score
 	primaries, dependents := e.colocationsOf(k.r)
