@@ -38,7 +38,7 @@ var killers = map[mutant.Name]uint64{
 	mutant.RestartIsDeath:      32,
 	mutant.PromoteBeforeDemote: 41,
 	mutant.PremiseElsewhere:    659,
-	mutant.PremiseUnlooked:     427,
+	mutant.PremiseUnlooked:     791,
 	mutant.KeepsRunning:        27,
 	mutant.NoQuarantine:        10,
 	mutant.NoBackOff:           763,
