@@ -23,8 +23,9 @@ func (s *State) HeldOff(node resources.NodeName) *Fencing {
 	return nil
 }
 
-// FenceReleased lets a node that was fenced too often come back: it is switched
-// on if it is off, its quarantine is over, and what happened before counts no more.
+// FenceReleased lets a node come back that was left off, because it was fenced too
+// often or because somebody wanted it so: it is switched on if it is off, its
+// quarantine is over, and what happened before counts no more.
 type FenceReleased struct {
 	Node   resources.NodeName `json:"node"`
 	Reason string             `json:"reason,omitempty"`
@@ -40,8 +41,9 @@ func (c *FenceReleased) apply(t *tx) error {
 	if f, open := t.s.Fencing[c.Node]; open {
 		return reject(Refused, "node %s is being fenced now (%s)", c.Node, f.ID)
 	}
-	if t.s.HeldOff(c.Node) == nil && t.s.QuarantineOf(c.Node, t.at) == nil {
-		return reject(Refused, "node %s was not left off for being fenced too often, and is in no quarantine: see `belayctl fence history %s`", c.Node, c.Node)
+	off := n.Off != nil && t.s.Version >= VersionPremise // before, only one that was fenced too often
+	if !off && t.s.HeldOff(c.Node) == nil && t.s.QuarantineOf(c.Node, t.at) == nil {
+		return reject(Refused, "node %s was not left off, and is in no quarantine: see `belayctl fence history %s`", c.Node, c.Node)
 	}
 	f := &Fencing{
 		ID: fmt.Sprintf("f%d", t.s.Index), Node: c.Node, Action: resources.FencingRelease, Reason: c.Reason, By: t.by, RequestedAt: t.at, Phase: FencingOff,

@@ -42,6 +42,26 @@ func TestHeldNodeStaysOffUntilItIsReleased(t *testing.T) {
 	}
 }
 
+// One that an operator has switched off is switched on the same way, from the command
+// set on that all understand it so.
+func TestReleaseOfANodeThatWasSwitchedOff(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range w.s.NodeNames() {
+		w.do(&MemberBooted{Node: name, Incarnation: "run-2-" + string(name), BootID: "boot-1-" + string(name), Software: Version})
+	}
+	id := w.do(&FenceRequested{Node: "a", Action: resources.FencingOff, Reason: "asked for"}).Fence
+	w.do(&FenceStarted{Fence: id, Node: "a", Executor: "b"})
+	w.do(&FenceReported{Fence: id, Node: "a", Proven: true})
+	w.rejected(&FenceReleased{Node: "a"}, Refused, "was not left off")
+	w.do(&VersionRaised{Version: VersionPremise})
+	id = w.do(&FenceReleased{Node: "a", Reason: "moved to its new rack"}).Fence
+	if f := w.s.Fencing["a"]; f == nil || f.ID != id || f.Phase != FencingOff || f.Action != resources.FencingRelease {
+		t.Fatalf("got %+v", f)
+	}
+	w.do(&FencePoweredOn{Fence: id, Node: "a"})
+	w.rejected(&FenceReleased{Node: "b"}, Refused, "was not left off")
+}
+
 func TestReleaseOfANodeThatIsBack(t *testing.T) {
 	w := hold(t)
 	w.do(&MemberBooted{Node: "a", Incarnation: "run-2", BootID: "boot-2", Software: 1})

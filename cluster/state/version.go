@@ -26,7 +26,7 @@ package state
 //	5  bundles, which are carried out: every member has the agent (definition.set/4)
 //	5  definitions whose values hold by rules, and what else definition.set/4 says
 //	6  the cluster's right to fence is granted only while what it was planned for holds
-//	   (fence.requested/3)
+//	   (fence.requested/3); fence.released/1 also switches on what somebody has left off
 const Version = 6
 
 const (

@@ -205,11 +205,12 @@ func (a *app) fenceReleaseCommand() *cobra.Command {
 	var flags changeFlags
 	var reason string
 	cmd := &cobra.Command{
-		Use: "release NODE", Short: "Let a node come back that was fenced too often, or end its quarantine", Args: arguments(1, 1),
-		Long: `Switches a node on that the cluster has left off because it was fenced
-fence_limit times in fence_limit_window, or ends the quarantine (fence_quarantine)
-of one that has come back, and begins to count anew. Find out first why it was
-fenced: see belayctl fence history NODE.`,
+		Use: "release NODE", Short: "Switch a node on that was left off, or end its quarantine", Args: arguments(1, 1),
+		Long: `Switches a node on that is proven off: the cluster has left it off because it was
+fenced fence_limit times in fence_limit_window, or somebody has, by belayctl fence
+NODE --off. Or ends the quarantine (fence_quarantine) of one that has come back.
+What happened before counts no more. Find out first why it was fenced: see belayctl
+fence history NODE.`,
 		Example: "  belayctl fence release controller-1 --reason 'memory replaced'",
 	}
 	flags.add(cmd)
