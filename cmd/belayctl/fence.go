@@ -111,21 +111,6 @@ func (a *app) fenceNode(cmd *cobra.Command, flags *changeFlags, node string, off
 	return a.waitFenced(ctx, c, request.Node, committed.Fence, flags.wait.time)
 }
 
-// noNodeToFence refuses a word after fence that is no node's name: it may be meant
-// for one, or for one of fence's own commands.
-func noNodeToFence(cmd *cobra.Command, word string, nodes []string) error {
-	var verbs []string
-	for _, verb := range cmd.Commands() {
-		verbs = append(verbs, verb.Name())
-	}
-	if _, near := resources.Nearest(word, nodes); !near {
-		if verb, near := resources.Nearest(word, verbs); near {
-			return bad(codeUnknownCommand, "no node is called %q, and fence has no such command: did you mean `belayctl fence %s`?", word, verb)
-		}
-	}
-	return unknownName("node", word, nodes)
-}
-
 // fencePoll is the pause between looks at a fencing.
 const fencePoll = 500 * time.Millisecond
 

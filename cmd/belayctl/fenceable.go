@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/belay-ha/belay/cluster/state"
 	"github.com/belay-ha/belay/resources"
 )
@@ -45,4 +47,19 @@ func watchdogTime(s *state.State, node resources.NodeName) string {
 		return ""
 	}
 	return fmt.Sprintf("; if its watchdog has to do it, it counts as off %s after that has begun", n.Watchdog.Bound())
+}
+
+// noNodeToFence refuses a word after fence that is no node's name: it may be meant
+// for one, or for one of fence's own commands.
+func noNodeToFence(cmd *cobra.Command, word string, nodes []string) error {
+	var verbs []string
+	for _, verb := range cmd.Commands() {
+		verbs = append(verbs, verb.Name())
+	}
+	if _, near := resources.Nearest(word, nodes); !near {
+		if verb, near := resources.Nearest(word, verbs); near {
+			return bad(codeUnknownCommand, "no node is called %q, and fence has no such command: did you mean `belayctl fence %s`?", word, verb)
+		}
+	}
+	return unknownName("node", word, nodes)
 }
