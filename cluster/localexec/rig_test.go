@@ -168,14 +168,6 @@ func (r *rig) lose(policy resources.NoQuorumPolicy) {
 	bubble.Wait()
 }
 
-// regain brings the leader back.
-func (r *rig) regain() {
-	r.mu.Lock()
-	r.lost = time.Time{}
-	r.mu.Unlock()
-	time.Sleep(time.Second)
-}
-
 // inRig runs a test with an executor that runs until the test ends, in a bubble
 // of its own time.
 func inRig(t *testing.T, test func(*testing.T, *rig)) {

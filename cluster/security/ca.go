@@ -212,20 +212,6 @@ func NewKeyPair() (keyOut, csrOut []byte, err error) {
 	return keyOut, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}), err
 }
 
-// NewCSR makes a certificate request for a key that exists, to renew its
-// certificate.
-func NewCSR(privatePEM []byte) ([]byte, error) {
-	key, err := parseKey(privatePEM)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate request: %w", err)
-	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate request: %w", err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}), nil
-}
-
 // maxCSR bounds what a stranger can make us parse.
 const maxCSR = 8 << 10
 

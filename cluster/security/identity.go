@@ -58,18 +58,6 @@ func PeerIdentity(state tls.ConnectionState) (Identity, error) {
 	return identityOf(state.PeerCertificates[0])
 }
 
-// PeerNode returns the name of the node at the other end; people are refused.
-func PeerNode(state tls.ConnectionState) (string, error) {
-	id, err := PeerIdentity(state)
-	if err != nil {
-		return "", err
-	}
-	if id.Kind != NodePeer {
-		return "", fmt.Errorf("%w: it is %s, not a node", ErrWrongPeer, id)
-	}
-	return id.Name, nil
-}
-
 func identityOf(cert *x509.Certificate) (Identity, error) {
 	id := Identity{Name: cert.Subject.CommonName, Serial: cert.SerialNumber.Text(16)}
 	if err := CheckName(id.Name); err != nil {
