@@ -27,6 +27,7 @@ func Checks() []Check {
 		{Name: "a power cut is detected, fenced and recovered, with no write lost", Run: powerCut},
 		{Name: "a pause, lost packets, a stalled disk and a busy host fence nobody and lose nothing", Run: gentleFaults},
 		{Name: "a resource that dies is restarted where it was", Run: killedService},
+		{Name: "what can migrate moves without a stop, and by a restart where it cannot arrive", Run: movesLive},
 		{Name: "a definition with mistakes changes nothing, and each mistake has its place", Run: badDefinition},
 		{Name: "a program that is missing on one host is told, and heals when it is back", Run: missingProgram},
 		{Name: "a frozen host is switched off before its address is anywhere else", Run: frozenHost},
