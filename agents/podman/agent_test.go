@@ -247,3 +247,20 @@ func TestNoPodman(t *testing.T) {
 	delete(h.podman.Programs, Program)
 	expect(t, "probe", in(t, h, resources.OpProbe), agents.OutcomeNotInstalled, "apt-get install podman")
 }
+
+// TestStartAfterAKilledOne: what a podman that was killed has left in its storage
+// keeps no start from the name; what another program has there does.
+func TestStartAfterAKilledOne(t *testing.T) {
+	h := newHarness()
+	h.podman.stored = map[string]string{"web-podman-0": "storage", "web-podman-01": "storage"}
+	expect(t, "start", in(t, h, resources.OpStart), agents.OutcomeOK)
+	if _, found := h.podman.stored["web-podman-01"]; !found || len(h.podman.stored) != 1 {
+		t.Errorf("left in the storage: %v", h.podman.stored)
+	}
+	h = newHarness()
+	h.podman.stored = map[string]string{"web-podman-0": "buildah"}
+	expect(t, "start", in(t, h, resources.OpStart), agents.OutcomeNotPermitted, "buildah", "not touched")
+	if len(h.podman.stored) != 1 {
+		t.Error("another program's container was removed")
+	}
+}

@@ -21,6 +21,8 @@ type fakePodman struct {
 	images     map[string]bool
 	// fetchable images can be pulled.
 	fetchable map[string]bool
+	// stored are names that storage alone knows, with the program that has made them.
+	stored    map[string]string
 	processes map[int]string
 	next      int
 	env       string // that the last container was given
@@ -80,6 +82,10 @@ func (f *fakePodman) podman(_ context.Context, c agents.Command) (agents.Exit, e
 		verb, rest = verb+" "+rest[0], rest[1:]
 	}
 	target := f.find(rest[len(rest)-1])
+	if _, found := f.stored[rest[len(rest)-1]]; found && verb == "rm" {
+		delete(f.stored, rest[len(rest)-1])
+		return agents.Exit{}, nil
+	}
 	switch verb {
 	case "run":
 		return f.run(c)
@@ -134,6 +140,14 @@ func (f *fakePodman) podman(_ context.Context, c agents.Command) (agents.Exit, e
 }
 
 func (f *fakePodman) ps(args []string) (agents.Exit, error) {
+	if slices.Contains(args, "--external") {
+		list := []map[string]any{{"Id": "1", "State": "running", "Names": []string{"other"}, "Command": []string{"/app"}}}
+		for name, by := range f.stored {
+			list = append(list, map[string]any{"Id": name, "State": "storage", "Names": []string{name}, "Command": []string{by}})
+		}
+		text, err := json.Marshal(list)
+		return agents.Exit{Stdout: string(text)}, err
+	}
 	var ids []string
 	for _, id := range slices.Sorted(maps.Keys(f.containers)) {
 		matches := true
@@ -166,6 +180,9 @@ func (f *fakePodman) run(c agents.Command) (agents.Exit, error) {
 		case "--health-cmd":
 			made.Config.Healthcheck = &struct{ Test []string }{[]string{"CMD-SHELL", value}}
 		}
+	}
+	if _, found := f.stored[made.Name]; found {
+		return said(125, "creating container storage: the container name %q is already in use", made.Name)
 	}
 	if f.find(made.Name) != nil {
 		return said(125, "the container name %q is already in use", made.Name)

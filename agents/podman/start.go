@@ -2,8 +2,11 @@ package podman
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/belay-ha/belay/agents"
@@ -70,6 +73,9 @@ func (a *Agent) run(ctx context.Context, req agents.Request, s settings) error {
 	case !errors.Is(err, errNone):
 		return err
 	}
+	if err := a.clear(ctx, name); err != nil {
+		return err
+	}
 	if err := a.image(ctx, req, s); err != nil {
 		return err
 	}
@@ -80,6 +86,37 @@ func (a *Agent) run(ctx context.Context, req agents.Request, s settings) error {
 	}
 	_, err := a.do(ctx, agents.Command{Args: s.run(req), Stdin: s.environment(), Leaves: true})
 	return err
+}
+
+// clear removes what a podman that was killed has left of a container in its storage,
+// where it keeps the name, before it was in podman's list: nothing of it ever ran. It
+// is removed without force, so not while it is mounted. What buildah has there is
+// another's.
+func (a *Agent) clear(ctx context.Context, name string) error {
+	exit, err := a.do(ctx, agents.Command{Args: []string{"ps", "--all", "--external", "--no-trunc", "--filter=name=" + name, "--format=json"}, MaxOutput: maxText})
+	if err != nil {
+		return err
+	}
+	var list []struct {
+		ID             string `json:"Id"`
+		State          string
+		Names, Command []string
+	}
+	if err := json.Unmarshal([]byte(exit.Stdout), &list); err != nil {
+		return fmt.Errorf("podman ps --external: it gave no list: %w", err)
+	}
+	for _, c := range list {
+		switch {
+		case c.State != "storage" || !slices.Contains(c.Names, name):
+		case !slices.Equal(c.Command, []string{"storage"}):
+			return fmt.Errorf("%w: the name %s is that of a container of %s, and it is not touched", errForbidden, name, strings.Join(c.Command, " "))
+		default:
+			if _, err := a.do(ctx, agents.Command{Args: []string{"rm", c.ID}}); err != nil {
+				return fmt.Errorf("remove what an earlier start has left in podman's storage: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // image sees to it that the image is here.
