@@ -19,9 +19,11 @@ func tables() (resources.AgentTable, resources.FenceTable) {
 	return definition.Agents(catalog.Agents(zap.NewNop()).Specs()), definition.Fences(catalog.Fences())
 }
 
-func TestExamples(t *testing.T) {
+// eachExample runs a test with each file here.
+func eachExample(t *testing.T, test func(t *testing.T, def *resources.Definition)) {
+	t.Helper()
 	files, err := filepath.Glob("*.toml")
-	if err != nil || len(files) < 2 {
+	if err != nil || len(files) < 4 {
 		t.Fatalf("found %v, %v", files, err)
 	}
 	agents, fences := tables()
@@ -35,22 +37,29 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatalf("\n%v", err)
 			}
-			again, err := definition.Decode(agents, fences, definition.File{Name: "encoded", Text: definition.Encode(def)})
-			if err != nil {
-				t.Fatalf("written again:\n%v\n%s", err, definition.Encode(def))
-			}
-			if diff := cmp.Diff(def, again, cmpopts.EquateEmpty()); diff != "" {
-				t.Errorf("written again (-read +again):\n%s", diff)
-			}
-			// A network that fails three times must not keep the database down: its first
-			// start needs the position of every member, of banned ones, too.
-			for _, r := range def.Resources {
-				if threshold := r.Meta.MigrationThreshold; (r.Agent == "galera" || r.Agent == "rabbitmq") && (threshold == nil || *threshold != 0) {
-					t.Errorf("%s: members may be banned from their nodes", r.ID)
-				}
-			}
+			test(t, def)
 		})
 	}
+}
+
+func TestExamples(t *testing.T) {
+	agents, fences := tables()
+	eachExample(t, func(t *testing.T, def *resources.Definition) {
+		again, err := definition.Decode(agents, fences, definition.File{Name: "encoded", Text: definition.Encode(def)})
+		if err != nil {
+			t.Fatalf("written again:\n%v\n%s", err, definition.Encode(def))
+		}
+		if diff := cmp.Diff(def, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("written again (-read +again):\n%s", diff)
+		}
+		// A network that fails three times must not keep the database down: its first
+		// start needs the position of every member, of banned ones, too.
+		for _, r := range def.Resources {
+			if threshold := r.Meta.MigrationThreshold; (r.Agent == "galera" || r.Agent == "rabbitmq") && (threshold == nil || *threshold != 0) {
+				t.Errorf("%s: members may be banned from their nodes", r.ID)
+			}
+		}
+	})
 }
 
 // TestThreeControllers holds what the example promises in its comments.

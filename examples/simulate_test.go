@@ -2,8 +2,6 @@ package examples_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,61 +9,45 @@ import (
 	"github.com/belay-ha/belay/cluster/simulate"
 	"github.com/belay-ha/belay/cluster/transition"
 	"github.com/belay-ha/belay/resources"
-	"github.com/belay-ha/belay/resources/definition"
 )
 
 // TestExamplesRun plans each example and carries the plans out on paper: everything
 // comes up and rests, also when any one node is lost, and comes back.
 func TestExamplesRun(t *testing.T) {
-	files, err := filepath.Glob("*.toml")
-	if err != nil || len(files) < 4 {
-		t.Fatalf("found %v, %v", files, err)
-	}
-	agents, fences := tables()
-	for _, name := range files {
-		t.Run(name, func(t *testing.T) {
-			text, err := os.ReadFile(name)
+	eachExample(t, func(t *testing.T, def *resources.Definition) {
+		plan := scheduler.Plan(simulate.Empty(def, epoch), epoch, options().Planner)
+		if err := transition.Validate(&plan); err != nil || len(plan.Actions) == 0 {
+			t.Errorf("the first plan has %d actions, %v", len(plan.Actions), err)
+		}
+		up := simulate.Run(simulate.Empty(def, epoch), options())
+		if up.Endless != "" || len(up.Plan.Actions) > 0 || len(up.Plan.Problems) > 0 {
+			t.Fatalf("endless %q, left %v, problems %v", up.Endless, up.Plan.Actions, up.Plan.Problems)
+		}
+		for _, r := range def.Everything() {
+			if len(serving(up.After, r.ID)) == 0 {
+				t.Errorf("%s runs nowhere", r.ID)
+			}
+		}
+		if len(def.Nodes) == 1 {
+			return // nobody is there to notice
+		}
+		for _, node := range def.Nodes {
+			s, err := simulate.Apply(up.After, epoch, simulate.Changes{Lost: []resources.NodeName{node.Name}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			def, err := definition.Decode(agents, fences, definition.File{Name: name, Text: text})
-			if err != nil {
-				t.Fatal(err)
-			}
-			plan := scheduler.Plan(simulate.Empty(def, epoch), epoch, options().Planner)
-			if err := transition.Validate(&plan); err != nil || len(plan.Actions) == 0 {
-				t.Errorf("the first plan has %d actions, %v", len(plan.Actions), err)
-			}
-			up := simulate.Run(simulate.Empty(def, epoch), options())
-			if up.Endless != "" || len(up.Plan.Actions) > 0 || len(up.Plan.Problems) > 0 {
-				t.Fatalf("endless %q, left %v, problems %v", up.Endless, up.Plan.Actions, up.Plan.Problems)
+			down := simulate.Run(s, options())
+			if down.Endless != "" || len(down.After.FenceHistory) != 1 {
+				t.Errorf("%s is lost: endless %q, fenced %v", node.Name, down.Endless, down.After.FenceHistory)
 			}
 			for _, r := range def.Everything() {
-				if len(serving(up.After, r.ID)) == 0 {
-					t.Errorf("%s runs nowhere", r.ID)
+				once := r.Clone == nil && len(serving(up.After, r.ID)) == 1
+				if nodes := serving(down.After, r.ID); once && len(nodes) != 1 && !tied(def, r.ID) {
+					t.Errorf("%s is lost: %s runs on %v", node.Name, r.ID, nodes)
 				}
 			}
-			if len(def.Nodes) == 1 {
-				return // nobody is there to notice
-			}
-			for _, node := range def.Nodes {
-				s, err := simulate.Apply(up.After, epoch, simulate.Changes{Lost: []resources.NodeName{node.Name}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				down := simulate.Run(s, options())
-				if down.Endless != "" || len(down.After.FenceHistory) != 1 {
-					t.Errorf("%s is lost: endless %q, fenced %v", node.Name, down.Endless, down.After.FenceHistory)
-				}
-				for _, r := range def.Everything() {
-					once := r.Clone == nil && len(serving(up.After, r.ID)) == 1
-					if nodes := serving(down.After, r.ID); once && len(nodes) != 1 && !tied(def, r.ID) {
-						t.Errorf("%s is lost: %s runs on %v", node.Name, r.ID, nodes)
-					}
-				}
-			}
-		})
-	}
+		}
+	})
 }
 
 // tied reports whether a resource is one of several replicas that each have a node of
